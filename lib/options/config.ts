@@ -1,0 +1,82 @@
+import type { FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { RE2JS } from 're2js'
+
+/** A mirror's options as the rest of the plugin reads them: validated, complete, in one spelling. */
+export interface MirrorConfig {
+  readonly id: string
+  readonly enabled: boolean
+  readonly percentage: number
+  /** Header name in lower case, or the user's function. */
+  readonly sampleBy: string | ((request: FastifyRequest) => string | undefined) | null
+  readonly backends: readonly BackendConfig[]
+  readonly conditions: ConditionsConfig
+  readonly timeout: number
+  readonly maxInFlight: number
+  readonly maxBacklogBytes: number
+  readonly breaker: BreakerConfig | null
+  readonly preserveHost: boolean
+  /** In lower case. */
+  readonly removeHeaders: readonly string[]
+  readonly rewriteRequestHeaders: ((request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders) | null
+  readonly compare: CompareConfig
+}
+
+export interface BackendConfig {
+  readonly name: string
+  /** Whether the user gave the name, so that it may be shown to whoever reaches the app. */
+  readonly named: boolean
+  /** As the user gave it. */
+  readonly url: string
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** `host` or `host:port`, as in the Host header. */
+  readonly host: string
+  /** Goes before the request's path: empty, or begins with a slash and does not end with one. */
+  readonly basePath: string
+  readonly percentage: number
+  readonly connect: Readonly<Record<string, unknown>>
+}
+
+export interface ConditionsConfig {
+  /** In upper case; `null`: all. */
+  readonly methods: ReadonlySet<string> | null
+  /** Name in lower case; text in lower case, or `true`: present. */
+  readonly headers: ReadonlyArray<readonly [name: string, expected: string | true]>
+  readonly pathRegex: RE2JS | null
+}
+
+export interface BreakerConfig {
+  readonly failures: number
+  readonly cooldown: number
+}
+
+export interface CompareConfig {
+  readonly enabled: boolean
+  readonly logMismatches: boolean
+  readonly detailedDiff: boolean
+  readonly maxBodyCapture: number
+  readonly maxMismatches: number
+  /** In lower case. */
+  readonly ignoreHeaders: readonly string[]
+  readonly ignoreJsonFields: readonly string[]
+  /** In lower case. */
+  readonly redact: readonly string[]
+}
+
+/** The plugin's own options, complete. */
+export interface PluginConfig {
+  readonly defaults: Readonly<Record<string, unknown>>
+  /** `null`: no admin routes. */
+  readonly admin: AdminConfig | null
+  readonly thread: boolean
+  readonly maxBufferedBytes: number
+  readonly closeTimeout: number
+}
+
+export interface AdminConfig {
+  readonly prefix: string
+  /** Empty: no guard. */
+  readonly onRequest: readonly Function[]
+  readonly routeOptions: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,329 @@
+/// <reference types="node" />
+
+import type {
+  FastifyPluginCallback,
+  FastifyRequest,
+  RouteOptions,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler
+} from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { ConnectionOptions } from 'node:tls'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The mirrors of this scope: their numbers, and what `/mirrors` offers, for code. */
+    mirrors: fastifyMirror.Mirrors
+  }
+
+  interface RouteShorthandOptions {
+    /** Mirrors this route's requests to shadow backends. `false` is none. */
+    mirror?: fastifyMirror.MirrorOptions | false
+  }
+
+  interface FastifyContextConfig {
+    /**
+     * The same as the route option `mirror`, for routes that another plugin makes and that hands
+     * on only `config`, as `@fastify/http-proxy` does. Giving both is an error.
+     */
+    mirror?: fastifyMirror.MirrorOptions | false
+  }
+}
+
+type FastifyMirror = FastifyPluginCallback<fastifyMirror.FastifyMirrorOptions>
+
+declare namespace fastifyMirror {
+  /** The plugin's own options, given to `app.register(mirror, options)`. */
+  export interface FastifyMirrorOptions {
+    /** Merged under every route's `mirror`, deeply; arrays replace. Default `{}`. */
+    defaults?: Partial<MirrorOptions>
+    /** Where the numbers are read. `false`: no admin routes. Default `{ prefix: '/mirrors' }`. */
+    admin?: AdminOptions | false
+    /** Runs the mirror's work (client, hashing, diffing) on a worker thread. Default `false`. */
+    thread?: boolean
+    /** Most bytes held in memory for mirrors, over all routes of the app; the excess is dropped. Default 64 MiB. */
+    maxBufferedBytes?: number
+    /** Milliseconds that closing the app waits for copies in flight before it cuts them. Default 1000. */
+    closeTimeout?: number
+  }
+
+  export interface AdminOptions {
+    /** Path under which the admin routes lie. Default `/mirrors`. */
+    prefix?: string
+    /**
+     * The guard: one hook or several, run before every admin route. Without it only the numbers can
+     * be read, and URLs are left out of them.
+     */
+    onRequest?: AdminHook | AdminHook[]
+    /** Merged into each admin route: `logLevel`, `constraints`, `schema: { hide: true }`. */
+    routeOptions?: Partial<Omit<RouteOptions, 'method' | 'url' | 'handler' | 'onRequest' | 'mirror'>>
+  }
+
+  export type AdminHook = onRequestHookHandler | onRequestAsyncHookHandler
+
+  /**
+   * The route option `mirror`, or `config.mirror`: what is copied, where to, and what is compared. Keys that
+   * have a snake_case spelling in the gateway's YAML are accepted in it too, never in both.
+   */
+  export interface MirrorOptions {
+    /**
+     * Name in logs, metrics and the admin routes: 1 to 100 characters, not `ui`, unique in the app. Default: the
+     * method and URL of the route (`GET /users/:id`); with several methods the URL alone.
+     */
+    id?: string
+    /** Default `true`. */
+    enabled?: boolean
+    /** 0 to 100, fractions allowed; 0 mirrors nothing. Rolled after the conditions. Default 100. */
+    percentage?: number
+    /**
+     * Header name, or a function of the request: the same key always gets the same decision, in every process and
+     * every mirror. A request with no key is rolled. Default: every request is rolled.
+     */
+    sampleBy?: string | ((request: FastifyRequest) => string | undefined)
+    /** Where the copies go. Every backend gets its own. At least one, here or in the plugin's `defaults`. */
+    backends?: Array<BackendOptions | string>
+    /** All of them must hold for a request to be mirrored. Default: every request. */
+    conditions?: ConditionOptions
+    /**
+     * Milliseconds for the whole copy: from its last request byte taken from the client (at once without a
+     * body) to its answer's end. Default 5000.
+     */
+    timeout?: number
+    /** Most copies in flight per backend, which is also its number of connections. Default 256. */
+    maxInFlight?: number
+    /**
+     * Most request-body bytes held for a copy that is not yet sent or that reads slower than the primary; past it
+     * the copy is given up. Default 1 MiB.
+     */
+    maxBacklogBytes?: number
+    /** @see maxBacklogBytes */
+    max_backlog_bytes?: number
+    /**
+     * After `failures` failures in a row (timeout, connect, reset, body) the backend is left alone for `cooldown`
+     * ms, then tried with one request. `false`: never. Default `{ failures: 50, cooldown: 5000 }`.
+     */
+    breaker?: BreakerOptions | false
+    /** Send the client's Host rather than the backend's. Default `false`. */
+    preserveHost?: boolean
+    /** Headers that the copy does not carry, such as `authorization`, `cookie`. Default `[]`. */
+    removeHeaders?: string[]
+    /**
+     * Rewrites the copy's headers, synchronously, once a backend. Gets and returns headers as Node gives them. Framing,
+     * hop-by-hop removal, Host and the mark come after it. A throw drops the copy, counted as `dropped.error`.
+     */
+    rewriteRequestHeaders?: (request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders
+    /** What of the two answers is compared. */
+    compare?: CompareOptions
+  }
+
+  export interface BackendOptions {
+    /**
+     * `http:` or `https:`, without user info, query or fragment. A path in it goes before the request's path.
+     */
+    url: string
+    /** Its name in metrics. Default: the URL's host, then `host#2`. */
+    name?: string
+    /**
+     * Of the mirrored requests, the share that this backend gets, 0 to 100: a roll of its own, after the mirror's and
+     * independent of it. Default 100.
+     */
+    percentage?: number
+    /**
+     * TLS and socket options, as undici's `connect`: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized`,
+     * `socketPath`. SNI and verification use `servername`, else the URL's host, never the request's Host.
+     */
+    connect?: ConnectOptions
+    /** Accepted from the gateway's YAML and ignored: every backend gets a copy. */
+    weight?: number
+  }
+
+  /** @see https://undici.nodejs.org/#/docs/api/Client?id=parameter-connectoptions */
+  export interface ConnectOptions extends Omit<ConnectionOptions, 'timeout'> {
+    /** Path of a Unix domain socket. */
+    socketPath?: string
+    /** Milliseconds for the connection alone; `timeout` bounds it in any case. */
+    timeout?: number
+    keepAlive?: boolean
+    keepAliveInitialDelay?: number
+    [option: string]: unknown
+  }
+
+  export interface ConditionOptions {
+    /** HTTP methods, in any case. Default: all. */
+    methods?: string[]
+    /** Header name → text (equal, ignoring case; any value of a repeated header), or `true` (present). */
+    headers?: Record<string, string | true>
+    /**
+     * RE2 syntax, unanchored, matched in linear time against the path that Fastify routed, not decoded,
+     * without query.
+     * @see https://github.com/google/re2/wiki/Syntax
+     */
+    pathRegex?: string
+    /** @see pathRegex */
+    path_regex?: string
+  }
+
+  export interface BreakerOptions {
+    /** Failures in a row that open the breaker, 1 or more. Default 50. */
+    failures?: number
+    /** Milliseconds that the backend is left alone. Default 5000. */
+    cooldown?: number
+  }
+
+  export interface CompareOptions {
+    /** Compare status code and SHA-256 of the body, computed as it streams. Default `false`. */
+    enabled?: boolean
+    /** `request.log.warn` for every mismatch. Default `false`. */
+    logMismatches?: boolean
+    /** @see logMismatches */
+    log_mismatches?: boolean
+    /** Compare headers too, and look into bodies whose hashes differ. Default `false`. */
+    detailedDiff?: boolean
+    /** @see detailedDiff */
+    detailed_diff?: boolean
+    /** Bytes kept of each body for the diff; a longer one falls back to its hash. Default 1 MiB. */
+    maxBodyCapture?: number
+    /** @see maxBodyCapture */
+    max_body_capture?: number
+    /** Most mismatch groups stored. Default 100. */
+    maxMismatches?: number
+    /** @see maxMismatches */
+    max_mismatches?: number
+    /**
+     * Response headers that the diff leaves out, besides `date`, `age`, `x-request-id`, `connection`, `keep-alive`,
+     * `transfer-encoding`, `content-length`. Default `[]`.
+     */
+    ignoreHeaders?: string[]
+    /** @see ignoreHeaders */
+    ignore_headers?: string[]
+    /**
+     * JSON pointers or dotted paths that the diff leaves out, `*` for any key or index:
+     * `/items/*&#47;updatedAt`, `user.lastSeen`. Default `[]`.
+     */
+    ignoreJsonFields?: string[]
+    /** @see ignoreJsonFields */
+    ignore_json_fields?: string[]
+    /**
+     * Names of headers, JSON fields, query and form parameters whose values are never stored, logged or
+     * shown, besides the usual secrets. Default `[]`.
+     */
+    redact?: string[]
+  }
+
+  /** `fastify.mirrors`: what the admin routes offer, for code. */
+  export interface Mirrors {
+    /** Every mirror's numbers, by id. */
+    list (): Record<string, MirrorSnapshot>
+    /** One mirror's numbers, or `undefined` when there is no such mirror. */
+    get (id: string): MirrorSnapshot | undefined
+  }
+
+  /**
+   * One mirror's numbers. They close at every moment:
+   * `seen = disabled + filtered + looped + upgraded + unsampled + pending + unhandled + mirrored`.
+   */
+  export interface MirrorSnapshot {
+    id: string
+    /** The routes that share this mirror. Left out of the admin routes' answers when they have no guard. */
+    routes: MirrorRoute[]
+    enabled: boolean
+    percentage: number
+    /** Requests that reached this mirror's hook. */
+    seen: number
+    /** Not mirrored because the mirror is switched off. */
+    disabled: number
+    /** Not mirrored because a condition did not hold. */
+    filtered: number
+    /** Not mirrored because the request is itself a copy (`x-mirrored-from`). */
+    looped: number
+    /** Not mirrored because it is an upgrade or CONNECT. */
+    upgraded: number
+    /** Not mirrored because of the roll. */
+    unsampled: number
+    /** Chosen, and not yet sent. */
+    pending: number
+    /** Chosen, and never sent: a hook or the validation answered, or the client left before. */
+    unhandled: number
+    /** Offered to every backend. */
+    mirrored: number
+    backends: BackendSnapshot[]
+  }
+
+  export interface MirrorRoute {
+    method: string[]
+    url: string
+  }
+
+  /**
+   * One backend's numbers. They close at every moment:
+   * `offered = disabled + unsampled + dropped + total`, `total = inFlight + success + failure`,
+   * `success = comparing + compared + notCompared`, `compared = matched + mismatched`.
+   */
+  export interface BackendSnapshot {
+    name: string
+    /** Left out of the admin routes' answers when they have no guard. */
+    url: string
+    enabled: boolean
+    percentage: number
+    /** Requests mirrored by this mirror. */
+    offered: number
+    disabled: number
+    unsampled: number
+    /** Not attempted, by reason. */
+    dropped: Record<DropReason, number>
+    /** Copies attempted. */
+    total: number
+    /** Copies attempted that have not ended. */
+    inFlight: number
+    /** Complete answers, whatever their status. */
+    success: number
+    /** Copies without a complete answer, by reason. */
+    failure: Record<FailureReason, number>
+    /** Complete answers by status class. */
+    status: Record<StatusClass, number>
+    /** Complete answers that wait for the primary's. */
+    comparing: number
+    compared: number
+    matched: number
+    mismatched: number
+    /** Complete answers that were not compared, by reason. */
+    notCompared: Record<NotComparedReason, number>
+    /** Of `mismatched`, what differed; one request can count in several. */
+    mismatches: Record<MismatchPart, number>
+    latency: {
+      /** From the copy's dispatch on a connection to the end of its answer. */
+      mirror: LatencySummary
+      /** The primary's, on the same requests, where comparing. */
+      primary: LatencySummary
+      /** Mirror minus primary, request by request. */
+      difference: LatencySummary
+    }
+    breaker: BreakerState
+  }
+
+  /** Milliseconds by nearest rank over the last 1000 samples; `null` while there is none. */
+  export interface LatencySummary {
+    /** All samples ever taken. */
+    count: number
+    p50: number | null
+    p90: number | null
+    p95: number | null
+    p99: number | null
+    max: number | null
+  }
+
+  export type DropReason = 'inFlight' | 'memory' | 'breaker' | 'closing' | 'thread' | 'error'
+  export type FailureReason = 'timeout' | 'connect' | 'reset' | 'body' | 'overflow' | 'aborted'
+  export type NotComparedReason =
+    'off' | 'primaryAborted' | 'primaryFailed' | 'hijacked' | 'encoding' | 'memory' | 'thread' | 'untapped'
+  export type MismatchPart = 'status' | 'headers' | 'body'
+  export type StatusClass = '2xx' | '3xx' | '4xx' | '5xx'
+  export type BreakerState = 'closed' | 'open' | 'half-open'
+
+  export const fastifyMirror: FastifyMirror
+  export { fastifyMirror as default }
+}
+
+declare function fastifyMirror (...params: Parameters<FastifyMirror>): ReturnType<FastifyMirror>
+
+export = fastifyMirror
