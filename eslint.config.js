@@ -2,4 +2,33 @@
 
 const neostandard = require('neostandard')
 
-module.exports = neostandard({ ts: true, noJsx: true, ignores: ['dist', '.tap', 'node_modules'] })
+const tsFiles = ['**/*.ts', '**/*.mts']
+const fastify = ['fastify', 'fastify-plugin', '@fastify/*']
+const sockets = ['undici', 'node:dns*', 'node:http*', 'node:net', 'node:tls']
+
+module.exports = [
+  ...neostandard({ ts: true, noJsx: true, filesTs: ['**/*.mts'], ignores: ['dist', '.tap', 'node_modules'] }),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    files: tsFiles,
+    plugins: { '@typescript-eslint': neostandard.plugins['typescript-eslint'].plugin },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-explicit-any': 'error'
+    }
+  },
+
+  // The walls between the parts: what is not in the list of its part, a file may not import. Types may pass.
+  walls(['lib/**'], sockets, 'Only lib/engine opens sockets.'),
+  walls(['lib/engine/**'], fastify, 'The engine knows nothing of Fastify.'),
+  walls(['lib/{compare,decision,metrics}/**'], [...fastify, ...sockets], 'This part knows nothing of Fastify or of sockets.'),
+  walls(['examples/**'], ['**/lib/**', '!**/lib/index'], 'Examples use the public API only.')
+]
+
+/** @param {string[]} files @param {string[]} group @param {string} message */
+function walls (files, group, message) {
+  return {
+    files,
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [{ group, message, allowTypeImports: true }] }] }
+  }
+}
