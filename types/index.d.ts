@@ -1,11 +1,12 @@
 /// <reference types="node" />
 
 import type {
+  FastifyInstance,
   FastifyPluginCallback,
+  FastifyReply,
   FastifyRequest,
-  RouteOptions,
-  onRequestAsyncHookHandler,
-  onRequestHookHandler
+  HookHandlerDoneFunction,
+  RouteOptions
 } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
@@ -59,7 +60,13 @@ declare namespace fastifyMirror {
     routeOptions?: Partial<Omit<RouteOptions, 'method' | 'url' | 'handler' | 'onRequest' | 'mirror'>>
   }
 
-  export type AdminHook = onRequestHookHandler | onRequestAsyncHookHandler
+  /** An onRequest hook, async or with a callback. */
+  export type AdminHook = (
+    this: FastifyInstance,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction
+  ) => void | Promise<unknown>
 
   /**
    * The route option `mirror`, or `config.mirror`: what is copied, where to, and what is compared. Keys that
