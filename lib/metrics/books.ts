@@ -1,0 +1,156 @@
+import type { DropReason, FailureReason, MismatchPart, NotComparedReason, StatusClass } from '../../types/index'
+import type { Comparison, PairLatency } from '../engine/types'
+import { Ring } from './ring'
+
+/** Why a mirror leaves a request alone, in the order in which it is tested. */
+export type MirrorSkip = 'disabled' | 'filtered' | 'looped' | 'upgraded' | 'unsampled'
+
+/** Why a backend does not get a mirrored request that it could have had. */
+export type BackendSkip = 'disabled' | 'unsampled'
+
+/**
+ * A mirror's counters since they were started. Each method is an event and moves them from one closed state to
+ * another: `seen = disabled + filtered + looped + upgraded + unsampled + pending + unhandled + mirrored`.
+ *
+ * A set of counters knows nothing of its mirror, so that a mirror can begin a new set while requests under way go
+ * on reporting to the one in which they began.
+ */
+export class MirrorBooks {
+  seen = 0
+  disabled = 0
+  filtered = 0
+  looped = 0
+  upgraded = 0
+  unsampled = 0
+  pending = 0
+  unhandled = 0
+  mirrored = 0
+
+  /** A request reached the mirror and is not mirrored. */
+  skip (reason: MirrorSkip): void {
+    this.seen++
+    this[reason]++
+  }
+
+  /** A request reached the mirror and will be mirrored, unless it ends before. */
+  choose (): void {
+    this.seen++
+    this.pending++
+  }
+
+  /** A chosen request ended before it was sent. */
+  abandon (): void {
+    this.pending--
+    this.unhandled++
+  }
+
+  /** A chosen request is offered to every backend. */
+  offer (): void {
+    this.pending--
+    this.mirrored++
+  }
+}
+
+/**
+ * A backend's counters since they were started. Each method is an event and moves them from one closed state to
+ * another:
+ * `offered = disabled + unsampled + dropped + total`, `total = inFlight + success + failure`,
+ * `success = comparing + compared + notCompared`, `compared = matched + mismatched`.
+ */
+export class BackendBooks {
+  offered = 0
+  disabled = 0
+  unsampled = 0
+  readonly dropped: Record<DropReason, number> = {
+    inFlight: 0, memory: 0, breaker: 0, closing: 0, thread: 0, error: 0
+  }
+
+  total = 0
+  inFlight = 0
+  success = 0
+  readonly failure: Record<FailureReason, number> = {
+    timeout: 0, connect: 0, reset: 0, body: 0, overflow: 0, aborted: 0
+  }
+
+  readonly status: Record<StatusClass, number> = { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 }
+  comparing = 0
+  compared = 0
+  matched = 0
+  mismatched = 0
+  readonly notCompared: Record<NotComparedReason, number> = {
+    off: 0, primaryAborted: 0, primaryFailed: 0, hijacked: 0, encoding: 0, memory: 0, thread: 0, untapped: 0
+  }
+
+  readonly mismatches: Record<MismatchPart, number> = { status: 0, headers: 0, body: 0 }
+  readonly latency = { mirror: new Ring(), primary: new Ring(), difference: new Ring() }
+
+  /** A mirrored request is not for this backend. */
+  skip (reason: BackendSkip): void {
+    this.offered++
+    this[reason]++
+  }
+
+  /** A mirrored request is not attempted. */
+  drop (reason: DropReason): void {
+    this.offered++
+    this.dropped[reason]++
+  }
+
+  /** A copy is handed to the client library. */
+  attempt (): void {
+    this.offered++
+    this.total++
+    this.inFlight++
+  }
+
+  /** The client library refused an attempted copy, which therefore never was an attempt. */
+  refuse (): void {
+    this.total--
+    this.inFlight--
+    this.dropped.error++
+  }
+
+  /** An attempted copy ended without a complete answer. */
+  fail (reason: FailureReason): void {
+    this.inFlight--
+    this.failure[reason]++
+  }
+
+  /** An attempted copy got a complete answer, after so many milliseconds; whether it is compared is told next. */
+  answer (status: number, ms: number): void {
+    this.inFlight--
+    this.success++
+    this.comparing++
+    this.status[statusClass(status)]++
+    this.latency.mirror.add(ms)
+  }
+
+  /** An answer was compared with the primary's. */
+  compare (comparison: Comparison, latency: PairLatency | null): void {
+    this.comparing--
+    this.compared++
+    if (comparison.differs.length === 0) {
+      this.matched++
+    } else {
+      this.mismatched++
+      for (const part of comparison.differs) this.mismatches[part]++
+    }
+    if (latency !== null) {
+      this.latency.primary.add(latency.primary)
+      this.latency.difference.add(latency.difference)
+    }
+  }
+
+  /** An answer was not compared, or could not be. */
+  leaveUncompared (reason: NotComparedReason): void {
+    this.comparing--
+    this.notCompared[reason]++
+  }
+}
+
+// A status outside 100 to 599 counts as 5xx (RFC 9110 section 15), and one below 200 does not end a request.
+function statusClass (status: number): StatusClass {
+  if (status >= 500 || status < 200) return '5xx'
+  if (status >= 400) return '4xx'
+  return status >= 300 ? '3xx' : '2xx'
+}

@@ -1,0 +1,91 @@
+import type { BackendSnapshot, BreakerState, MirrorRoute, MirrorSnapshot } from '../../types/index'
+import type { BackendBooks, MirrorBooks } from './books'
+
+/** What a mirror's snapshot is made of. */
+export interface MirrorState {
+  readonly id: string
+  readonly routes: readonly MirrorRoute[]
+  readonly enabled: boolean
+  readonly percentage: number
+  readonly books: MirrorBooks
+  readonly backends: readonly BackendState[]
+}
+
+/** What a backend's part of it is made of. */
+export interface BackendState {
+  readonly name: string
+  readonly url: string
+  readonly enabled: boolean
+  readonly percentage: number
+  readonly breaker: BreakerState
+  readonly books: BackendBooks
+}
+
+/** A snapshot that says nothing of URLs. */
+export interface RedactedSnapshot extends Omit<MirrorSnapshot, 'routes' | 'backends'> {
+  backends: Array<Omit<BackendSnapshot, 'url'>>
+}
+
+/** A mirror's numbers as they are now; later events do not change them. */
+export function mirrorSnapshot (mirror: MirrorState): MirrorSnapshot {
+  const { books } = mirror
+  return {
+    id: mirror.id,
+    routes: mirror.routes.map(({ method, url }) => ({ method: [...method], url })),
+    enabled: mirror.enabled,
+    percentage: mirror.percentage,
+    seen: books.seen,
+    disabled: books.disabled,
+    filtered: books.filtered,
+    looped: books.looped,
+    upgraded: books.upgraded,
+    unsampled: books.unsampled,
+    pending: books.pending,
+    unhandled: books.unhandled,
+    mirrored: books.mirrored,
+    backends: mirror.backends.map(backendSnapshot)
+  }
+}
+
+function backendSnapshot (backend: BackendState): BackendSnapshot {
+  const { books } = backend
+  return {
+    name: backend.name,
+    url: backend.url,
+    enabled: backend.enabled,
+    percentage: backend.percentage,
+    offered: books.offered,
+    disabled: books.disabled,
+    unsampled: books.unsampled,
+    dropped: { ...books.dropped },
+    total: books.total,
+    inFlight: books.inFlight,
+    success: books.success,
+    failure: { ...books.failure },
+    status: { ...books.status },
+    comparing: books.comparing,
+    compared: books.compared,
+    matched: books.matched,
+    mismatched: books.mismatched,
+    notCompared: { ...books.notCompared },
+    mismatches: { ...books.mismatches },
+    latency: {
+      mirror: books.latency.mirror.summary(),
+      primary: books.latency.primary.summary(),
+      difference: books.latency.difference.summary()
+    },
+    breaker: backend.breaker
+  }
+}
+
+/**
+ * The snapshot for those who have not shown who they are: without routes and URLs. A backend's default name is
+ * its host, so one without a name of its own (`named`, in the order of the backends) is called by its position: `#1`.
+ */
+export function redactSnapshot (snapshot: MirrorSnapshot, named: readonly boolean[]): RedactedSnapshot {
+  const { routes, backends, ...numbers } = snapshot
+  return {
+    ...numbers,
+    backends: backends.map(({ name, url, ...rest }, index) => ({ name: named[index] ? name : `#${index + 1}`, ...rest }))
+  }
+}
