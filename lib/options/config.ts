@@ -20,6 +20,7 @@ export interface MirrorConfig {
   readonly removeHeaders: readonly string[]
   readonly rewriteRequestHeaders: ((request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders) | null
   readonly compare: CompareConfig
+  readonly verdict: VerdictConfig
 }
 
 export interface BackendConfig {
@@ -64,6 +65,16 @@ export interface CompareConfig {
   readonly redact: readonly string[]
 }
 
+/** What a new version may cost before it is found not ready. */
+export interface VerdictConfig {
+  /** Of the compared answers, the share that may differ, 0 to 1. */
+  readonly maxMismatchRate: number
+  /** Of the copies that ended, the share that may fail, 0 to 1. */
+  readonly maxFailureRate: number
+  /** Milliseconds at p95 of the latency difference; `null`: no limit. */
+  readonly maxSlowdown: number | null
+}
+
 /** The plugin's own options, complete. */
 export interface PluginConfig {
   readonly defaults: Readonly<Record<string, unknown>>
@@ -72,6 +83,7 @@ export interface PluginConfig {
   readonly thread: boolean
   readonly maxBufferedBytes: number
   readonly closeTimeout: number
+  readonly onMismatch: ((mismatch: unknown) => void) | null
 }
 
 export interface AdminConfig {

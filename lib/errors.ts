@@ -1,0 +1,25 @@
+import { createError } from '@fastify/error'
+
+/** One key's value is not what it may be. Arguments: whose option, its path, what is allowed, the value as text. */
+export const FST_MIRROR_INVALID_OPTION = createError<
+  'FST_MIRROR_INVALID_OPTION', [owner: string, path: string, allowed: string, value: string]
+>('FST_MIRROR_INVALID_OPTION', '%s: %s must be %s, got %s', 500, TypeError)
+
+/** A key that no option has. `hint` is empty, or begins with a comma. */
+export const FST_MIRROR_UNKNOWN_OPTION = createError<
+  'FST_MIRROR_UNKNOWN_OPTION', [owner: string, path: string, value: string, hint: string, allowed: string]
+>('FST_MIRROR_UNKNOWN_OPTION', '%s: %s (%s) is not an option%s; allowed: %s', 500, TypeError)
+
+/** The same thing said twice: `mirror` and `config.mirror`, or one key in two spellings. */
+export const FST_MIRROR_CONFLICTING_OPTIONS = createError<
+  'FST_MIRROR_CONFLICTING_OPTIONS', [owner: string, first: string, second: string]
+>('FST_MIRROR_CONFLICTING_OPTIONS', '%s: %s and %s are the same option, give only one of them', 500, TypeError)
+
+/** Two mirrors of one name. `id` as text, in quotes; `other` is the route that has it already. */
+export const FST_MIRROR_DUPLICATE_ID = createError<
+  'FST_MIRROR_DUPLICATE_ID', [owner: string, id: string, other: string]
+>('FST_MIRROR_DUPLICATE_ID', '%s: mirror.id %s is taken by %s; every mirror needs an id of its own', 500, TypeError)
+
+export const FST_MIRROR_ALREADY_REGISTERED = createError<'FST_MIRROR_ALREADY_REGISTERED', []>(
+  'FST_MIRROR_ALREADY_REGISTERED', 'fastify-mirror is already registered in this scope', 500, TypeError
+)

@@ -1,0 +1,51 @@
+import type { BackendBlock } from './blocks'
+import type { BackendConfig } from './config'
+import { invalid } from './fail'
+import type { Place } from './fail'
+import { toLabel } from './label'
+
+/** Scheme and authority as they must be written: `new URL()` alone would guess a host from `http:shadow/`. */
+const HTTP_URL = /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/i
+/** What `new URL()` would drop or turn into slashes. */
+const ODD = /[\s\\\p{Cc}]/u
+
+const ALLOWED = 'an http: or https: URL with a host, without user info, query or fragment'
+
+/** @throws FST_MIRROR_INVALID_OPTION for a URL that is no backend's, and for a name given twice */
+export function readBackends (blocks: readonly BackendBlock[], place: Place): BackendConfig[] {
+  const names = new Set<string>()
+  for (const [index, { name }] of blocks.entries()) {
+    if (name === undefined) continue
+    if (names.has(name)) throw invalid(place, ['backends', `${index}`, 'name'], 'a name that no other backend has', name)
+    names.add(name)
+  }
+  return blocks.map((block, index) => {
+    const url = readUrl(block.url, ['backends', `${index}`, 'url'], place)
+    const name = block.name ?? freeName(url.host, names)
+    names.add(name)
+    return {
+      name,
+      named: block.name !== undefined,
+      url: block.url,
+      origin: url.origin,
+      host: url.host,
+      basePath: url.pathname.replace(/\/+$/, ''),
+      percentage: block.percentage,
+      connect: { ...block.connect }
+    }
+  })
+}
+
+function readUrl (text: string, keys: string[], place: Place): URL {
+  const url = HTTP_URL.test(text) && !ODD.test(text) && URL.canParse(text) ? new URL(text) : null
+  // A token may stand in the query that is refused here.
+  if (url === null || url.port === '0') throw invalid(place, keys, ALLOWED, text.replace(/\?.*$/s, '?...'))
+  return url
+}
+
+/** `host`, else `host#2`, `host#3`: the first that neither the user nor another backend has. */
+function freeName (host: string, taken: ReadonlySet<string>): string {
+  let name = toLabel(host)
+  for (let count = 2; taken.has(name); count++) name = toLabel(`${host}#${count}`)
+  return name
+}

@@ -1,0 +1,45 @@
+import type { BackendConfig, BreakerConfig, CompareConfig, MirrorConfig, VerdictConfig } from './config'
+
+/** A `mirror` block that the schema found valid, its defaults filled in. */
+export interface MirrorBlock {
+  id?: string
+  enabled: boolean
+  percentage: number
+  sampleBy?: Exclude<MirrorConfig['sampleBy'], null>
+  backends: BackendBlock[]
+  conditions: {
+    methods: string[]
+    headers: Record<string, string | true>
+    pathRegex?: string
+  }
+  timeout: number
+  maxInFlight: number
+  maxBacklogBytes: number
+  breaker: BreakerConfig | false
+  preserveHost: boolean
+  removeHeaders: string[]
+  rewriteRequestHeaders?: Exclude<MirrorConfig['rewriteRequestHeaders'], null>
+  compare: CompareConfig
+  verdict: Omit<VerdictConfig, 'maxSlowdown'> & { maxSlowdown?: number }
+}
+
+export interface BackendBlock {
+  url: string
+  name?: string
+  percentage: number
+  connect: BackendConfig['connect']
+}
+
+/** The plugin's options that the schema found valid, their defaults filled in. */
+export interface PluginBlock {
+  defaults: Record<string, unknown>
+  admin: false | {
+    prefix: string
+    onRequest?: Function[]
+    routeOptions: Record<string, unknown>
+  }
+  thread: boolean
+  maxBufferedBytes: number
+  closeTimeout: number
+  onMismatch?: (mismatch: unknown) => void
+}

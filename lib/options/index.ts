@@ -1,0 +1,3 @@
+export { readMirrorOptions } from './mirror-options'
+export { readPluginOptions } from './plugin-options'
+export { showRoute, showValue } from './show'

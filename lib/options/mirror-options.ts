@@ -1,0 +1,108 @@
+import { RE2JS } from 're2js'
+import { readBackends } from './backends'
+import type { MirrorBlock } from './blocks'
+import type { ConditionsConfig, MirrorConfig } from './config'
+import { copyOptions } from './copy'
+import { invalid } from './fail'
+import type { Place } from './fail'
+import { toLabel } from './label'
+import { mergeOptions } from './merge'
+import { mirrorSchema } from './schema'
+import { showPath, showRoute } from './show'
+import { validateMirror } from './validate'
+
+/** The route that options are read for: its name in messages, and its mirror's default id. */
+export interface OptionsRoute {
+  readonly method: string | string[]
+  readonly url: string
+}
+
+const DIFF_ONLY = ['maxBodyCapture', 'maxMismatches', 'ignoreHeaders', 'ignoreJsonFields', 'redact']
+
+/**
+ * A route's `mirror` over the plugin's `defaults`. Neither object is written to or kept.
+ * @returns the mirror's options, and what is allowed but surely not meant, in words
+ * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_CONFLICTING_OPTIONS
+ */
+export function readMirrorOptions (
+  raw: unknown, defaults: Record<string, unknown>, route: OptionsRoute
+): { config: MirrorConfig, warnings: string[] } {
+  const place = { owner: showRoute(route), root: 'mirror' }
+  const base = copyOptions(defaults, mirrorSchema, { owner: place.owner, root: 'defaults' })
+  const merged = mergeOptions(base, copyOptions(raw, mirrorSchema, place), mirrorSchema)
+  const given = givenKeys(merged.compare)
+  const block = validateMirror(merged, place)
+  return {
+    config: toConfig(block, defaultId(route), place),
+    warnings: block.compare.detailedDiff ? [] : withoutEffect(given, place)
+  }
+}
+
+/** Checks `defaults` as far as they go: no backends are needed. @returns a copy, in one spelling, no default filled in */
+export function readDefaults (raw: Record<string, unknown>, place: Place): Record<string, unknown> {
+  const somewhere = { backends: [{ url: 'http://localhost' }] }
+  toConfig(validateMirror(mergeOptions(somewhere, copyOptions(raw, mirrorSchema, place), mirrorSchema), place), '', place)
+  return copyOptions(raw, mirrorSchema, place)
+}
+
+function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
+  const { compare } = block
+  return {
+    id: block.id ?? id,
+    enabled: block.enabled,
+    percentage: block.percentage,
+    sampleBy: typeof block.sampleBy === 'string' ? block.sampleBy.toLowerCase() : block.sampleBy ?? null,
+    backends: readBackends(block.backends, place),
+    conditions: readConditions(block.conditions, place),
+    timeout: block.timeout,
+    maxInFlight: block.maxInFlight,
+    maxBacklogBytes: block.maxBacklogBytes,
+    breaker: block.breaker === false ? null : { ...block.breaker },
+    preserveHost: block.preserveHost,
+    removeHeaders: block.removeHeaders.map(lowerCase),
+    rewriteRequestHeaders: block.rewriteRequestHeaders ?? null,
+    compare: {
+      ...compare,
+      ignoreHeaders: compare.ignoreHeaders.map(lowerCase),
+      redact: compare.redact.map(lowerCase)
+    },
+    verdict: { ...block.verdict, maxSlowdown: block.verdict.maxSlowdown ?? null }
+  }
+}
+
+function readConditions (block: MirrorBlock['conditions'], place: Place): ConditionsConfig {
+  return {
+    methods: block.methods.length === 0 ? null : new Set(block.methods.map(method => method.toUpperCase())),
+    headers: Object.entries(block.headers).map(([name, expected]) => [name, expected === true || expected.toLowerCase()]),
+    pathRegex: block.pathRegex ? compileRegex(block.pathRegex, place) : null
+  }
+}
+
+function compileRegex (pattern: string, place: Place): RE2JS {
+  try {
+    return RE2JS.compile(pattern)
+  } catch (error) {
+    const allowed = `an RE2 regular expression (${(error as Error).message.slice(0, 120)})`
+    throw invalid(place, ['conditions', 'pathRegex'], allowed, pattern)
+  }
+}
+
+function defaultId ({ method, url }: OptionsRoute): string {
+  const methods = [method].flat()
+  return toLabel(methods.length === 1 ? `${methods[0]} ${url}` : url)
+}
+
+function lowerCase (name: string): string {
+  return name.toLowerCase()
+}
+
+function givenKeys (compare: unknown): string[] {
+  return Object.entries(Object(compare)).filter(([, value]) => value !== undefined).map(([key]) => key)
+}
+
+function withoutEffect (given: readonly string[], place: Place): string[] {
+  const idle = DIFF_ONLY.filter(key => given.includes(key)).map(key => showPath(place.root, ['compare', key]))
+  if (idle.length === 0) return []
+  const detailedDiff = showPath(place.root, ['compare', 'detailedDiff'])
+  return [`${place.owner}: no effect without ${detailedDiff}: ${idle.join(', ')}`]
+}

@@ -1,0 +1,35 @@
+import type { PluginBlock } from './blocks'
+import type { AdminConfig, PluginConfig } from './config'
+import { copyOptions } from './copy'
+import { readDefaults } from './mirror-options'
+import { pluginSchema } from './schema'
+import { validatePlugin } from './validate'
+
+const OWNER = 'plugin options'
+
+/** What Fastify itself, and @fastify/autoload, put into a plugin's options. */
+const REGISTER_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
+
+/**
+ * The plugin's options, complete. The user's object is not written to or kept.
+ * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_CONFLICTING_OPTIONS
+ */
+export function readPluginOptions (raw: unknown = {}): PluginConfig {
+  const place = { owner: OWNER, root: '' }
+  const copied = copyOptions(raw, pluginSchema, place)
+  for (const key of REGISTER_OPTIONS) delete copied[key]
+  const block = validatePlugin(copied, place)
+  return {
+    defaults: readDefaults(block.defaults, { owner: OWNER, root: 'defaults' }),
+    admin: readAdmin(block.admin),
+    thread: block.thread,
+    maxBufferedBytes: block.maxBufferedBytes,
+    closeTimeout: block.closeTimeout,
+    onMismatch: block.onMismatch ?? null
+  }
+}
+
+function readAdmin (block: PluginBlock['admin']): AdminConfig | null {
+  if (block === false) return null
+  return { prefix: block.prefix, onRequest: block.onRequest ?? [], routeOptions: { ...block.routeOptions } }
+}

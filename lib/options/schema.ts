@@ -1,0 +1,223 @@
+import { MAX_LABEL } from './label'
+
+/**
+ * The part of JSON Schema that the options need, and what only this plugin reads. Every schema that a value can
+ * fail has `allowed`: the message says it.
+ */
+export interface OptionSchema {
+  readonly type?: string | readonly string[]
+  readonly properties?: Readonly<Record<string, OptionSchema>>
+  readonly items?: OptionSchema
+  /** What the value may be, as it ends the sentence `timeout must be ...`. */
+  readonly allowed?: string
+  /** Turns a shorthand into what the schema describes; gives anything else back. */
+  readonly accepts?: (value: unknown) => unknown
+  /** The object's keys are names of headers. */
+  readonly caseless?: boolean
+  /** A function; `sync`: one that is not declared `async`. */
+  readonly callable?: 'any' | 'sync'
+  /** Text that can be an id or a name. */
+  readonly label?: boolean
+  readonly [keyword: string]: unknown
+}
+
+/** setTimeout's longest delay, and so the longest of ours. */
+const MAX_INT = 2 ** 31 - 1
+/** RFC 9110, 5.6.2: methods and names of headers. */
+const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z\\-]+$"
+/** RFC 6901, or names with dots between. */
+const JSON_FIELD = '^(?:(?:/(?:[^~/]|~[01])*)+|[^./][^.]*(?:\\.[^.]+)*)$'
+/** Path segments that no client and no router rewrites. */
+const STATIC_PATH = "^(?:/(?!\\.{1,2}(?:/|$))[\\w\\-.~!$&'()+,;=@]+)+$"
+
+const flag = (byDefault: boolean): OptionSchema => ({ type: 'boolean', default: byDefault, allowed: 'true or false' })
+const integer = (minimum: number, maximum: number, byDefault?: number): OptionSchema =>
+  ({ type: 'integer', minimum, maximum, default: byDefault, allowed: `an integer from ${minimum} to ${maximum}` })
+const number = (minimum: number, maximum: number, byDefault?: number): OptionSchema =>
+  ({ type: 'number', minimum, maximum, default: byDefault, allowed: `a number from ${minimum} to ${maximum}` })
+const text = (allowed: string): OptionSchema => ({ type: 'string', minLength: 1, maxLength: 1000, allowed })
+const list = (items: OptionSchema, maxItems: number, what: string): OptionSchema =>
+  ({ type: 'array', items, maxItems, default: [], allowed: `an array of at most ${maxItems} ${what}` })
+const object = (properties: Record<string, OptionSchema>, allowed = 'an object'): OptionSchema =>
+  ({ type: 'object', properties, additionalProperties: false, default: {}, allowed })
+
+const percentage = number(0, 100, 100)
+const headerName: OptionSchema = { type: 'string', pattern: TOKEN, maxLength: 200 }
+const header: OptionSchema = { ...headerName, allowed: 'the name of a header, such as "x-request-id"' }
+const headers = list(header, 1000, 'names of headers')
+
+/** Keys that no object of options may have: a spread or an assignment elsewhere could take them for the prototype. */
+const PROTOTYPE_KEYS = ['__proto__', 'constructor', 'prototype']
+
+const connect: OptionSchema = {
+  type: 'object',
+  properties: {
+    socketPath: text('the path of a socket'),
+    servername: { type: 'string', allowed: 'a host name' },
+    rejectUnauthorized: { type: 'boolean', allowed: 'true or false' },
+    timeout: integer(0, MAX_INT)
+  },
+  propertyNames: { not: { enum: PROTOTYPE_KEYS }, allowed: "the options of undici's connect" },
+  default: {},
+  allowed: "an object of options for undici's connect"
+}
+
+const backend: OptionSchema = {
+  type: 'object',
+  accepts: value => typeof value === 'string' ? { url: value } : value,
+  properties: {
+    url: { type: 'string', maxLength: 2000, allowed: 'an http: or https: URL of at most 2000 characters' },
+    name: { type: 'string', label: true, allowed: `1 to ${MAX_LABEL} characters, without control characters` },
+    percentage,
+    connect,
+    weight: { type: 'number', allowed: 'a number (which is ignored)' }
+  },
+  required: ['url'],
+  additionalProperties: false,
+  allowed: 'a URL, or an object with a url'
+}
+
+const compare = object({
+  enabled: flag(false),
+  logMismatches: flag(false),
+  detailedDiff: flag(false),
+  maxBodyCapture: integer(0, MAX_INT, 1048576),
+  maxMismatches: integer(0, 10000, 100),
+  ignoreHeaders: headers,
+  ignoreJsonFields: list(
+    {
+      type: 'string',
+      pattern: JSON_FIELD,
+      maxLength: 1000,
+      allowed: 'a JSON pointer such as "/items/*/updatedAt", or a dotted path such as "user.lastSeen"'
+    },
+    1000, 'JSON pointers or dotted paths'
+  ),
+  redact: list(text('a name of 1 to 1000 characters'), 1000, 'names')
+})
+
+/** A route's `mirror`. */
+export const mirrorSchema: OptionSchema = {
+  type: 'object',
+  properties: {
+    id: {
+      type: 'string',
+      label: true,
+      // Clients resolve the dots before they send a path.
+      not: { enum: ['ui', '.', '..'] },
+      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui", "." and ".."`
+    },
+    enabled: flag(true),
+    percentage,
+    sampleBy: {
+      anyOf: [headerName, { callable: 'sync' }],
+      allowed: 'the name of a header, or a synchronous function of the request'
+    },
+    backends: {
+      type: 'array',
+      items: backend,
+      minItems: 1,
+      maxItems: 100,
+      allowed: 'an array of 1 to 100 backends, each a URL or an object with a url'
+    },
+    conditions: object({
+      methods: list({ type: 'string', pattern: TOKEN, maxLength: 100, allowed: 'an HTTP method' }, 100, 'HTTP methods'),
+      headers: {
+        type: 'object',
+        caseless: true,
+        propertyNames: header,
+        maxProperties: 100,
+        additionalProperties: {
+          type: ['string', 'boolean'], not: { const: false }, allowed: 'text to be equal to, or true for present'
+        },
+        default: {},
+        allowed: 'an object of at most 100 names of headers, each with text or true'
+      },
+      pathRegex: { type: 'string', maxLength: 1000, allowed: 'an RE2 regular expression of at most 1000 characters' }
+    }),
+    timeout: integer(1, MAX_INT, 5000),
+    maxInFlight: integer(1, 65535, 256),
+    maxBacklogBytes: integer(1, MAX_INT, 1048576),
+    breaker: {
+      ...object({
+        failures: integer(1, MAX_INT, 50),
+        cooldown: integer(1, MAX_INT, 5000)
+      }, 'false, or an object with failures and cooldown'),
+      type: ['object', 'boolean'],
+      not: { const: true }
+    },
+    preserveHost: flag(false),
+    removeHeaders: headers,
+    rewriteRequestHeaders: { callable: 'sync', allowed: 'a synchronous function of the request and its headers' },
+    compare,
+    verdict: object({
+      maxMismatchRate: number(0, 1, 0.001),
+      maxFailureRate: number(0, 1, 0.01),
+      maxSlowdown: { type: 'number', minimum: 0, allowed: 'a number of milliseconds, 0 or more' }
+    })
+  },
+  required: ['backends'],
+  additionalProperties: false,
+  allowed: 'an object, or false for no mirror'
+}
+
+/** The plugin's own options. */
+export const pluginSchema: OptionSchema = {
+  type: 'object',
+  properties: {
+    defaults: { type: 'object', default: {}, allowed: 'an object of mirror options' },
+    admin: {
+      ...object({
+        prefix: {
+          type: 'string',
+          pattern: STATIC_PATH,
+          maxLength: 200,
+          default: '/mirrors',
+          allowed: 'a path such as "/mirrors", without a slash at its end, parameters or wildcards'
+        },
+        onRequest: {
+          type: 'array',
+          accepts: value => typeof value === 'function' ? [value] : value,
+          items: { callable: 'any', allowed: 'a function' },
+          minItems: 1,
+          maxItems: 100,
+          allowed: 'a function or an array of functions, at least one'
+        },
+        routeOptions: {
+          type: 'object',
+          propertyNames: {
+            not: { enum: ['method', 'url', 'path', 'handler', 'onRequest', 'mirror', ...PROTOTYPE_KEYS] },
+            allowed: 'route options other than method, url, path, handler, onRequest and mirror'
+          },
+          default: {},
+          allowed: 'an object of route options'
+        }
+      }, 'false, or an object'),
+      type: ['object', 'boolean'],
+      not: { const: true }
+    },
+    thread: flag(false),
+    maxBufferedBytes: integer(0, Number.MAX_SAFE_INTEGER, 67108864),
+    closeTimeout: integer(0, MAX_INT, 1000),
+    onMismatch: { callable: 'any', allowed: 'a function' }
+  },
+  additionalProperties: false,
+  allowed: 'an object'
+}
+
+const NOTHING: Readonly<Record<string, OptionSchema>> = {}
+const ANYTHING: OptionSchema = {}
+
+export function hasProperty ({ properties = NOTHING }: OptionSchema, key: string): boolean {
+  return Object.hasOwn(properties, key)
+}
+
+/** The schema of a key's value; one that allows anything when the key has none. */
+export function propertyOf ({ properties = NOTHING }: OptionSchema, key: string): OptionSchema {
+  return Object.hasOwn(properties, key) ? properties[key] : ANYTHING
+}
+
+/** Whether it describes an object or an array, and not only plain values. */
+export function isContainer (schema: OptionSchema): boolean {
+  return schema.type !== undefined && [schema.type].flat().some(type => type === 'object' || type === 'array')
+}

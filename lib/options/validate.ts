@@ -1,0 +1,69 @@
+import { Ajv } from 'ajv'
+import type { ErrorObject, ValidateFunction } from 'ajv'
+import { isAsyncFunction } from 'node:util/types'
+import type { MirrorBlock, PluginBlock } from './blocks'
+import { invalid, unknownKey } from './fail'
+import type { Place } from './fail'
+import { isLabel } from './label'
+import { mirrorSchema, pluginSchema, propertyOf } from './schema'
+import type { OptionSchema } from './schema'
+
+// All errors, so that the message can be of the key that is wrong: a misspelled `backends` is also a missing one.
+// They are bounded: the schema limits each array.
+const ajv = new Ajv({ useDefaults: true, allErrors: true, verbose: true, allowUnionTypes: true })
+ajv.addVocabulary(['allowed', 'accepts', 'caseless'])
+ajv.addKeyword({
+  keyword: 'callable',
+  validate: (kind: 'any' | 'sync', value: unknown) =>
+    typeof value === 'function' && (kind === 'any' || !isAsyncFunction(value))
+})
+ajv.addKeyword({ keyword: 'label', type: 'string', validate: (_: true, value: string) => isLabel(value) })
+
+const isMirrorBlock = ajv.compile<MirrorBlock>(mirrorSchema)
+const isPluginBlock = ajv.compile<PluginBlock>(pluginSchema)
+
+/** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validateMirror (options: Record<string, unknown>, place: Place): MirrorBlock {
+  return validate(isMirrorBlock, options, place)
+}
+
+/** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validatePlugin (options: Record<string, unknown>, place: Place): PluginBlock {
+  return validate(isPluginBlock, options, place)
+}
+
+function validate<T> (is: ValidateFunction<T>, options: Record<string, unknown>, place: Place): T {
+  if (is(options)) return options
+  throw explain(is.errors as ErrorObject[], options, place)
+}
+
+/** The first error that is about a key nobody knows, else the first that can say what is allowed. */
+function explain (errors: ErrorObject[], options: Record<string, unknown>, place: Place): Error {
+  const stranger = errors.find(isUnknownKey)
+  if (stranger !== undefined) {
+    const { allowed, properties } = stranger.parentSchema as OptionSchema
+    const keys = keysOf(stranger)
+    return unknownKey(place, keys, valueAt(options, keys), properties ? Object.keys(properties) : allowed as string)
+  }
+  const error = errors.find(({ parentSchema }) => parentSchema?.allowed !== undefined) as ErrorObject
+  const keys = keysOf(error)
+  const schema = error.parentSchema as OptionSchema
+  const { allowed } = error.keyword === 'required' ? propertyOf(schema, error.params.missingProperty) : schema
+  return invalid(place, keys, allowed as string, error.propertyName ?? valueAt(options, keys))
+}
+
+function isUnknownKey (error: ErrorObject): boolean {
+  return error.keyword === 'additionalProperties' || (error.keyword === 'not' && error.propertyName !== undefined)
+}
+
+/** The keys that lead to what is wrong. Ajv points to the object when a key of it is. */
+function keysOf (error: ErrorObject): string[] {
+  const keys = error.instancePath.split('/').slice(1).map(key => key.replace(/~1/g, '/').replace(/~0/g, '~'))
+  const own: string | undefined =
+    error.propertyName ?? error.params.additionalProperty ?? error.params.missingProperty
+  return own === undefined ? keys : [...keys, own]
+}
+
+function valueAt (options: unknown, keys: readonly string[]): unknown {
+  return keys.reduce((value, key) => (value as Record<string, unknown>)[key], options)
+}
