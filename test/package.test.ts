@@ -1,0 +1,169 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join, relative, sep } from 'node:path'
+import t from 'tap'
+
+t.setTimeout(300_000)
+
+const root = join(__dirname, '..')
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+let dir = ''
+let consumer = ''
+
+// The package as a user gets it: packed from a copy of the tree, so that nothing else sees its build, and
+// installed outside the tree, so that it finds no module but its own dependencies.
+t.before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'fastify-mirror-'))
+  const source = join(dir, 'source')
+  consumer = join(dir, 'consumer')
+
+  const skip = new Set(['.git', '.tap', 'dist', 'node_modules'])
+  await cp(root, source, { recursive: true, filter: (path) => !skip.has(relative(root, path)) })
+  await symlink(join(root, 'node_modules'), join(source, 'node_modules'))
+  await run(source, 'npm', 'pack', '--pack-destination', dir)
+
+  await mkdir(consumer)
+  await writeFile(join(consumer, 'package.json'), '{ "private": true }')
+  const tarball = (await readdir(dir)).find((name) => name.endsWith('.tgz')) ?? 'none'
+  await run(consumer, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund',
+    join(dir, tarball), `fastify@${await installed('fastify')}`, `@types/node@${await installed('@types/node')}`)
+})
+
+t.teardown(() => rm(dir, { recursive: true, force: true }))
+
+t.test('the package holds the build, the types, the licence and the README, and nothing else', async (t) => {
+  const built = (await files(join(root, 'lib'))).map((path) => `dist/${path.replace(/\.ts$/, '.js')}`)
+  const expected = ['LICENSE', 'README.md', 'package.json', 'types/index.d.ts', ...built]
+  t.strictSame(await files(join(consumer, 'node_modules/fastify-mirror')), expected.sort())
+})
+
+t.test('installing it runs no script, of its own or of a dependency', async (t) => {
+  const lock = JSON.parse(await readFile(join(consumer, 'node_modules/.package-lock.json'), 'utf8'))
+  const packages = Object.entries<{ hasInstallScript?: boolean }>(lock.packages)
+  t.ok(packages.some(([name]) => name === 'node_modules/fastify-mirror'))
+  t.strictSame(packages.filter(([, { hasInstallScript }]) => hasInstallScript), [])
+})
+
+// What every module below does with `Fastify`, `http`, `mirror` and `options`: mirrors one request, and prints what it
+// got hold of and what the admin route says.
+const use = `
+  const shadow = http.createServer((request, response) => response.end()).listen(0, '127.0.0.1')
+  await new Promise((resolve) => shadow.once('listening', resolve))
+  const backends = ['http://127.0.0.1:' + shadow.address().port]
+
+  const app = Fastify()
+  await app.register(mirror, options)
+  app.get('/', { mirror: { id: 'api', backends } }, async () => 'ok')
+  await app.inject('/')
+
+  const ended = () => app.mirrors.get('api').backends[0].success === 1
+  while (!ended()) await new Promise((resolve) => setTimeout(resolve, 5))
+  const { api } = (await app.inject('/mirrors')).json()
+  console.log(typeof mirror, api.id, api.mirrored, api.backends[0].success)
+
+  await app.close()
+  shadow.closeAllConnections()
+  shadow.close()
+`
+const esm = "import Fastify from 'fastify'; import http from 'node:http'; "
+
+const modules = [
+  {
+    what: 'require',
+    file: 'require.cjs',
+    text: `const Fastify = require('fastify'), http = require('node:http'), mirror = require('fastify-mirror'), options = {}
+      ;(async () => {${use}})()`
+  },
+  {
+    what: 'a property of require',
+    file: 'property.cjs',
+    text: `const Fastify = require('fastify'), http = require('node:http'), { fastifyMirror: mirror } = require('fastify-mirror'), options = {}
+      ;(async () => {${use}})()`
+  },
+  {
+    what: 'the default import',
+    file: 'default.mjs',
+    text: `${esm} import mirror from 'fastify-mirror'; const options = {}; ${use}`
+  },
+  {
+    what: 'the named import',
+    file: 'named.mjs',
+    text: `${esm} import { fastifyMirror as mirror } from 'fastify-mirror'; const options = {}; ${use}`
+  },
+  {
+    what: 'the default import, on a worker thread',
+    file: 'thread.mjs',
+    text: `${esm} import mirror from 'fastify-mirror'; const options = { thread: true }; ${use}`
+  }
+]
+
+for (const { what, file, text } of modules) {
+  t.test(`mirrors with the plugin from ${what}`, async (t) => {
+    await writeFile(join(consumer, file), text)
+    t.equal(await run(consumer, process.execPath, file), 'function api 1 1\n')
+  })
+}
+
+const typedUse = `
+  const app = Fastify()
+  app.register(mirror, { admin: false })
+  app.get('/', { mirror: { backends: ['http://shadow:9000'] } }, async () => app.mirrors.get('GET /')?.mirrored)
+  // @ts-expect-error
+  app.get('/wrong', { mirror: { backends: 5 } }, async () => 'ok')
+  export const options: MirrorOptions = {}
+`
+const typed = [
+  {
+    file: 'require.cts',
+    text: `import Fastify = require('fastify'); import mirror = require('fastify-mirror'); import type { MirrorOptions } from 'fastify-mirror'; ${typedUse}`
+  },
+  {
+    file: 'default.mts',
+    text: `import Fastify from 'fastify'; import mirror, { type MirrorOptions } from 'fastify-mirror'; ${typedUse}`
+  },
+  {
+    file: 'named.mts',
+    text: `import Fastify from 'fastify'; import { fastifyMirror as mirror, type MirrorOptions } from 'fastify-mirror'; ${typedUse}`
+  }
+]
+
+for (const [module, moduleResolution, pattern] of [['node16', 'node16', /ts$/], ['preserve', 'bundler', /mts$/]] as const) {
+  t.test(`its types check in a project with moduleResolution ${moduleResolution}`, async (t) => {
+    const project = join(consumer, moduleResolution)
+    await mkdir(project)
+    const chosen = typed.filter(({ file }) => pattern.test(file))
+    for (const { file, text } of chosen) await writeFile(join(project, file), text)
+    const compilerOptions = { module, moduleResolution, target: 'es2022', strict: true, skipLibCheck: false, noEmit: true, types: [] }
+    await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
+
+    const listed = await run(project, process.execPath, tsc, '--listFiles')
+    t.equal(listed.split('\n').filter((path) => path.startsWith(project)).length, chosen.length)
+    t.match(listed, /consumer\/node_modules\/fastify-mirror\/types\/index\.d\.ts/)
+  })
+}
+
+/** Runs a program and gives what it wrote, without the loader that tap puts into every Node process below its own. */
+function run (cwd: string, program: string, ...args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { cwd, timeout: 120_000, maxBuffer: 16 * 1024 * 1024 }
+    execFile('env', ['-u', 'NODE_OPTIONS', program, ...args], options, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${basename(program)} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error }))
+      else resolve(stdout)
+    })
+  })
+}
+
+/** Every file below a folder, in order, with slashes. */
+async function files (folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort()
+}
+
+/** The version of a dependency that the tests run with. */
+async function installed (name: string): Promise<string> {
+  return JSON.parse(await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8')).version
+}
