@@ -1,3 +1,5 @@
+import type { Backlog } from './backlog'
+import type { Budget } from './budget'
 import type {
   BreakerState,
   DropReason,
@@ -16,9 +18,7 @@ export interface TargetOptions {
   connect: Readonly<Record<string, unknown>>
   /** Milliseconds for a whole copy. */
   timeout: number
-  maxInFlight: number
   maxBacklogBytes: number
-  breaker: { failures: number, cooldown: number } | null
 }
 
 /** What a copy says to its backend before the body. */
@@ -42,15 +42,65 @@ export interface PairLatency {
   difference: number
 }
 
-/**
- * Hears what became of each copy, in this order: `failed` or `answered`; after `answered`, `compared` or
- * `notCompared`. Each copy is heard of to its end exactly once.
- */
-export interface ExchangeSink {
-  /** `moved` in the books from attempted to dropped: the client library refused the request. */
-  onRefused (copy: number, error: Error): void
-  onFailed (copy: number, reason: FailureReason, error: Error): void
-  onAnswered (copy: number, status: number, ms: number): void
-  onCompared (copy: number, comparison: Comparison, latency: PairLatency | null): void
-  onNotCompared (copy: number, reason: NotComparedReason): void
+/** Hears what became of one copy: `onRefused`, `onFailed`, or `onAnswered` and then one of the last two; each once. */
+export interface CopySink {
+  /** Never sent: the client library refuses such a request. */
+  onRefused (error: Error): void
+  onFailed (reason: FailureReason, error: Error): void
+  /** A complete answer. `ms`: from dispatch on a connection to the answer's end. */
+  onAnswered (status: number, ms: number): void
+  /** `latency`: `null` when the pair gives no sample. */
+  onCompared (comparison: Comparison, latency: PairLatency | null): void
+  onNotCompared (reason: NotComparedReason): void
+}
+
+/** One copy to be sent: where, with which head, and who hears of it. `T`: an engine's own handle for a backend. */
+export interface CopyInit<T> {
+  target: T
+  head: CopyHead
+  sink: CopySink
+}
+
+/** What a mirrored request begins with. */
+export interface ExchangeInit<T> {
+  method: string
+  /** `null`: the request has no body. Given away: the engine disposes of it. */
+  backlog: Backlog | null
+  /** The body's length as the client declared it; 0: none, or not known. */
+  length: number
+  compare: boolean
+  copies: ReadonlyArray<CopyInit<T>>
+}
+
+/** A mirrored request under way, from the caller's side: what the client sends, and what the primary answers. */
+export interface ExchangeHandle {
+  /** Whether the primary's answer is still of use. */
+  readonly wantsPrimary: boolean
+  /** The client sent a piece of the body. */
+  write (chunk: Buffer): void
+  /** The client sent the last of the body. */
+  end (): void
+  /** The rest of the body will never come. */
+  cut (): void
+  /** The primary's answer, as a whole. `ms`: NaN when its time says nothing of the primary. */
+  primaryWhole (status: number, encoding: string, body: string | Uint8Array, ms: number): void
+  /** The primary's answer begins; its body comes in pieces. */
+  primaryStarts (status: number, encoding: string): void
+  primaryData (chunk: Uint8Array): void
+  primaryEnds (ms: number): void
+  /** There will be no answer of the primary to compare with. */
+  primaryLost (reason: NotComparedReason): void
+}
+
+/** Sends copies and compares: inline, or behind the same interface on a thread. */
+export interface Engine<T = unknown> {
+  readonly budget: Budget
+  addTarget (options: TargetOptions): T
+  /** Why no copy can be sent at all now, or `null`. */
+  refusal (): 'closing' | 'thread' | null
+  /** From now on no copy is sent. */
+  stop (): void
+  open (init: ExchangeInit<T>): ExchangeHandle
+  /** Waits at most `ms` for copies in flight, cuts the rest, and frees everything. */
+  close (ms: number): Promise<void>
 }

@@ -1,0 +1,61 @@
+/** Names and values in turn, as on the wire: repeated names stay repeated. */
+export type HeaderList = readonly string[]
+
+/** A header that is not the same on both sides; no values: that side does not have it. */
+export interface HeaderDifference {
+  /** In lower case. */
+  name: string
+  primary: string[]
+  mirror: string[]
+}
+
+/**
+ * What is never compared: what differs from answer to answer anyway, and what belongs to one connection alone (RFC 9110
+ * section 7.6.1) or follows from the body's length.
+ */
+const ALWAYS_IGNORED = [
+  'date', 'age', 'x-request-id', 'content-length',
+  'connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'trailer', 'upgrade'
+]
+
+/** The names, in lower case, that `diffHeaders` leaves out: the user's and the usual ones. */
+export function ignoredHeaders (names: readonly string[]): ReadonlySet<string> {
+  return new Set([...ALWAYS_IGNORED, ...names.map((name) => name.toLowerCase())])
+}
+
+/**
+ * What differs between two answers' headers: by name without regard to case, all values of a name in their order. The
+ * order of different names says nothing (RFC 9110 section 5.3). Sorted by name.
+ */
+export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
+  const before = valuesByName(primary, ignore)
+  const after = valuesByName(mirror, ignore)
+  const differences: HeaderDifference[] = []
+  for (const [name, values] of before) {
+    const others = after.get(name) ?? []
+    after.delete(name)
+    if (!equal(values, others)) differences.push({ name, primary: values, mirror: others })
+  }
+  for (const [name, values] of after) differences.push({ name, primary: [], mirror: values })
+  return differences.sort(byName)
+}
+
+function valuesByName (list: HeaderList, ignore: ReadonlySet<string>): Map<string, string[]> {
+  const values = new Map<string, string[]>()
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const name = list[i].toLowerCase()
+    if (ignore.has(name)) continue
+    const known = values.get(name)
+    if (known === undefined) values.set(name, [list[i + 1]])
+    else known.push(list[i + 1])
+  }
+  return values
+}
+
+function equal (a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index])
+}
+
+function byName (a: HeaderDifference, b: HeaderDifference): number {
+  return a.name < b.name ? -1 : 1
+}

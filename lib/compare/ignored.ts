@@ -1,0 +1,58 @@
+import { fromPointer } from './pointer'
+
+/** A place in the tree of ignored fields. */
+export interface IgnoredNode {
+  /** The field at this place is ignored, with all that it holds. */
+  ignored: boolean
+  readonly named: Map<string, IgnoredNode>
+  any: IgnoredNode | null
+}
+
+/** Where a walk through a document stands in the tree: every place that its path so far fits; empty: none. */
+export type IgnoredPlaces = readonly IgnoredNode[]
+
+const NOWHERE: IgnoredPlaces = []
+
+/**
+ * Compiles `ignoreJsonFields`: JSON pointers (they begin with a slash, or are empty: the whole document) and dotted paths,
+ * in which `*` stands for any one key or index. Throws nothing.
+ */
+export function compileIgnored (fields: readonly string[]): IgnoredPlaces {
+  if (fields.length === 0) return NOWHERE
+  const root = createNode()
+  for (const field of fields) {
+    let node = root
+    const segments = field === '' || field[0] === '/' ? fromPointer(field) : field.split('.')
+    for (const segment of segments) {
+      if (segment === '*') {
+        node = node.any ??= createNode()
+      } else {
+        let next = node.named.get(segment)
+        if (next === undefined) node.named.set(segment, next = createNode())
+        node = next
+      }
+    }
+    node.ignored = true
+  }
+  return [root]
+}
+
+/** The places one key or index further on. */
+export function descend (places: IgnoredPlaces, segment: string): IgnoredPlaces {
+  if (places.length === 0) return NOWHERE
+  const found: IgnoredNode[] = []
+  for (const { named, any } of places) {
+    const next = named.get(segment)
+    if (next !== undefined) found.push(next)
+    if (any !== null) found.push(any)
+  }
+  return found
+}
+
+export function isIgnored (places: IgnoredPlaces): boolean {
+  return places.some((node) => node.ignored)
+}
+
+function createNode (): IgnoredNode {
+  return { ignored: false, named: new Map(), any: null }
+}

@@ -1,0 +1,54 @@
+/** Characters of one key, and keys of one path, that a pointer in a report shows. */
+const MAX_SEGMENT = 100
+const MAX_SEGMENTS = 32
+/** Nobody names a field at greater length. */
+const LONGEST_NAME = 64
+
+/** A JSON pointer (RFC 6901). Keys past a reasonable length, and paths past a reasonable depth, end with `…`. */
+export function toPointer (segments: readonly string[]): string {
+  let pointer = ''
+  for (let i = 0; i < segments.length; i++) {
+    if (i === MAX_SEGMENTS) return `${pointer}/…`
+    const segment = segments[i]
+    const shown = segment.length > MAX_SEGMENT ? `${segment.slice(0, MAX_SEGMENT)}…` : segment
+    pointer += '/' + shown.replaceAll('~', '~0').replaceAll('/', '~1')
+  }
+  return pointer
+}
+
+/** The keys and indices of a JSON pointer. */
+export function fromPointer (pointer: string): string[] {
+  return pointer.split('/').slice(1).map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
+/** The pointer with `*` for indices and for keys that look like ids, so that documents that differ alike give one. */
+export function foldPointer (pointer: string): string {
+  return toPointer(fromPointer(pointer).map((segment) => looksLikeId(segment) ? '*' : segment))
+}
+
+/**
+ * Whether a key looks like a value rather than a name: a number, date or address without any letter, an email or URL, a
+ * UUID, a hash, a ULID or another text in which letters and digits alternate, or a name with such a thing behind it
+ * (`user-1234`).
+ */
+export function looksLikeId (key: string): boolean {
+  if (key.length > LONGEST_NAME || key.includes('@') || key.includes('://')) return true
+  if (/^[^\p{L}]*\p{N}[^\p{L}]*$/u.test(key)) return true
+  if (/^[\da-f]{8}-?([\da-f]{4}-?){3}[\da-f]{12}$/i.test(key)) return true
+  return key.split(/[-_:.]/).some(isIdPart)
+}
+
+function isIdPart (part: string): boolean {
+  if (/^\d{3,}$/.test(part)) return true
+  if (part.length >= 8 && /^[\da-f]+$/i.test(part) && /\d/.test(part) && /[a-f]/i.test(part)) return true
+  return part.length >= 12 && alternations(part) >= 4
+}
+
+/** How often letters and digits take turns: a name such as `iso8601Timestamp` has few turns, a random text many. */
+function alternations (text: string): number {
+  let turns = 0
+  for (let i = 1; i < text.length; i++) {
+    if (/\d/.test(text[i]) !== /\d/.test(text[i - 1])) turns++
+  }
+  return turns
+}

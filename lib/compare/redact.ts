@@ -1,0 +1,178 @@
+import { unescape } from 'node:querystring'
+import { MASK, renderJson } from './render'
+import { finish, readTape } from './tape'
+import type { Masking } from './render'
+import type { Tape } from './tape'
+
+/** Names of headers, JSON fields, query and form parameters whose values are never kept, whatever the user names. */
+const USUAL_SECRETS = [
+  'authorization', 'cookie', 'set-cookie', 'proxy-authorization', 'x-api-key',
+  'access_token', 'token', 'password', 'secret', 'api_key', 'code', 'signature'
+]
+
+/** What a parameter's name cannot hold where it stands in a URL or a header's value. */
+const BEFORE_NAME = new Set('=?&;,#/:"\'<>(){} \t\r\n')
+/** No longer name is a secret's; bounds the search for where one begins. */
+const LONGEST_NAME = 256
+/** URLs within URLs: what is encoded more often is masked unread. */
+const MAX_ENCODINGS = 3
+/** Bytes of a request body that are read; the rest is left out. */
+const MAX_READ = 64 * 1024
+
+const FORM = 'application/x-www-form-urlencoded'
+const JSON_TYPE = /^(?:application|text)\/(?:[^\s;]+\+)?json$/
+
+/** A request body as it may be kept. */
+export interface KeptBody {
+  text: string
+  /** Whether it ends before the body did. */
+  truncated: boolean
+}
+
+/** Masks the values of secrets: where they are named, whatever holds them. */
+export interface Redactor {
+  /** Whether a field, header or parameter of this name is one, `user[password]` and `user.password` included. */
+  isSecret (name: string): boolean
+  /** A header's value: all of a secret one's; of others what follows a secret parameter's name, as in `location`. */
+  header (name: string, value: string): string
+  /** A flat list of headers. */
+  headers (list: readonly string[]): string[]
+  /** A path with query. */
+  path (path: string): string
+  /** Any text, in which the first `name=` of a secret hides all that follows. */
+  text (text: string): string
+  /** A form body, or a query. */
+  form (text: string): string
+  /** A value of a JSON document as compact text, masked, then cut. */
+  json (tape: Tape, node: number, max: number): string
+  /**
+   * What may be kept of a request body: at most `max` bytes of masked JSON or a masked form; other text only where the user
+   * names no secrets and no usual one is mentioned in it; `null`: nothing. `complete` says whether `bytes` is all of it.
+   */
+  body (bytes: Uint8Array, contentType: string | undefined, complete: boolean, max: number): KeptBody | null
+}
+
+/**
+ * A redactor for the usual secrets and the user's. Names are compared without case, `-` and `_`: `apiKey` is `api_key`.
+ */
+export function createRedactor (names: readonly string[]): Redactor {
+  return new NamedSecrets(names)
+}
+
+class NamedSecrets implements Redactor, Masking {
+  readonly #secrets: ReadonlySet<string>
+  readonly #own: boolean
+
+  constructor (names: readonly string[]) {
+    this.#secrets = new Set([...USUAL_SECRETS, ...names].map(plain))
+    this.#own = names.length > 0
+  }
+
+  isSecret (name: string): boolean {
+    if (name.length > LONGEST_NAME) return false
+    if (this.#secrets.has(plain(name))) return true
+    return /[.[]/.test(name) && name.split(/[.[\]]/).some((part) => this.#secrets.has(plain(part)))
+  }
+
+  header (name: string, value: string): string {
+    return this.isSecret(name) ? MASK : this.text(value)
+  }
+
+  headers (list: readonly string[]): string[] {
+    return list.map((item, index) => index % 2 === 0 ? item : this.header(list[index - 1], item))
+  }
+
+  path (path: string): string {
+    const query = path.indexOf('?')
+    if (query === -1) return this.text(path)
+    return `${this.text(path.slice(0, query))}?${this.form(path.slice(query + 1))}`
+  }
+
+  form (text: string): string {
+    return text.split('&').map((pair) => this.text(pair)).join('&')
+  }
+
+  text (text: string): string {
+    return this.#masked(text, MAX_ENCODINGS)
+  }
+
+  #masked (text: string, encodings: number): string {
+    for (let equals = text.indexOf('='); equals !== -1; equals = text.indexOf('=', equals + 1)) {
+      if (this.isSecret(unescape(nameBefore(text, equals)))) return text.slice(0, equals + 1) + MASK
+    }
+    // A URL in a parameter of a URL: its own parameters are seen once it is decoded.
+    if (!text.includes('%')) return text
+    const decoded = unescape(text)
+    if (decoded === text) return text
+    return encodings === 0 || this.#masked(decoded, encodings - 1) !== decoded ? MASK : text
+  }
+
+  json (tape: Tape, node: number, max: number): string {
+    return renderJson(tape, node, max, this).text
+  }
+
+  body (bytes: Uint8Array, contentType: string | undefined, complete: boolean, max: number): KeptBody | null {
+    const whole = complete && bytes.length <= MAX_READ
+    const text = readText(bytes.subarray(0, MAX_READ), whole)
+    if (text === null) return null
+    const type = essence(contentType)
+    if (type === FORM) return kept(this.form(text), whole, max)
+    if (isJson(type)) return this.#jsonBody(text, whole, max)
+    if (/^\s*[[{]/.test(text)) {
+      const json = this.#jsonBody(text, whole, max)
+      if (json !== null) return json
+    }
+    return this.#own || this.mentionsSecret(text) ? null : kept(text, whole, max)
+  }
+
+  #jsonBody (text: string, whole: boolean, max: number): KeptBody | null {
+    const tape = finish(readTape(text))
+    if (whole && tape.state !== 'complete') return null
+    // What the text's end cuts off is not in the tape, so that no part of a secret is taken for something else.
+    const shown = renderJson(tape, 0, Infinity, this)
+    return kept(shown.masked || !whole ? shown.text : text, whole, max)
+  }
+
+  /** Whether a secret's name is a word of the text, so that its value may be there too. */
+  mentionsSecret (text: string): boolean {
+    return text.length > MAX_READ || text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word))
+  }
+}
+
+/** The media type alone, in lower case; empty: none. */
+export function essence (contentType: string | undefined): string {
+  return contentType === undefined ? '' : contentType.split(';', 1)[0].trim().toLowerCase()
+}
+
+/** Whether a media type's essence is JSON: `application/json`, or with the suffix of RFC 6839. */
+export function isJson (type: string): boolean {
+  return JSON_TYPE.test(type)
+}
+
+function plain (name: string): string {
+  return name.toLowerCase().replace(/[-_\s]/g, '')
+}
+
+function nameBefore (text: string, end: number): string {
+  let start = end
+  while (start > 0 && end - start <= LONGEST_NAME && !BEFORE_NAME.has(text[start - 1])) start--
+  return text.slice(start, end).replaceAll('+', ' ')
+}
+
+function readText (bytes: Uint8Array, whole: boolean): string | null {
+  try {
+    // As a stream, where the bytes may end within a character.
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: !whole })
+    return text.includes('\0') ? null : text
+  } catch {
+    return null
+  }
+}
+
+function kept (text: string, whole: boolean, max: number): KeptBody {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= max) return { text: bytes.toString(), truncated: !whole }
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  // As a stream: a character that does not fit is left out.
+  return { text: decoder.decode(bytes.subarray(0, max), { stream: true }), truncated: true }
+}

@@ -1,0 +1,100 @@
+import type { Budget } from './budget'
+
+const SMALLEST_BLOCK = 4 * 1024
+const LARGEST_BLOCK = 64 * 1024
+
+interface Block {
+  /** Offset in the body of the block's first byte. */
+  readonly start: number
+  readonly bytes: Buffer
+  /** Bytes written; less than `bytes.length` only in the last block. */
+  length: number
+}
+
+/**
+ * A request body on its way to its copies: appended as it comes, read by each copy at its own offset, freed when the slowest
+ * has it. What it holds is taken from the budget.
+ *
+ * A chunk is kept by reference only where it is most of the memory that it keeps alive; smaller ones are copied together, else a
+ * client that sends single bytes would make every byte cost an object and a share of a socket's read buffer.
+ */
+export class Backlog {
+  /** Bytes appended. */
+  received = 0
+  /** The body is complete. */
+  ended = false
+  readonly #budget: Budget
+  #expected: number
+  #blocks: Block[] = []
+  #open = false
+
+  /** @param expected the body's length as the client declared it; 0: not known */
+  constructor (budget: Budget, expected: number) {
+    this.#budget = budget
+    this.#expected = expected
+  }
+
+  /** `false`: the budget does not allow it, and the body is no longer whole. */
+  append (chunk: Buffer): boolean {
+    if (chunk.length >= SMALLEST_BLOCK && chunk.length * 2 >= chunk.buffer.byteLength) {
+      if (!this.#budget.take(chunk.length)) return false
+      this.#blocks.push({ start: this.received, bytes: chunk, length: chunk.length })
+      this.#open = false
+      this.received += chunk.length
+      return true
+    }
+    return this.#copy(chunk)
+  }
+
+  #copy (chunk: Buffer): boolean {
+    let from = 0
+    while (from < chunk.length) {
+      const block = this.#open ? this.#blocks[this.#blocks.length - 1] : this.#allocate()
+      if (block === null) return false
+      const copied = chunk.copy(block.bytes, block.length, from)
+      block.length += copied
+      from += copied
+      this.received += copied
+      this.#open = block.length < block.bytes.length
+    }
+    return true
+  }
+
+  #allocate (): Block | null {
+    const missing = this.#expected - this.received
+    const size = missing > 0
+      ? Math.min(missing, LARGEST_BLOCK)
+      : Math.min(Math.max(this.received, SMALLEST_BLOCK), LARGEST_BLOCK)
+    if (!this.#budget.take(size)) return null
+    const block = { start: this.received, bytes: Buffer.allocUnsafeSlow(size), length: 0 }
+    this.#blocks.push(block)
+    return block
+  }
+
+  /** The bytes at hand from `offset` on, as far as they lie together; `null`: none yet. */
+  read (offset: number): Buffer | null {
+    for (const block of this.#blocks) {
+      if (offset < block.start + block.length) {
+        return block.bytes.subarray(offset - block.start, block.length)
+      }
+    }
+    return null
+  }
+
+  /** Frees what lies before `offset`. */
+  release (offset: number): void {
+    while (this.#blocks.length > 0) {
+      const block = this.#blocks[0]
+      if (block.start + block.length > offset || (this.#open && this.#blocks.length === 1)) return
+      this.#blocks.shift()
+      this.#budget.free(block.bytes.length)
+    }
+  }
+
+  /** Frees everything. */
+  dispose (): void {
+    for (const block of this.#blocks) this.#budget.free(block.bytes.length)
+    this.#blocks = []
+    this.#open = false
+  }
+}

@@ -1,0 +1,63 @@
+import type { Backlog } from './backlog'
+
+const DONE: IteratorResult<Buffer> = Object.freeze({ done: true, value: undefined })
+
+/**
+ * One copy's way through a body that is still being received, at the pace of its socket: the client asks for the next piece when the
+ * socket has taken the one before.
+ */
+export class CopyBody implements AsyncIterableIterator<Buffer> {
+  /** Bytes that the socket has taken. */
+  offset = 0
+  readonly #backlog: Backlog
+  readonly #onAdvance: () => void
+  #given = 0
+  #closed = false
+  #wake: ((result: IteratorResult<Buffer>) => void) | null = null
+
+  constructor (backlog: Backlog, onAdvance: () => void) {
+    this.#backlog = backlog
+    this.#onAdvance = onAdvance
+  }
+
+  [Symbol.asyncIterator] (): this {
+    return this
+  }
+
+  next (): Promise<IteratorResult<Buffer>> {
+    if (this.#given > 0) {
+      this.offset += this.#given
+      this.#given = 0
+      this.#onAdvance()
+    }
+    const result = this.#read()
+    if (result !== null) return Promise.resolve(result)
+    return new Promise(resolve => { this.#wake = resolve })
+  }
+
+  /** The backlog has more, or has ended. */
+  wake (): void {
+    if (this.#wake === null) return
+    const result = this.#read()
+    if (result === null) return
+    const wake = this.#wake
+    this.#wake = null
+    wake(result)
+  }
+
+  /** Lets go of whoever waits for the next piece. Only for a copy that has ended: a running one would take it for the body's end. */
+  close (): void {
+    this.#closed = true
+    this.wake()
+  }
+
+  #read (): IteratorResult<Buffer> | null {
+    if (this.#closed) return DONE
+    const value = this.#backlog.read(this.offset)
+    if (value !== null) {
+      this.#given = value.length
+      return { done: false, value }
+    }
+    return this.#backlog.ended ? DONE : null
+  }
+}

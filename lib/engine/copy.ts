@@ -1,0 +1,171 @@
+import type { Dispatcher } from 'undici'
+import { Digest } from '../compare/digest'
+import { CopyBody } from './copy-body'
+import type { Expiring } from './deadlines'
+import type { Exchange } from './exchange'
+import type { Slot, Target } from './target'
+import type { CopyHead, CopySink, FailureReason } from './types'
+
+const TIMED_OUT = new Error('not complete within the mirror\'s timeout')
+const CONTENT_ENCODING = 'content-encoding'
+
+/**
+ * One copy of a request on its way to one backend: waiting for its first bytes, then the client library's, whose callbacks these
+ * are, then answered or failed. It ends once, when the client library has let go of it, and then frees all it held.
+ *
+ * The callbacks are undici's older set: those of the newer one cost an object and a parsed header record an answer.
+ */
+export class Copy implements Expiring {
+  deadline = 0
+  earlier: this | null = null
+  later: this | null = null
+
+  readonly exchange: Exchange
+  readonly target: Target
+  readonly sink: CopySink
+  ended = false
+  /** The final answer's status; 0: no head yet. */
+  status = 0
+  /** The answer's Content-Encoding, `''` without one. */
+  encoding = ''
+  /** SHA-256 of the answer's body, where compared. */
+  hash = ''
+  /** Milliseconds from dispatch on a connection to the answer's end. */
+  ms = 0
+
+  readonly #head: CopyHead
+  readonly #digest: Digest | null
+  #body: CopyBody | null = null
+  #slot: Slot | null = null
+  #abort: ((error: Error) => void) | null = null
+  #resume: () => void = noop
+  #reason: FailureReason | null = null
+  #dispatchedAt = 0
+
+  constructor (exchange: Exchange, target: Target, head: CopyHead, sink: CopySink, compare: boolean) {
+    this.exchange = exchange
+    this.target = target
+    this.sink = sink
+    this.#head = head
+    this.#digest = compare ? new Digest() : null
+  }
+
+  /** Bytes of the request body that are the backend's. */
+  get sent (): number {
+    return this.#body === null ? 0 : this.#body.offset
+  }
+
+  dispatch (): void {
+    const { exchange, target } = this
+    const slot = this.#slot = target.acquire(this)
+    slot.client.dispatch({
+      origin: target.origin,
+      path: this.#head.path,
+      method: exchange.method as Dispatcher.HttpMethod,
+      headers: this.#framed(),
+      body: this.#bodyToSend() as Dispatcher.DispatchOptions['body'],
+      servername: target.servername
+    } as Dispatcher.DispatchOptions, this)
+  }
+
+  #framed (): string[] {
+    const { length } = this.exchange
+    if (length > 0) this.#head.headers.push('content-length', String(length))
+    return this.#head.headers
+  }
+
+  #bodyToSend (): Buffer | CopyBody | null {
+    const { backlog } = this.exchange
+    if (backlog === null || (backlog.ended && backlog.received === 0)) return null
+    if (backlog.ended) {
+      const whole = backlog.read(0)
+      if (whole !== null && whole.length === backlog.received) return whole
+    }
+    this.#body = new CopyBody(backlog, () => this.exchange.advanced())
+    return this.#body
+  }
+
+  /** The request body has more bytes, or has ended. */
+  wake (): void {
+    this.#body?.wake()
+  }
+
+  onDeadline (): void {
+    this.abort(this.#dispatchedAt === 0 ? 'connect' : 'timeout', TIMED_OUT)
+  }
+
+  /** Ends the copy as failed for `reason`. Does nothing when it has ended. */
+  abort (reason: FailureReason, error: Error): void {
+    if (this.ended || this.#reason !== null) return
+    this.#reason = reason
+    if (this.#abort !== null) this.#abort(error)
+    else if (this.#slot !== null) this.#slot.kill(error)
+    else this.onError(error)
+  }
+
+  // undici: the request is about to be written on a connection.
+  onConnect (abort: (error?: Error) => void): void {
+    this.#abort = abort
+    if (this.#reason !== null) abort()
+    else this.#dispatchedAt = performance.now()
+  }
+
+  // undici: also for every 1xx answer.
+  onHeaders (status: number, headers: Buffer[], resume: () => void): boolean {
+    if (status < 200) return true
+    this.status = status
+    this.#resume = resume
+    if (this.#digest !== null) this.encoding = contentEncoding(headers)
+    return true
+  }
+
+  // undici: `false` pauses the answer until resumed.
+  onData (chunk: Buffer): boolean {
+    this.#digest?.update(chunk)
+    return this.target.pacer.spend(chunk.length, this.#resume)
+  }
+
+  onComplete (): void {
+    this.ms = performance.now() - this.#dispatchedAt
+    if (this.#digest !== null) this.hash = this.#digest.end()
+    this.#end()
+    this.exchange.answered(this)
+  }
+
+  onError (error: Error): void {
+    if (this.ended) return
+    const refused = this.#dispatchedAt === 0 && this.#reason === null && isRefusal(error)
+    const reason = this.#reason ?? (this.#dispatchedAt === 0 ? 'connect' : this.status === 0 ? 'reset' : 'body')
+    this.#end()
+    if (refused) this.sink.onRefused(error)
+    else this.sink.onFailed(reason, error)
+  }
+
+  #end (): void {
+    this.ended = true
+    this.target.deadlines.stop(this)
+    if (this.#slot !== null) this.target.release(this.#slot)
+    this.#slot = null
+    this.#abort = null
+    this.#body?.close()
+    this.exchange.copyEnded()
+  }
+}
+
+function noop (): void {}
+
+/** The client library would not send such a request at all. */
+function isRefusal (error: NodeJS.ErrnoException): boolean {
+  return error.code === 'UND_ERR_INVALID_ARG' || error.code === 'UND_ERR_NOT_SUPPORTED'
+}
+
+/** All Content-Encoding values in lower case, joined as RFC 9110, section 5.3 says; `''` without any. */
+function contentEncoding (headers: Buffer[]): string {
+  let found = ''
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i].length === CONTENT_ENCODING.length && headers[i].toString('latin1').toLowerCase() === CONTENT_ENCODING) {
+      found = (found === '' ? '' : found + ', ') + headers[i + 1].toString('latin1').toLowerCase()
+    }
+  }
+  return found
+}

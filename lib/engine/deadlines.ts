@@ -1,0 +1,69 @@
+/** Something that can run out of time; its links are the list's own. */
+export interface Expiring {
+  deadline: number
+  earlier: this | null
+  later: this | null
+  onDeadline (): void
+}
+
+/**
+ * The deadlines of one backend's copies. All have the same time, so the first to start is the first to end: a list
+ * and one timer for all of them, instead of a timer a copy.
+ */
+export class Deadlines<T extends Expiring> {
+  readonly #time: number
+  #first: T | null = null
+  #last: T | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  /** @param time milliseconds */
+  constructor (time: number) {
+    this.#time = time
+  }
+
+  start (item: T): void {
+    item.deadline = performance.now() + this.#time
+    item.earlier = this.#last
+    if (this.#last === null) this.#first = item
+    else this.#last.later = item
+    this.#last = item
+    if (this.#timer === null) this.#arm(this.#time)
+  }
+
+  /** Does nothing for what has not started or is out already. */
+  stop (item: T): void {
+    if (item.deadline === 0) return
+    item.deadline = 0
+    if (item.earlier === null) this.#first = item.later
+    else item.earlier.later = item.later
+    if (item.later === null) this.#last = item.earlier
+    else item.later.earlier = item.earlier
+    item.earlier = item.later = null
+  }
+
+  close (): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  #arm (ms: number): void {
+    this.#timer = setTimeout(expire, ms, this)
+    this.#timer.unref()
+  }
+
+  expire (): void {
+    this.#timer = null
+    // A timer may fire a fraction of a millisecond early.
+    const now = performance.now() + 1
+    while (this.#first !== null && this.#first.deadline <= now) {
+      const item = this.#first
+      this.stop(item)
+      item.onDeadline()
+    }
+    if (this.#first !== null) this.#arm(this.#first.deadline - performance.now())
+  }
+}
+
+function expire<T extends Expiring> (deadlines: Deadlines<T>): void {
+  deadlines.expire()
+}

@@ -1,0 +1,70 @@
+import type { Budget } from './budget'
+import { Exchange } from './exchange'
+import { Pacer } from './pacer'
+import { Target } from './target'
+import type { Engine, ExchangeInit, TargetOptions } from './types'
+
+const CLOSED = new Error('the app is closing')
+
+/** The engine on the caller's own event loop. */
+export class InlineEngine implements Engine<Target> {
+  readonly budget: Budget
+  readonly #pacer = new Pacer()
+  readonly #targets: Target[] = []
+  /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
+  #waiting: Exchange[] = []
+  #live = 0
+  #stopped = false
+  #onIdle: (() => void) | null = null
+
+  constructor (budget: Budget) {
+    this.budget = budget
+  }
+
+  addTarget (options: TargetOptions): Target {
+    const target = new Target(options, this.#pacer)
+    this.#targets.push(target)
+    return target
+  }
+
+  refusal (): 'closing' | null {
+    return this.#stopped ? 'closing' : null
+  }
+
+  stop (): void {
+    this.#stopped = true
+  }
+
+  open (init: ExchangeInit<Target>): Exchange {
+    const exchange = new Exchange(init, this.#onCopyEnded)
+    this.#live += init.copies.length
+    if (exchange.hasAllOfBody) exchange.dispatch()
+    else if (this.#waiting.push(exchange) === 1) setImmediate(this.#dispatchWaiting)
+    return exchange
+  }
+
+  readonly #dispatchWaiting = (): void => {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const exchange of waiting) exchange.dispatch()
+  }
+
+  readonly #onCopyEnded = (): void => {
+    if (--this.#live === 0) this.#onIdle?.()
+  }
+
+  async close (ms: number): Promise<void> {
+    this.#stopped = true
+    if (this.#live > 0) {
+      await new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, ms)
+        this.#onIdle = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    for (const exchange of this.#waiting) exchange.cut()
+    await Promise.all(this.#targets.map(target => target.close(CLOSED)))
+  }
+}

@@ -1,0 +1,109 @@
+import dns from 'node:dns'
+import type { LookupAddress, LookupAllOptions } from 'node:dns'
+
+const ANSWER_KEPT = 10_000
+const FAILURE_KEPT = 1_000
+
+/** As `net.connect` calls its `lookup`. */
+export type LookupCallback =
+  (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
+export type Lookup = (hostname: string, options: dns.LookupOptions, callback: LookupCallback) => void
+
+/** What asks the system: `dns.lookup` for all addresses. */
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
+) => void
+
+interface Waiter { options: dns.LookupOptions, callback: LookupCallback }
+
+/**
+ * Looks up backends' hosts one at a time, and keeps what it learns for a while.
+ *
+ * `dns.lookup` runs on libuv's few threads, which the primary's look-ups, files and zlib share, and a look-up that
+ * hangs can't be called off: shadows with dead DNS must never hold more than one of them.
+ * @see https://nodejs.org/api/dns.html#implementation-considerations
+ */
+export class Lookups {
+  readonly #resolve: Resolve
+  readonly #hosts = new Map<string, Host>()
+  readonly #queue: Host[] = []
+  #busy = false
+
+  constructor (resolve: Resolve = dns.lookup) {
+    this.#resolve = resolve
+  }
+
+  readonly lookup: Lookup = (hostname, options, callback) => {
+    const key = `${hostname} ${options.family ?? 0} ${options.hints ?? 0}`
+    let host = this.#hosts.get(key)
+    if (host === undefined) {
+      host = new Host(hostname, options)
+      this.#hosts.set(key, host)
+    }
+    if (!host.fresh(Date.now())) {
+      if (!host.queued) {
+        host.queued = true
+        this.#queue.push(host)
+        this.#next()
+      }
+      // While another host's look-up is slow, an old answer beats none.
+      if (host.addresses === null || this.#queue.length === 0) {
+        host.waiters.push({ options, callback })
+        return
+      }
+    }
+    process.nextTick(answer, host, options, callback)
+  }
+
+  #next (): void {
+    if (this.#busy) return
+    const host = this.#queue.shift()
+    if (host === undefined) return
+    this.#busy = true
+    this.#resolve(host.hostname, host.options, (error, addresses) => {
+      this.#busy = false
+      host.learn(error, addresses, Date.now())
+      this.#next()
+    })
+  }
+}
+
+class Host {
+  readonly hostname: string
+  readonly options: LookupAllOptions
+  waiters: Waiter[] = []
+  queued = false
+  addresses: LookupAddress[] | null = null
+  error: NodeJS.ErrnoException | null = null
+  #until = 0
+
+  constructor (hostname: string, options: dns.LookupOptions) {
+    this.hostname = hostname
+    this.options = { ...options, all: true }
+  }
+
+  fresh (now: number): boolean {
+    return now < this.#until
+  }
+
+  learn (error: NodeJS.ErrnoException | null, addresses: LookupAddress[], now: number): void {
+    this.queued = false
+    this.error = error
+    this.addresses = error === null ? addresses : null
+    this.#until = now + (error === null ? ANSWER_KEPT : FAILURE_KEPT)
+    const waiters = this.waiters
+    this.waiters = []
+    for (const { options, callback } of waiters) answer(this, options, callback)
+  }
+}
+
+function answer (host: Host, options: dns.LookupOptions, callback: LookupCallback): void {
+  if (host.addresses === null) callback(host.error, [])
+  else if (options.all === true) callback(null, host.addresses)
+  else callback(null, host.addresses[0].address, host.addresses[0].family)
+}
+
+/** One for the process: several apps, or several mirrors, are no reason to hold several threads. */
+export const lookups = new Lookups()

@@ -1,0 +1,109 @@
+import { isIP } from 'node:net'
+import type { Socket } from 'node:net'
+import { Client, buildConnector } from 'undici'
+import { Deadlines } from './deadlines'
+import { lookups } from './lookup'
+import type { Copy } from './copy'
+import type { Pacer } from './pacer'
+import type { TargetOptions } from './types'
+
+/**
+ * The client of one backend: a connection for every copy in flight, kept for the next.
+ *
+ * Each connection has an undici `Client` of its own. So nothing waits inside the client library behind another copy, and
+ * a copy that still waits for its connection, which undici can't cancel, is ended by ending the connection.
+ */
+export class Target {
+  readonly origin: string
+  readonly maxBacklogBytes: number
+  readonly deadlines: Deadlines<Copy>
+  readonly pacer: Pacer
+  /** Given with every request, else undici takes it from the Host header, which the client of the gateway chooses. */
+  readonly servername: string
+  readonly #sni: string | undefined
+  readonly #connector: ReturnType<typeof buildConnector>
+  readonly #slots = new Set<Slot>()
+  readonly #idle: Slot[] = []
+
+  constructor (options: TargetOptions, pacer: Pacer) {
+    this.origin = options.origin
+    this.maxBacklogBytes = options.maxBacklogBytes
+    this.deadlines = new Deadlines(options.timeout)
+    this.pacer = pacer
+    const hostname = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
+    const servername = options.connect.servername as string | undefined
+    this.servername = servername ?? hostname
+    // RFC 6066, section 3: no literal address is a server name.
+    this.#sni = isIP(this.servername) === 0 ? this.servername : undefined
+    // The copy's own timeout bounds the connection, unless the user wants a shorter time for it.
+    this.#connector = buildConnector({ timeout: 0, lookup: lookups.lookup, ...options.connect } as buildConnector.BuildOptions)
+  }
+
+  /** A connection of one's own, open or not; the one used last comes first. */
+  acquire (copy: Copy): Slot {
+    const slot = this.#idle.pop() ?? this.#add()
+    slot.copy = copy
+    return slot
+  }
+
+  release (slot: Slot): void {
+    slot.copy = null
+    if (slot.dead) this.#slots.delete(slot)
+    else this.#idle.push(slot)
+  }
+
+  #add (): Slot {
+    const slot = new Slot(this)
+    this.#slots.add(slot)
+    return slot
+  }
+
+  connect (options: buildConnector.Options, callback: buildConnector.Callback): Socket {
+    // The types hide that a connector returns its socket; undici's own tests and this file rely on it.
+    return (this.#connector as Function)({ ...options, servername: this.#sni }, callback)
+  }
+
+  /** Ends every copy that has a connection, and all connections. */
+  async close (error: Error): Promise<void> {
+    const slots = [...this.#slots]
+    for (const slot of slots) slot.copy?.abort('aborted', error)
+    this.deadlines.close()
+    await Promise.all(slots.map(slot => slot.client.destroy(error)))
+  }
+}
+
+/** One connection. */
+export class Slot {
+  copy: Copy | null = null
+  /** Not to be used again. */
+  dead = false
+  readonly client: Client
+  /** While it connects. */
+  #connecting: Socket | null = null
+
+  constructor (target: Target) {
+    this.client = new Client(target.origin, {
+      connect: (options: buildConnector.Options, callback: buildConnector.Callback) => {
+        this.#connecting = target.connect(options, (...result) => {
+          this.#connecting = null
+          callback(...result)
+        })
+      },
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0
+    })
+  }
+
+  /** Ends the request that waits for this connection. */
+  kill (error: Error): void {
+    if (this.#connecting !== null) {
+      this.#connecting.destroy(error)
+    } else {
+      this.dead = true
+      this.client.destroy(error, noop)
+    }
+  }
+}
+
+function noop (): void {}

@@ -1,0 +1,254 @@
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import { EventEmitter } from 'node:events'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Backend } from '../backend'
+import { Backlog } from '../engine/backlog'
+import type { CopyInit, DropReason, ExchangeHandle } from '../engine/types'
+import type { BackendBooks, BackendSkip, MirrorBooks } from '../metrics/books'
+import type { Mirror, SharedHeaders } from '../mirror'
+import { originForm } from '../request/routed-path'
+import { Answer, tapDrain, tapNodeStream, tapWebStream } from '../tap/answer'
+import type { AnswerListener } from '../tap/answer'
+import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
+import type { BodyListener } from '../tap/request-body'
+import { Attempt } from './attempt'
+
+type State = 'pending' | 'sent' | 'unhandled'
+
+/**
+ * One request that was chosen to be mirrored, from onRequest to the close of its response: taps its body, sends it when the primary's is
+ * sent, and tells the engine what the primary answered.
+ */
+export class Chosen implements BodyListener, AnswerListener {
+  readonly mirror: Mirror
+  /** The handler has begun. */
+  handled = false
+  /** The primary's backend failed: what the gateway answers is its own. */
+  primaryFailed = false
+
+  readonly #books: MirrorBooks
+  readonly #key: string | undefined
+  readonly #keyFailed: boolean
+  readonly #log: FastifyBaseLogger | null
+  readonly #length: number
+  /** Until its response is closed. */
+  #raw: IncomingMessage | null
+  #backlog: Backlog | null = null
+  /** Bytes were lost to the budget or to `maxBacklogBytes` before the request was sent. */
+  #tooLong = false
+  #bodyOpen = false
+  #state: State = 'pending'
+  #exchange: ExchangeHandle | null = null
+  #startedAt = 0
+  #answer: Answer | null = null
+  #payload: EventEmitter | null = null
+  #answered = false
+  /** Of a proxied answer; `null`: not proxied. */
+  #upstreamEncoding: string | null = null
+
+  constructor (mirror: Mirror, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
+    this.mirror = mirror
+    this.#books = mirror.books
+    this.#key = key
+    this.#keyFailed = keyFailed
+    this.#log = mirror.config.compare.logMismatches ? request.log : null
+    this.#books.choose()
+    const { raw } = request
+    this.#raw = raw
+    this.#length = Number(raw.headers['content-length'] ?? 0)
+    if (hasBody(raw)) {
+      this.#bodyOpen = true
+      this.#backlog = new Backlog(mirror.engine.budget, this.#length)
+      tapRequestBody(raw, this)
+    }
+  }
+
+  onBodyData (chunk: Buffer): void {
+    if (this.#exchange !== null) {
+      this.#exchange.write(chunk)
+    } else if (this.#backlog !== null && !this.#tooLong) {
+      this.#tooLong = this.#backlog.received + chunk.length > this.mirror.config.maxBacklogBytes || !this.#backlog.append(chunk)
+      if (this.#tooLong) this.#backlog.dispose()
+    }
+  }
+
+  onBodyEnd (): void {
+    this.#bodyOpen = false
+    if (this.#exchange !== null) this.#exchange.end()
+    else if (this.#backlog !== null) this.#backlog.ended = true
+  }
+
+  /** The primary begins to work on the request. */
+  primaryStarts (): void {
+    this.handled = true
+    this.#startedAt = performance.now()
+  }
+
+  /** The upstream's answer begins, with these headers before anybody rewrites them. */
+  onUpstreamHeaders (headers: IncomingHttpHeaders): void {
+    this.#upstreamEncoding = (headers['content-encoding'] ?? '').toLowerCase()
+  }
+
+  get pending (): boolean {
+    return this.#state === 'pending'
+  }
+
+  get compares (): boolean {
+    return this.mirror.config.compare.enabled
+  }
+
+  /** Sends the copies. `path`: with query, in origin form. */
+  send (request: FastifyRequest, path: string): void {
+    this.#state = 'sent'
+    const { mirror } = this
+    const shared: SharedHeaders = { endToEnd: null }
+    // Users' functions first: none of them may see books that do not close.
+    const verdicts = mirror.backends.map(backend => this.#judge(backend, request, shared))
+    this.#books.offer()
+    const copies: Array<CopyInit<unknown>> = []
+    for (let i = 0; i < verdicts.length; i++) {
+      const backend = mirror.backends[i]
+      const headers = this.#count(backend.books, verdicts[i])
+      if (headers === null) continue
+      copies.push({
+        target: backend.target,
+        head: { path: backend.config.basePath + path, headers },
+        sink: new Attempt(mirror, backend, this.#log)
+      })
+    }
+    if (copies.length === 0) {
+      this.#dropBody()
+      return
+    }
+    const backlog = this.#backlog
+    this.#backlog = null
+    this.#exchange = mirror.engine.open({
+      method: request.raw.method as string,
+      backlog,
+      length: this.#length,
+      compare: this.compares,
+      copies
+    })
+  }
+
+  /** The headers of the copy for a backend, or why it gets none. */
+  #judge (backend: Backend, request: FastifyRequest, shared: SharedHeaders): string[] | BackendSkip | DropReason {
+    const { mirror } = this
+    if (!backend.enabled) return 'disabled'
+    if (!mirror.samplesFor(backend, this.#key)) return 'unsampled'
+    return backend.gate.refusal(this.#tooLong) ?? mirror.engine.refusal() ??
+      (this.#keyFailed ? 'error' : mirror.headersFor(backend, request, shared) ?? 'error')
+  }
+
+  #count (books: BackendBooks, verdict: string[] | BackendSkip | DropReason): string[] | null {
+    if (typeof verdict !== 'string') return verdict
+    if (verdict === 'disabled' || verdict === 'unsampled') books.skip(verdict)
+    else books.drop(verdict)
+    return null
+  }
+
+  /** Sends the copies with the request's own path. */
+  sendAsIs (request: FastifyRequest): void {
+    this.send(request, originForm(request.raw.url as string))
+  }
+
+  /** The answer goes out, before any other plugin's onSend has seen it. */
+  onPayload (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+    if (this.#state === 'pending') {
+      if (this.handled) this.sendAsIs(request)
+      else this.#leaveUnhandled()
+    }
+    const exchange = this.#exchange
+    if (exchange === null || this.#answered || !exchange.wantsPrimary) return
+    if (this.#answer !== null || this.primaryFailed) {
+      // A second answer: the first one, a stream, failed before its head was sent.
+      this.#answer?.detach()
+      this.#lose('primaryFailed')
+    } else {
+      this.#observe(request, reply, payload)
+    }
+  }
+
+  #observe (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+    const exchange = this.#exchange as ExchangeHandle
+    const response = isResponse(payload) ? payload : null
+    const status = response === null ? reply.statusCode : response.status
+    const encoding = this.#upstreamEncoding ??
+      String(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding') ?? '').toLowerCase()
+    const body = response === null ? payload : response.body
+    if (body == null || request.raw.method === 'HEAD' || status === 204 || status === 304) {
+      this.#whole(status, encoding, '')
+    } else if (typeof body === 'string' || body instanceof Uint8Array) {
+      this.#whole(status, encoding, body)
+    } else {
+      exchange.primaryStarts(status, encoding)
+      this.#answer = new Answer(this)
+      tapDrain(reply.raw, this.#answer)
+      if (body instanceof EventEmitter) {
+        this.#payload = body
+        tapNodeStream(body, this.#answer)
+      } else {
+        tapWebStream(body as ReadableStream, this.#answer)
+      }
+    }
+  }
+
+  #whole (status: number, encoding: string, body: string | Uint8Array): void {
+    this.#answered = true
+    this.#exchange?.primaryWhole(status, encoding, body, performance.now() - this.#startedAt)
+  }
+
+  onAnswerData (chunk: Uint8Array): void {
+    this.#exchange?.primaryData(chunk)
+  }
+
+  onAnswerEnd (): void {
+    this.#answered = true
+    this.#exchange?.primaryEnds(this.#answer?.heldBack ? NaN : performance.now() - this.#startedAt)
+  }
+
+  /** The response is closed, whatever happened: nothing more will come. */
+  onClose (response: ServerResponse): void {
+    if (this.#state === 'pending') this.#leaveUnhandled()
+    if (this.#bodyOpen) {
+      untapRequestBody(this.#raw as IncomingMessage)
+      this.#bodyOpen = false
+      this.#exchange?.cut()
+    }
+    if (!this.#answered) {
+      const finished = response.writableEnded
+      if (this.#answer === null) this.#lose(finished ? 'hijacked' : 'primaryAborted')
+      else if (isErrored(this.#payload)) this.#lose('primaryFailed')
+      else this.#lose(finished ? 'untapped' : 'primaryAborted')
+    }
+    this.#answer?.detach()
+    this.#exchange = this.#payload = this.#raw = null
+  }
+
+  #lose (reason: 'hijacked' | 'primaryAborted' | 'primaryFailed' | 'untapped'): void {
+    this.#answered = true
+    this.#exchange?.primaryLost(reason)
+  }
+
+  #leaveUnhandled (): void {
+    this.#state = 'unhandled'
+    this.#books.abandon()
+    this.#dropBody()
+  }
+
+  #dropBody (): void {
+    if (this.#backlog === null) return
+    untapRequestBody(this.#raw as IncomingMessage)
+    this.#bodyOpen = false
+    this.#backlog.dispose()
+    this.#backlog = null
+  }
+}
+
+function isResponse (payload: unknown): payload is Response {
+  return Object.prototype.toString.call(payload) === '[object Response]'
+}
+
+function isErrored (stream: EventEmitter | null): boolean {
+  return stream !== null && (stream as { errored?: Error | null }).errored != null
+}

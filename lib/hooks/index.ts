@@ -1,0 +1,118 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import type { Mirror } from '../mirror'
+import { kChosen } from '../symbols'
+import { Chosen } from './chosen'
+import { canProxy, observeFrom } from './reply-from'
+
+type Request = FastifyRequest & { [kChosen]: Chosen | null }
+type Response = ServerResponse & { [kChosen]?: Chosen }
+type Done = (error?: Error) => void
+
+/** What every route of the app pays: one property, and one look at it when the answer goes out. */
+export function installAppHooks (fastify: FastifyInstance): void {
+  fastify.decorateRequest(kChosen, null)
+  // Of the instance, not of the route: those come later, and would see what other plugins made of the payload.
+  fastify.addHook('onSend', onSend)
+}
+
+/** Makes a route's requests mirrored. To be called in an onRoute hook: it adds hooks and wraps the handler. */
+export function installRouteHooks (route: RouteOptions, mirror: Mirror): void {
+  route.onRequest = [makeOnRequest(mirror), ...listOf(route.onRequest)]
+  route.onError = [...listOf(route.onError), onError]
+  route.handler = wrapHandler(route.handler)
+}
+
+function listOf<T> (hooks: T | T[] | undefined): T[] {
+  if (hooks === undefined) return []
+  return Array.isArray(hooks) ? hooks : [hooks]
+}
+
+function makeOnRequest (mirror: Mirror) {
+  return function mirrorOnRequest (request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    try {
+      choose(mirror, request as Request, reply.raw)
+    } catch (error) {
+      mirror.warn('mirroring failed', error)
+    }
+    done()
+  }
+}
+
+function choose (mirror: Mirror, request: Request, response: Response): void {
+  const skip = mirror.skips(request.raw)
+  if (skip !== null) {
+    mirror.books.skip(skip)
+    return
+  }
+  const key = mirror.keyOf(request)
+  const keyError = mirror.takeKeyError()
+  if (keyError !== null) {
+    mirror.warn('sampleBy failed', keyError)
+  } else if (!mirror.samples(key)) {
+    mirror.books.skip('unsampled')
+    return
+  }
+  const chosen = new Chosen(mirror, request, key, keyError !== null)
+  request[kChosen] = response[kChosen] = chosen
+  response.once('close', onClose)
+}
+
+function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler'] {
+  const wrapped: RouteOptions['handler'] = function (this: FastifyInstance, request, reply) {
+    const chosen = (request as Request)[kChosen]
+    if (chosen === null || chosen.handled) return handler.call(this, request, reply)
+    chosen.primaryStarts()
+    if (canProxy(reply)) {
+      observeFrom(reply)
+      return handler.call(this, request, reply)
+    }
+    const result = handler.call(this, request, reply)
+    // The primary first: only now that its work is under way is time spent on the copy.
+    sendAsIs(chosen, request)
+    return result
+  }
+  // Tracing plugins name spans by it.
+  return Object.defineProperty(wrapped, 'name', { value: handler.name })
+}
+
+function sendAsIs (chosen: Chosen, request: FastifyRequest): void {
+  try {
+    if (chosen.pending) chosen.sendAsIs(request)
+  } catch (error) {
+    chosen.mirror.warn('mirroring failed', error)
+  }
+}
+
+function onError (request: FastifyRequest, _reply: FastifyReply, error: FastifyError, done: () => void): void {
+  const chosen = (request as Request)[kChosen]
+  if (chosen !== null && isOfGateway(error)) chosen.primaryFailed = true
+  done()
+}
+
+/** Errors that tell of the primary's backend, in answers that are the gateway's own. */
+function isOfGateway ({ code }: FastifyError): boolean {
+  return code === 'FST_ERR_HANDLER_TIMEOUT' || (typeof code === 'string' && code.startsWith('FST_REPLY_FROM_'))
+}
+
+function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
+  const chosen = (request as Request)[kChosen]
+  if (chosen !== null) {
+    try {
+      chosen.onPayload(request, reply, payload)
+    } catch (error) {
+      chosen.mirror.warn('mirroring failed', error)
+    }
+  }
+  done()
+}
+
+function onClose (this: Response): void {
+  const chosen = this[kChosen] as Chosen
+  try {
+    chosen.onClose(this)
+  } catch (error) {
+    chosen.mirror.warn('mirroring failed', error)
+  }
+  this[kChosen] = undefined
+}

@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { FastifyMirrorOptions } from '../types/index'
+import { adminRoutes } from './admin'
+import { Budget } from './engine/budget'
+import { InlineEngine } from './engine/inline'
+import { FST_MIRROR_ALREADY_REGISTERED } from './errors'
+import { installAppHooks, installRouteHooks } from './hooks'
+import { BoundedLog } from './log'
+import { readPluginOptions } from './options'
+import { Registry } from './registry'
+
+export const fastifyMirror = fp(mirrorPlugin, { fastify: '5.x', name: 'fastify-mirror' })
+export default fastifyMirror
+module.exports = fastifyMirror
+
+function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions, done: (error?: Error) => void): void {
+  if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
+  const { defaults, admin, maxBufferedBytes, closeTimeout } = readPluginOptions(options)
+
+  const engine = new InlineEngine(new Budget(maxBufferedBytes))
+  const registry = new Registry(engine, defaults, new BoundedLog(fastify.log))
+  fastify.decorate('mirrors', registry.api)
+
+  installAppHooks(fastify)
+  fastify.addHook('onRoute', route => {
+    const mirror = registry.mirrorOf(route)
+    if (mirror !== null) installRouteHooks(route, mirror)
+  })
+  if (admin !== null) fastify.register(adminRoutes, { admin, named: registry.named })
+
+  fastify.addHook('preClose', async () => engine.stop())
+  fastify.addHook('onClose', async () => engine.close(closeTimeout))
+  done()
+}

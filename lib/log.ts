@@ -1,0 +1,35 @@
+import type { FastifyBaseLogger } from 'fastify'
+
+const LINES = 10
+const PERIOD = 10_000
+
+/** Warnings of the data path at a bounded rate: ten lines in ten seconds, then silence that the next line counts. */
+export class BoundedLog {
+  readonly #log: FastifyBaseLogger
+  #periodEnds = 0
+  #lines = 0
+  #suppressed = 0
+
+  constructor (log: FastifyBaseLogger) {
+    this.#log = log
+  }
+
+  warn (fields: Record<string, unknown>, message: string): void {
+    const now = performance.now()
+    if (now >= this.#periodEnds) {
+      this.#periodEnds = now + PERIOD
+      this.#lines = 0
+    }
+    if (++this.#lines > LINES) {
+      this.#suppressed++
+      return
+    }
+    const suppressed = this.#suppressed
+    this.#suppressed = 0
+    try {
+      this.#log.warn(suppressed === 0 ? fields : { ...fields, suppressed }, message)
+    } catch {
+      // A logger that throws must not reach the request that it was to tell of.
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import type { FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { MirrorRoute, MirrorSnapshot } from '../types/index'
+import { Backend } from './backend'
+import { Conditions } from './decision/conditions'
+import { keyReader } from './decision/key'
+import type { KeyReader } from './decision/key'
+import { Sampler } from './decision/sampler'
+import type { Engine } from './engine/types'
+import type { BoundedLog } from './log'
+import { MirrorBooks } from './metrics/books'
+import type { MirrorSkip } from './metrics/books'
+import { mirrorSnapshot } from './metrics/snapshot'
+import type { MirrorState } from './metrics/snapshot'
+import type { MirrorConfig } from './options/config'
+import { HeadRules, MARK, clientHost } from './request/head'
+
+const sampler = new Sampler()
+
+/** The headers that all copies of a request have in common, made once. */
+export interface SharedHeaders {
+  endToEnd: string[] | null
+}
+
+/** What one mirror owns: its options, its decision, its counters and its backends. */
+export class Mirror implements MirrorState {
+  readonly config: MirrorConfig
+  readonly engine: Engine
+  readonly log: BoundedLog
+  readonly backends: readonly Backend[]
+  readonly books = new MirrorBooks()
+  readonly routes: MirrorRoute[] = []
+  enabled: boolean
+  percentage: number
+  readonly #headRules: HeadRules
+  readonly #conditions: Conditions
+  readonly #readKey: KeyReader<FastifyRequest>
+  /** Set by the last look for a sampling key. */
+  #keyError: unknown = null
+
+  constructor (config: MirrorConfig, engine: Engine, log: BoundedLog) {
+    this.config = config
+    this.engine = engine
+    this.log = log
+    this.enabled = config.enabled
+    this.percentage = config.percentage
+    this.#headRules = new HeadRules(config.removeHeaders)
+    this.backends = config.backends.map(backend => new Backend(backend, config, engine))
+    this.#conditions = new Conditions(config.conditions)
+    this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
+  }
+
+  get id (): string {
+    return this.config.id
+  }
+
+  addRoute (method: string | string[], url: string): void {
+    const methods = Array.isArray(method) ? method : [method]
+    const known = this.routes.find(route => route.url === url)
+    if (known === undefined) this.routes.push({ method: [...methods], url })
+    else known.method.push(...methods.filter(one => !known.method.includes(one)))
+  }
+
+  /** Why a request is not mirrored, as far as its head says; `null`: the roll decides. */
+  skips (raw: IncomingMessage): Exclude<MirrorSkip, 'unsampled'> | null {
+    if (!this.enabled) return 'disabled'
+    const { headers } = raw
+    if (!this.#conditions.matches(raw.method as string, headers, raw.rawHeaders, raw.url as string)) return 'filtered'
+    if (headers[MARK] !== undefined) return 'looped'
+    return isUpgrade(raw) ? 'upgraded' : null
+  }
+
+  /** The request's sampling key, where there is one. A user's function that throws is heard of by `takeKeyError`. */
+  keyOf (request: FastifyRequest): string | undefined {
+    return this.#readKey(request)
+  }
+
+  /** What the last `keyOf` threw, or `null`. */
+  takeKeyError (): unknown {
+    const error = this.#keyError
+    this.#keyError = null
+    return error
+  }
+
+  samples (key: string | undefined): boolean {
+    return sampler.chosen(this.percentage, key)
+  }
+
+  samplesFor (backend: Backend, key: string | undefined): boolean {
+    return sampler.chosenBackend(backend.percentage, key, backend.name)
+  }
+
+  /** The headers of the copy for one backend, names and values in turn; `null`: the user's function failed. */
+  headersFor (backend: Backend, request: FastifyRequest, shared: SharedHeaders): string[] | null {
+    const { raw } = request
+    const endToEnd = this.config.rewriteRequestHeaders === null
+      ? shared.endToEnd ??= this.#headRules.endToEnd(raw, raw.httpVersionMajor === 2)
+      : this.#rewritten(request)
+    if (endToEnd === null) return null
+    const client = clientHost(raw.headers)
+    const host = this.config.preserveHost && client !== undefined ? client : backend.config.host
+    return ['host', host, ...endToEnd, MARK, client ?? 'unknown']
+  }
+
+  #rewritten (request: FastifyRequest): string[] | null {
+    const rewrite = this.config.rewriteRequestHeaders as NonNullable<MirrorConfig['rewriteRequestHeaders']>
+    const { headers } = request.raw
+    try {
+      // A deep copy: what the function changes must not be seen by the primary, nor by the next backend.
+      return this.#headRules.ofRewritten(rewrite(request, structuredClone(headers)), headers.connection)
+    } catch (error) {
+      this.warn('rewriteRequestHeaders failed', error)
+      return null
+    }
+  }
+
+  /** Tells of a fault of mirroring itself, or of a user's function, that went no further. */
+  warn (message: string, err: unknown): void {
+    this.log.warn({ mirror: this.id, err }, message)
+  }
+
+  snapshot (): MirrorSnapshot {
+    return mirrorSnapshot(this)
+  }
+}
+
+/** Node says so itself where it left HTTP; a WebSocket handshake that nobody upgrades is no plain request, either. */
+function isUpgrade (raw: IncomingMessage): boolean {
+  const { headers } = raw
+  return (raw as { upgrade?: boolean }).upgrade === true || raw.method === 'CONNECT' ||
+    (headers.upgrade !== undefined && headers.upgrade.toLowerCase() === 'websocket')
+}

@@ -1,0 +1,74 @@
+import type { RouteOptions } from 'fastify'
+import type { MirrorOptions, MirrorSnapshot, Mirrors } from '../types/index'
+import type { Engine } from './engine/types'
+import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from './errors'
+import type { BoundedLog } from './log'
+import { Mirror } from './mirror'
+import { readMirrorOptions, showRoute } from './options'
+
+/** Every mirror of a scope, made from its routes' options. */
+export class Registry {
+  readonly #engine: Engine
+  readonly #defaults: Readonly<Record<string, unknown>>
+  readonly #log: BoundedLog
+  readonly #byId = new Map<string, Mirror>()
+  /** By the user's own object: routes that share it are one mirror. */
+  readonly #byOptions = new Map<object, Mirror>()
+
+  constructor (engine: Engine, defaults: Readonly<Record<string, unknown>>, log: BoundedLog) {
+    this.#engine = engine
+    this.#defaults = defaults
+    this.#log = log
+  }
+
+  /** The mirror that a route's options ask for; `null`: none. Throws an `FST_MIRROR_` error. */
+  mirrorOf (route: RouteOptions): Mirror | null {
+    const options = optionsOf(route)
+    if (options === undefined || options === false) return null
+    const mirror = this.#byOptions.get(options) ?? this.#create(options, route)
+    mirror.addRoute(route.method, route.url)
+    return mirror
+  }
+
+  #create (options: MirrorOptions, route: RouteOptions): Mirror {
+    const { config, warnings } = readMirrorOptions(options, this.#defaults, route)
+    const other = this.#byId.get(config.id)
+    if (other !== undefined) {
+      throw new FST_MIRROR_DUPLICATE_ID(showRoute(route), JSON.stringify(config.id), showRoute(other.routes[0]))
+    }
+    const mirror = new Mirror(config, this.#engine, this.#log)
+    for (const warning of warnings) this.#log.warn({ mirror: config.id }, warning)
+    this.#byId.set(config.id, mirror)
+    this.#byOptions.set(options, mirror)
+    return mirror
+  }
+
+  /** For each backend of a mirror, whether its name is the user's. */
+  readonly named = (id: string): boolean[] => {
+    return (this.#byId.get(id) as Mirror).backends.map(backend => backend.config.named)
+  }
+
+  /** `fastify.mirrors`. */
+  readonly api: Mirrors = Object.freeze({
+    list: () => {
+      const snapshots: Record<string, MirrorSnapshot> = {}
+      for (const [id, mirror] of this.#byId) define(snapshots, id, mirror.snapshot())
+      return snapshots
+    },
+    get: (id: string) => this.#byId.get(id)?.snapshot()
+  })
+}
+
+function optionsOf (route: RouteOptions): MirrorOptions | false | undefined {
+  const own = route.mirror
+  const ofConfig = route.config?.mirror
+  if (own !== undefined && ofConfig !== undefined) {
+    throw new FST_MIRROR_CONFLICTING_OPTIONS(showRoute(route), 'mirror', 'config.mirror')
+  }
+  return own ?? ofConfig
+}
+
+/** An id may be any text, `__proto__` among them. */
+function define<T> (record: Record<string, T>, key: string, value: T): void {
+  Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true })
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
+import { Readable } from 'node:stream'
+import { kChosen } from '../symbols'
+
+/** Hears a request's body as it is received. */
+export interface BodyListener {
+  onBodyData (chunk: Buffer): void
+  onBodyEnd (): void
+}
+
+type MaybeHttp2 = IncomingMessage & { stream?: ServerHttp2Stream }
+type Tapped = IncomingMessage & { [kChosen]?: BodyListener | null }
+
+/**
+ * Lets `listener` hear the raw body of a request, whoever reads it and however.
+ *
+ * The HTTP parser hands each piece to the request by its `push`, which is observed by shadowing it. A 'data' listener, even one that does
+ * not start the flow, would: hear bytes twice that a reader peeked at and unshifted; hear text after `setEncoding`; and start the flow,
+ * losing bytes for the primary, when somebody's 'readable' listener is removed.
+ */
+export function tapRequestBody (raw: IncomingMessage, listener: BodyListener): void {
+  (raw as Tapped)[kChosen] = listener
+  raw.push = observedPush
+}
+
+/** Hears no more; what is under way goes on as if there had never been a tap. */
+export function untapRequestBody (raw: IncomingMessage): void {
+  (raw as Tapped)[kChosen] = null
+}
+
+function observedPush (this: Tapped, chunk: unknown, encoding?: BufferEncoding): boolean {
+  const listener = this[kChosen]
+  if (listener) {
+    if (chunk !== null) listener.onBodyData(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk as Buffer)
+    else if (endsWell(this)) listener.onBodyEnd()
+  }
+  return Readable.prototype.push.call(this, chunk, encoding)
+}
+
+/** HTTP/2 ends a request's body on a reset stream, too; HTTP/1 does not. */
+function endsWell (raw: MaybeHttp2): boolean {
+  return raw.stream === undefined || raw.stream.readableEnded
+}
+
+/** Methods whose body Fastify never reads: a copy of such a request has none. */
+const BODYLESS = new Set(['GET', 'HEAD', 'TRACE'])
+
+/**
+ * Whether a request has a body that is copied. HTTP/1 says so in its head (RFC 9112, section 6); a stream of HTTP/2, or a request
+ * that was injected, may have one unannounced.
+ */
+export function hasBody (raw: IncomingMessage): boolean {
+  if (BODYLESS.has(raw.method as string)) return false
+  const { headers } = raw
+  if (headers['content-length'] !== undefined) return headers['content-length'] !== '0'
+  if (headers['transfer-encoding'] !== undefined) return true
+  const { stream } = raw as MaybeHttp2
+  if (stream !== undefined) return stream.endAfterHeaders !== true
+  // Only what a parser made says whether it is complete.
+  return typeof raw.complete !== 'boolean'
+}
