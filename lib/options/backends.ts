@@ -3,6 +3,7 @@ import type { BackendConfig } from './config'
 import { invalid } from './fail'
 import type { Place } from './fail'
 import { toLabel } from './label'
+import { hideUserInfo } from './show'
 
 /** Scheme and authority as they must be written: `new URL()` alone would guess a host from `http:shadow/`. */
 const HTTP_URL = /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/i
@@ -38,8 +39,10 @@ export function readBackends (blocks: readonly BackendBlock[], place: Place): Ba
 
 function readUrl (text: string, keys: string[], place: Place): URL {
   const url = HTTP_URL.test(text) && !ODD.test(text) && URL.canParse(text) ? new URL(text) : null
-  // A token may stand in the query that is refused here.
-  if (url === null || url.port === '0') throw invalid(place, keys, ALLOWED, text.replace(/\?.*$/s, '?...'))
+  if (url === null || url.port === '0') {
+    // The query that is refused may hold a token. User info first: a password may hold a question mark.
+    throw invalid(place, keys, ALLOWED, hideUserInfo(text).replace(/\?.*$/s, '?...'))
+  }
   return url
 }
 

@@ -79,7 +79,7 @@ function writeText (text: string): string {
  * Everything before the last `@` but the scheme: a URL that is wrong enough to be refused may be wrong
  * anywhere, so nothing is parsed. What begins with one slash is a path.
  */
-function hideUserInfo (text: string): string {
+export function hideUserInfo (text: string): string {
   const at = text.lastIndexOf('@')
   if (at <= 0 || /^\/(?!\/)/.test(text)) return text
   const scheme = /^\s*[a-z][a-z\d+.-]*:[/\\]+/i.exec(text)?.[0] ?? ''
