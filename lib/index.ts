@@ -4,6 +4,8 @@ import type { FastifyMirrorOptions } from '../types/index'
 import { adminRoutes } from './admin'
 import { Budget } from './engine/budget'
 import { InlineEngine } from './engine/inline'
+import { ThreadEngine } from './engine/thread'
+import type { Engine } from './engine/types'
 import { FST_MIRROR_ALREADY_REGISTERED } from './errors'
 import { installAppHooks, installRouteHooks } from './hooks'
 import { BoundedLog } from './log'
@@ -16,10 +18,13 @@ module.exports = fastifyMirror
 
 function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions, done: (error?: Error) => void): void {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
-  const { defaults, admin, maxBufferedBytes, closeTimeout } = readPluginOptions(options)
+  const { defaults, admin, thread, maxBufferedBytes, closeTimeout } = readPluginOptions(options)
 
-  const engine = new InlineEngine(new Budget(maxBufferedBytes))
-  const registry = new Registry(engine, defaults, new BoundedLog(fastify.log))
+  const log = new BoundedLog(fastify.log)
+  const engine = thread
+    ? new ThreadEngine(maxBufferedBytes, err => log.warn({ err }, 'the mirrors\' thread ended, and will be started again'))
+    : new InlineEngine(new Budget(maxBufferedBytes))
+  const registry = new Registry(engine as Engine, defaults, log)
   fastify.decorate('mirrors', registry.api)
 
   installAppHooks(fastify)

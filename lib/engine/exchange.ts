@@ -25,6 +25,7 @@ export class Exchange implements ExchangeHandle {
   #primary: Primary
   #primaryStatus = 0
   #primaryEncoding = ''
+  #primaryHeaders: string[] | null = null
   #primaryHash = ''
   #primaryMs = NaN
   #primaryDigest: Digest | null = null
@@ -62,7 +63,7 @@ export class Exchange implements ExchangeHandle {
     const { backlog } = this
     if (backlog === null || this.#live === 0) return
     if (!backlog.append(chunk)) {
-      for (const copy of this.#copies) copy.abort('overflow', OVERFLOW)
+      this.overflow()
       return
     }
     for (const copy of this.#copies) {
@@ -79,6 +80,11 @@ export class Exchange implements ExchangeHandle {
       copy.target.deadlines.start(copy)
       copy.wake()
     }
+  }
+
+  /** The body can't be held any longer. */
+  overflow (): void {
+    for (const copy of this.#copies) copy.abort('overflow', OVERFLOW)
   }
 
   cut (): void {
@@ -101,15 +107,15 @@ export class Exchange implements ExchangeHandle {
     this.#onCopyEnded()
   }
 
-  primaryWhole (status: number, encoding: string, body: string | Uint8Array, ms: number): void {
+  primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
     if (!this.wantsPrimary) return
-    this.#primaryHead(status, encoding)
+    this.#primaryHead(status, encoding, headers)
     this.#primaryComplete(digestOf(body), ms)
   }
 
-  primaryStarts (status: number, encoding: string): void {
+  primaryStarts (status: number, encoding: string, headers: string[] | null): void {
     if (!this.wantsPrimary) return
-    this.#primaryHead(status, encoding)
+    this.#primaryHead(status, encoding, headers)
     this.#primaryDigest = new Digest()
   }
 
@@ -127,7 +133,8 @@ export class Exchange implements ExchangeHandle {
     this.#settle()
   }
 
-  #primaryHead (status: number, encoding: string): void {
+  #primaryHead (status: number, encoding: string, headers: string[] | null): void {
+    this.#primaryHeaders = headers
     this.#primaryStatus = status
     this.#primaryEncoding = encoding
   }

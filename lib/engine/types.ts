@@ -82,10 +82,13 @@ export interface ExchangeHandle {
   end (): void
   /** The rest of the body will never come. */
   cut (): void
-  /** The primary's answer, as a whole. `ms`: NaN when its time says nothing of the primary. */
-  primaryWhole (status: number, encoding: string, body: string | Uint8Array, ms: number): void
+  /**
+   * The primary's answer, as a whole. `headers`: names and values in turn, where they are compared. `ms`: NaN when its time says
+   * nothing of the primary.
+   */
+  primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void
   /** The primary's answer begins; its body comes in pieces. */
-  primaryStarts (status: number, encoding: string): void
+  primaryStarts (status: number, encoding: string, headers: string[] | null): void
   primaryData (chunk: Uint8Array): void
   primaryEnds (ms: number): void
   /** There will be no answer of the primary to compare with. */

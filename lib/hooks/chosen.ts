@@ -181,7 +181,7 @@ export class Chosen implements BodyListener, AnswerListener {
     } else if (typeof body === 'string' || body instanceof Uint8Array) {
       this.#whole(status, encoding, body)
     } else {
-      exchange.primaryStarts(status, encoding)
+      exchange.primaryStarts(status, encoding, null)
       this.#answer = new Answer(this)
       tapDrain(reply.raw, this.#answer)
       if (body instanceof EventEmitter) {
@@ -195,7 +195,7 @@ export class Chosen implements BodyListener, AnswerListener {
 
   #whole (status: number, encoding: string, body: string | Uint8Array): void {
     this.#answered = true
-    this.#exchange?.primaryWhole(status, encoding, body, performance.now() - this.#startedAt)
+    this.#exchange?.primaryWhole(status, encoding, null, body, performance.now() - this.#startedAt)
   }
 
   onAnswerData (chunk: Uint8Array): void {

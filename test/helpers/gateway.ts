@@ -8,7 +8,8 @@ import type { BackendSnapshot, FastifyMirrorOptions, MirrorOptions, MirrorSnapsh
 
 /** The ways in which the mirror's work is run. What concerns the engine is tested in each. */
 export const modes: ReadonlyArray<{ mode: string, plugin: FastifyMirrorOptions }> = [
-  { mode: 'inline', plugin: {} }
+  { mode: 'inline', plugin: {} },
+  { mode: 'thread', plugin: { thread: true } }
 ]
 
 export interface GatewaySetup {

@@ -1,0 +1,144 @@
+import type { Budget } from '../budget'
+import type { CopySink, ExchangeHandle, ExchangeInit, NotComparedReason } from '../types'
+import { ToThread, joinHeaders } from './protocol'
+import type { OpToThread, Outbox } from './protocol'
+
+/** What an exchange needs of its engine. */
+export interface Line {
+  readonly budget: Budget
+  readonly outbox: Outbox
+  /** The outbox has something; it goes out at the end of this turn. */
+  schedule (): void
+  /** Whether so many more bytes may be on their way to the thread. Counts them when they may. */
+  take (bytes: number): boolean
+}
+
+type CopyState = 'open' | 'answered' | 'ended'
+
+/** The main thread's end of an exchange: what it is told goes out in the next batch, what comes back goes to the sinks. */
+export class ThreadExchange implements ExchangeHandle {
+  readonly #id: number
+  readonly #line: Line
+  readonly #sinks: CopySink[]
+  readonly #copies: CopyState[]
+  #ended = 0
+  #primaryOpen: boolean
+  #bodyOpen: boolean
+
+  constructor (id: number, line: Line, init: ExchangeInit<number>) {
+    this.#id = id
+    this.#line = line
+    this.#sinks = init.copies.map(copy => copy.sink)
+    this.#copies = init.copies.map(() => 'open')
+    this.#primaryOpen = init.compare
+    this.#bodyOpen = init.backlog !== null
+    const { ops } = line.outbox
+    ops.push(ToThread.Open, id, init.method, init.length, this.#bodyOpen, init.compare, init.copies.length)
+    for (const { target, head } of init.copies) ops.push(target, head.path, joinHeaders(head.headers))
+    line.schedule()
+    if (init.backlog !== null) this.#post(init.backlog)
+  }
+
+  #post (backlog: NonNullable<ExchangeInit<number>['backlog']>): void {
+    const { ended } = backlog
+    for (let offset = 0, bytes; (bytes = backlog.read(offset)) !== null; offset += bytes.length) this.write(bytes)
+    backlog.dispose()
+    if (ended) this.end()
+  }
+
+  get done (): boolean {
+    return this.#ended === this.#sinks.length
+  }
+
+  get wantsPrimary (): boolean {
+    return this.#primaryOpen && !this.done
+  }
+
+  write (chunk: Buffer): void {
+    if (this.done || !this.#bodyOpen) return
+    if (!this.#line.take(chunk.length)) {
+      this.#bodyOpen = false
+      this.#say(ToThread.Overflow)
+      return
+    }
+    this.#say(ToThread.Body)
+    this.#line.outbox.pushBytes(chunk)
+  }
+
+  end (): void {
+    if (!this.done && this.#bodyOpen) this.#say(ToThread.BodyEnd)
+    this.#bodyOpen = false
+  }
+
+  cut (): void {
+    if (!this.done) this.#say(ToThread.Cut)
+    this.#bodyOpen = false
+  }
+
+  primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
+    if (!this.wantsPrimary) return
+    if (!this.#line.take(body.length)) {
+      this.primaryLost('thread')
+      return
+    }
+    this.#primaryOpen = false
+    const text = typeof body === 'string' ? body : null
+    this.#say(ToThread.PrimaryWhole, status, encoding, headers === null ? null : joinHeaders(headers), ms, text)
+    if (text === null) this.#line.outbox.pushBytes(body as Uint8Array)
+  }
+
+  primaryStarts (status: number, encoding: string, headers: string[] | null): void {
+    if (this.wantsPrimary) this.#say(ToThread.PrimaryStarts, status, encoding, headers === null ? null : joinHeaders(headers))
+  }
+
+  primaryData (chunk: Uint8Array): void {
+    if (!this.wantsPrimary) return
+    if (!this.#line.take(chunk.length)) {
+      this.primaryLost('thread')
+      return
+    }
+    this.#say(ToThread.PrimaryData)
+    this.#line.outbox.pushBytes(chunk)
+  }
+
+  primaryEnds (ms: number): void {
+    if (!this.wantsPrimary) return
+    this.#primaryOpen = false
+    this.#say(ToThread.PrimaryEnds, ms)
+  }
+
+  primaryLost (reason: NotComparedReason): void {
+    if (!this.wantsPrimary) return
+    this.#primaryOpen = false
+    this.#say(ToThread.PrimaryLost, reason)
+  }
+
+  #say (op: OpToThread, ...rest: unknown[]): void {
+    this.#line.outbox.ops.push(op, this.#id, ...rest)
+    this.#line.schedule()
+  }
+
+  /** The sink of a copy that has been answered, and is not compared yet. */
+  answered (copy: number): CopySink {
+    this.#copies[copy] = 'answered'
+    return this.#sinks[copy]
+  }
+
+  /** The sink of a copy that is about to hear its last. */
+  ending (copy: number): CopySink {
+    this.#copies[copy] = 'ended'
+    this.#ended++
+    return this.#sinks[copy]
+  }
+
+  /** The thread is gone. */
+  die (error: Error): void {
+    for (let copy = 0; copy < this.#copies.length; copy++) {
+      const was = this.#copies[copy]
+      if (was === 'ended') continue
+      const sink = this.ending(copy)
+      if (was === 'open') sink.onFailed('aborted', error)
+      else sink.onNotCompared('thread')
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import type { MessagePort } from 'node:worker_threads'
+import { Backlog } from '../backlog'
+import { Budget } from '../budget'
+import type { Exchange } from '../exchange'
+import { InlineEngine } from '../inline'
+import type { Target } from '../target'
+import type { Comparison, CopyInit, CopySink, FailureReason, NotComparedReason, PairLatency } from '../types'
+import { FromThread, ToThread, splitHeaders } from './protocol'
+import type { Batch, MessageFromThread, MessageToThread, OpToThread, ThreadData } from './protocol'
+
+/** The thread's side: an inline engine of its own, driven by messages; what its copies tell goes back in batches. */
+export class Host {
+  readonly #port: MessagePort
+  readonly #engine: InlineEngine
+  readonly #targets: Target[] = []
+  readonly #exchanges = new Map<number, Exchange>()
+  #ops: unknown[] = []
+  #processed = 0
+  #scheduled = false
+
+  constructor (port: MessagePort, data: ThreadData) {
+    this.#port = port
+    this.#engine = new InlineEngine(new Budget(data.maxBufferedBytes))
+    port.on('message', (message: MessageToThread) => this.#onMessage(message))
+  }
+
+  #onMessage (message: MessageToThread): void {
+    if ('batch' in message) this.#run(message.batch)
+    else if ('target' in message) this.#targets.push(this.#engine.addTarget(message.target))
+    else this.#engine.close(message.close).then(() => this.#end())
+  }
+
+  #run ({ ops, slabs }: Batch): void {
+    let at = 0
+    const next = <T>() => ops[at++] as T
+    const bytes = () => {
+      const slab = slabs[next<number>()]
+      const offset = next<number>()
+      return Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
+    }
+    const headers = () => {
+      const joined = next<string | null>()
+      return joined === null ? null : splitHeaders(joined)
+    }
+    while (at < ops.length) {
+      const op = next<OpToThread>()
+      const id = next<number>()
+      if (op === ToThread.Open) {
+        this.#open(id, next)
+        continue
+      }
+      const exchange = this.#exchanges.get(id)
+      switch (op) {
+        case ToThread.Body: { const chunk = bytes(); exchange?.write(chunk); break }
+        case ToThread.BodyEnd: exchange?.end(); break
+        case ToThread.Cut: exchange?.cut(); break
+        case ToThread.Overflow: exchange?.overflow(); break
+        case ToThread.PrimaryWhole: {
+          const [status, encoding, list, ms, text] = [next<number>(), next<string>(), headers(), next<number>(), next<string | null>()]
+          const body = text ?? bytes()
+          exchange?.primaryWhole(status, encoding, list, body, ms)
+          break
+        }
+        case ToThread.PrimaryStarts: {
+          const [status, encoding, list] = [next<number>(), next<string>(), headers()]
+          exchange?.primaryStarts(status, encoding, list)
+          break
+        }
+        case ToThread.PrimaryData: { const chunk = bytes(); exchange?.primaryData(chunk); break }
+        case ToThread.PrimaryEnds: { const ms = next<number>(); exchange?.primaryEnds(ms); break }
+        case ToThread.PrimaryLost: { const reason = next<NotComparedReason>(); exchange?.primaryLost(reason); break }
+      }
+    }
+    this.#processed++
+    this.#schedule()
+  }
+
+  #open (id: number, next: <T>() => T): void {
+    const method = next<string>()
+    const length = next<number>()
+    const hasBody = next<boolean>()
+    const compare = next<boolean>()
+    const count = next<number>()
+    const copies: Array<CopyInit<Target>> = []
+    const tracked = { open: count }
+    for (let copy = 0; copy < count; copy++) {
+      copies.push({
+        target: this.#targets[next<number>()],
+        head: { path: next<string>(), headers: splitHeaders(next<string>()) },
+        sink: new RemoteSink(this, id, copy, tracked)
+      })
+    }
+    const backlog = hasBody ? new Backlog(this.#engine.budget, length) : null
+    const exchange = this.#engine.open({ method, backlog, length, compare, copies })
+    if (tracked.open > 0) this.#exchanges.set(id, exchange)
+  }
+
+  tell (...op: unknown[]): void {
+    this.#ops.push(...op)
+    this.#schedule()
+  }
+
+  forget (id: number): void {
+    this.#exchanges.delete(id)
+  }
+
+  #schedule (): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => this.#flush())
+  }
+
+  #flush (): void {
+    this.#scheduled = false
+    const message: MessageFromThread = { ops: this.#ops, processed: this.#processed }
+    this.#ops = []
+    this.#port.postMessage(message)
+  }
+
+  /** Without its port the thread has nothing to live for. */
+  #end (): void {
+    this.#flush()
+    this.#port.close()
+  }
+}
+
+class RemoteSink implements CopySink {
+  readonly #host: Host
+  readonly #id: number
+  readonly #copy: number
+  readonly #exchange: { open: number }
+
+  constructor (host: Host, id: number, copy: number, exchange: { open: number }) {
+    this.#host = host
+    this.#id = id
+    this.#copy = copy
+    this.#exchange = exchange
+  }
+
+  onRefused (error: NodeJS.ErrnoException): void {
+    this.#host.tell(FromThread.Refused, this.#id, this.#copy, error.message, error.code)
+    this.#ended()
+  }
+
+  onFailed (reason: FailureReason, error: NodeJS.ErrnoException): void {
+    this.#host.tell(FromThread.Failed, this.#id, this.#copy, reason, error.message, error.code)
+    this.#ended()
+  }
+
+  onAnswered (status: number, ms: number): void {
+    this.#host.tell(FromThread.Answered, this.#id, this.#copy, status, ms)
+  }
+
+  onCompared (comparison: Comparison, latency: PairLatency | null): void {
+    if (comparison.differs.length === 0) {
+      const { primaryStatus } = comparison
+      this.#host.tell(FromThread.Matched, this.#id, this.#copy, primaryStatus, latency?.primary ?? NaN, latency?.difference)
+    } else {
+      this.#host.tell(FromThread.Compared, this.#id, this.#copy, comparison, latency)
+    }
+    this.#ended()
+  }
+
+  onNotCompared (reason: NotComparedReason): void {
+    this.#host.tell(FromThread.NotCompared, this.#id, this.#copy, reason)
+    this.#ended()
+  }
+
+  #ended (): void {
+    if (--this.#exchange.open === 0) this.#host.forget(this.#id)
+  }
+}

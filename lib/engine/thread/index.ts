@@ -1,0 +1,215 @@
+import { extname, join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { Budget } from '../budget'
+import type { Comparison, Engine, ExchangeInit, FailureReason, NotComparedReason, TargetOptions } from '../types'
+import { ThreadExchange } from './exchange'
+import type { Line } from './exchange'
+import { FromThread, Outbox } from './protocol'
+import type { MessageFromThread, MessageToThread, OpFromThread, ThreadData } from './protocol'
+
+/** Most bytes on their way to the thread; a thread that falls behind further gets no more. */
+const MAX_IN_TRANSIT = 16 * 1024 * 1024
+/** Most messages on their way to it. */
+const MAX_BATCHES = 256
+/** Milliseconds before a thread that died is started again. */
+const PAUSE = 1_000
+/** Milliseconds that a closing thread is given beyond the time that it has for its copies. */
+const LAST_WORDS = 500
+
+const GONE = new Error('the mirror\'s thread ended')
+
+/** What runs the other side: a worker; in tests anything that speaks like one. */
+export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate'>
+
+export type StartThread = (data: ThreadData) => Thread
+
+function startWorker (workerData: ThreadData): Thread {
+  // Beside this file, whether that is compiled or not.
+  return new Worker(join(__dirname, `worker${extname(__filename)}`), { workerData, name: 'fastify-mirror' })
+}
+
+/**
+ * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what it holds. What
+ * happens goes out once a turn of the event loop; nothing waits for an answer.
+ */
+export class ThreadEngine implements Engine<number>, Line {
+  readonly budget: Budget
+  readonly outbox = new Outbox()
+  readonly #start: StartThread
+  readonly #data: ThreadData
+  readonly #onDeath: (error: Error) => void
+  readonly #targets: TargetOptions[] = []
+  readonly #exchanges = new Map<number, ThreadExchange>()
+  #thread: Thread | null = null
+  #restart: NodeJS.Timeout | null = null
+  #nextId = 0
+  #scheduled = false
+  #stopped = false
+  #closed: (() => void) | null = null
+  /** Bytes taken for what the outbox holds. */
+  #collected = 0
+  /** Bytes of each batch that the thread has not yet done with. */
+  #inTransit: number[] = []
+  #bytesInTransit = 0
+  #processed = 0
+
+  constructor (maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker) {
+    const half = Math.floor(maxBufferedBytes / 2)
+    this.budget = new Budget(half)
+    this.#data = { maxBufferedBytes: half }
+    this.#onDeath = onDeath
+    this.#start = start
+    this.#run()
+  }
+
+  #run (): void {
+    this.#restart = null
+    const thread = this.#start(this.#data)
+    this.#thread = thread
+    this.#processed = 0
+    thread.on('message', (message: MessageFromThread) => this.#onMessage(message))
+    thread.on('error', (error: Error) => this.#onEnd(thread, error))
+    thread.on('exit', () => this.#onEnd(thread, GONE))
+    thread.unref()
+    for (const target of this.#targets) this.#post({ target })
+  }
+
+  #post (message: MessageToThread, transfer?: Parameters<MessagePort['postMessage']>[1]): void {
+    (this.#thread as Thread).postMessage(message, transfer as readonly ArrayBuffer[])
+  }
+
+  addTarget (target: TargetOptions): number {
+    this.#targets.push(target)
+    if (this.#thread !== null) this.#post({ target })
+    return this.#targets.length - 1
+  }
+
+  refusal (): 'closing' | 'thread' | null {
+    if (this.#stopped) return 'closing'
+    return this.#thread === null || this.#inTransit.length > MAX_BATCHES ? 'thread' : null
+  }
+
+  stop (): void {
+    this.#stopped = true
+  }
+
+  open (init: ExchangeInit<number>): ThreadExchange {
+    const id = this.#nextId++
+    const exchange = new ThreadExchange(id, this, init)
+    this.#exchanges.set(id, exchange)
+    return exchange
+  }
+
+  take (bytes: number): boolean {
+    if (this.#bytesInTransit + this.#collected + bytes > MAX_IN_TRANSIT || !this.budget.take(bytes)) return false
+    this.#collected += bytes
+    return true
+  }
+
+  schedule (): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false
+    const batch = this.outbox.take()
+    const bytes = this.#collected
+    this.#collected = 0
+    if (this.#thread === null) {
+      this.budget.free(bytes)
+      return
+    }
+    this.#inTransit.push(bytes)
+    this.#bytesInTransit += bytes
+    this.#post({ batch }, batch.slabs.map(slab => slab.buffer as ArrayBuffer))
+  }
+
+  #onMessage ({ ops, processed }: MessageFromThread): void {
+    for (const bytes of this.#inTransit.splice(0, processed - this.#processed)) {
+      this.#bytesInTransit -= bytes
+      this.budget.free(bytes)
+    }
+    this.#processed = processed
+    this.#hear(ops)
+  }
+
+  #hear (ops: unknown[]): void {
+    let at = 0
+    const next = <T>() => ops[at++] as T
+    while (at < ops.length) {
+      const op = next<OpFromThread>()
+      const id = next<number>()
+      const copy = next<number>()
+      const exchange = this.#exchanges.get(id) as ThreadExchange
+      switch (op) {
+        case FromThread.Refused:
+          exchange.ending(copy).onRefused(errorOf(next(), next()))
+          break
+        case FromThread.Failed:
+          exchange.ending(copy).onFailed(next<FailureReason>(), errorOf(next(), next()))
+          break
+        case FromThread.Answered:
+          exchange.answered(copy).onAnswered(next<number>(), next<number>())
+          break
+        case FromThread.Matched: {
+          const status = next<number>()
+          const primary = next<number>()
+          const difference = next<number>()
+          const comparison = { primaryStatus: status, mirrorStatus: status, bodyMatch: true, differs: [] }
+          exchange.ending(copy).onCompared(comparison, Number.isNaN(primary) ? null : { primary, difference })
+          break
+        }
+        case FromThread.Compared:
+          exchange.ending(copy).onCompared(next<Comparison>(), next())
+          break
+        case FromThread.NotCompared:
+          exchange.ending(copy).onNotCompared(next<NotComparedReason>())
+          break
+      }
+      if (exchange.done) this.#exchanges.delete(id)
+    }
+  }
+
+  /** The thread died, or has been closed. */
+  #onEnd (thread: Thread, error: Error): void {
+    if (this.#thread !== thread) return
+    this.#thread = null
+    this.budget.free(this.#bytesInTransit)
+    this.#bytesInTransit = 0
+    this.#inTransit = []
+    const exchanges = [...this.#exchanges.values()]
+    this.#exchanges.clear()
+    for (const exchange of exchanges) exchange.die(error)
+    this.#closed?.()
+    if (this.#stopped) return
+    this.#onDeath(error)
+    this.#restart = setTimeout(() => this.#run(), PAUSE)
+    this.#restart.unref()
+  }
+
+  async close (ms: number): Promise<void> {
+    this.#stopped = true
+    if (this.#restart !== null) clearTimeout(this.#restart)
+    const thread = this.#thread
+    if (thread === null) return
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, ms + LAST_WORDS)
+      this.#closed = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#flush()
+      this.#post({ close: ms })
+    })
+    // A thread that has not ended by itself by now is ended.
+    this.#onEnd(thread, GONE)
+    await thread.terminate()
+  }
+}
+
+function errorOf (message: string, code: string | undefined): Error {
+  return Object.assign(new Error(message), code === undefined ? {} : { code })
+}

@@ -1,0 +1,123 @@
+import type { TargetOptions } from '../types'
+
+/**
+ * What the two sides say to each other: many operations in one message, as a flat array, for an object an operation would cost the
+ * primary's event loop more than what it carries. Bytes lie in slabs, whose memory is handed over, not copied.
+ */
+
+/** Operations to the thread; behind each its arguments. `bytes` is three: slab, offset, length. */
+export const ToThread = {
+  /** id, method, length, has a body, compare, copies; for each copy: target, path, headers joined by NUL */
+  Open: 0,
+  /** id, bytes */
+  Body: 1,
+  /** id */
+  BodyEnd: 2,
+  /** id */
+  Cut: 3,
+  /** id */
+  Overflow: 4,
+  /** id, status, encoding, headers joined by NUL or `null`, ms, the body: a string, or `null` and bytes */
+  PrimaryWhole: 5,
+  /** id, status, encoding, headers joined by NUL or `null` */
+  PrimaryStarts: 6,
+  /** id, bytes */
+  PrimaryData: 7,
+  /** id, ms */
+  PrimaryEnds: 8,
+  /** id, reason */
+  PrimaryLost: 9
+} as const
+
+/** Operations from the thread; behind each: id, copy, its arguments. */
+export const FromThread = {
+  /** message, code */
+  Refused: 0,
+  /** reason, message, code */
+  Failed: 1,
+  /** status, ms */
+  Answered: 2,
+  /** status, primary's ms or NaN, difference: the common case of a comparison */
+  Matched: 3,
+  /** Comparison, PairLatency or `null` */
+  Compared: 4,
+  /** reason */
+  NotCompared: 5
+} as const
+
+export type OpToThread = typeof ToThread[keyof typeof ToThread]
+export type OpFromThread = typeof FromThread[keyof typeof FromThread]
+
+export interface Batch {
+  ops: unknown[]
+  slabs: Uint8Array[]
+}
+
+/** What the thread is started with. */
+export interface ThreadData {
+  maxBufferedBytes: number
+}
+
+/** A message to the thread: a batch, a new target, or the end. */
+export type MessageToThread =
+  { batch: Batch } |
+  { target: TargetOptions } |
+  { close: number }
+
+/** A message from the thread. `processed`: batches that it has done with since it began. */
+export interface MessageFromThread {
+  ops: unknown[]
+  processed: number
+}
+
+/** Neither a header nor its name can have it (RFC 9110, section 5.5). */
+const SEPARATOR = '\0'
+
+/** A list of headers as one string: it crosses at a fraction of the cost of many. */
+export function joinHeaders (headers: readonly string[]): string {
+  return headers.join(SEPARATOR)
+}
+
+export function splitHeaders (joined: string): string[] {
+  return joined === '' ? [] : joined.split(SEPARATOR)
+}
+
+const SMALLEST_SLAB = 4 * 1024
+const LARGEST_SLAB = 1024 * 1024
+
+/** Operations and bytes collected for the next message. */
+export class Outbox {
+  ops: unknown[] = []
+  #slabs: Uint8Array[] = []
+  #slab: Buffer | null = null
+  #used = 0
+  #nextSize = SMALLEST_SLAB
+
+  /** Copies bytes into a slab and pushes where they lie. */
+  pushBytes (bytes: Uint8Array): void {
+    if (this.#slab === null || this.#slab.length - this.#used < bytes.length) this.#newSlab(bytes.length)
+    const slab = this.#slab as Buffer
+    slab.set(bytes, this.#used)
+    this.ops.push(this.#slabs.length - 1, this.#used, bytes.length)
+    this.#used += bytes.length
+  }
+
+  #newSlab (least: number): void {
+    // allocUnsafeSlow: a slab is transferred, and must not be a piece of Node's pool.
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(this.#nextSize, least))
+    this.#slabs.push(this.#slab)
+    this.#used = 0
+    this.#nextSize = Math.min(this.#nextSize * 2, LARGEST_SLAB)
+  }
+
+  /** What has been collected; the outbox is empty again. */
+  take (): Batch {
+    const batch = { ops: this.ops, slabs: this.#slabs }
+    this.#nextSize = Math.min(Math.max(SMALLEST_SLAB, this.#used * 2), LARGEST_SLAB)
+    this.ops = []
+    this.#slabs = []
+    this.#slab = null
+    this.#used = 0
+    return batch
+  }
+}
