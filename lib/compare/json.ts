@@ -1,14 +1,12 @@
-import { canonicalNumber } from './decimal'
 import { descend, isIgnored } from './ignored'
 import { foldPointer, toPointer } from './pointer'
 import { MASK } from './render'
 import { readTape } from './tape'
+import { equalScalars, keyAt, keysOf } from './values'
 import type { IgnoredPlaces } from './ignored'
 import type { Redactor } from './redact'
 import type { Steps, Tape } from './tape'
 
-/** Characters of a document; reading a longer one would take memory and time out of proportion. */
-const MAX_LENGTH = 8 * 1024 * 1024
 /** Differences that a report lists; of those at alike places (`/items/0/price`, `/items/1/price`) the first few. */
 const MAX_LISTED = 100
 const MAX_ALIKE = 4
@@ -40,7 +38,7 @@ export type JsonOutcome =
   | { kind: 'different', differences: JsonDifference[], truncated: boolean }
   /** One of the texts is not JSON, or they hold an object that repeats a key, so that its value is anybody's guess. */
   | { kind: 'not json' }
-  /** Too long, too deep, or too many values. */
+  /** Too deep, or too many values. */
   | { kind: 'too complex' }
 
 export interface JsonDiffOptions {
@@ -54,7 +52,6 @@ export interface JsonDiffOptions {
  * are not, the texts are taken for something else than JSON. Throws nothing.
  */
 export function * diffJson (primary: string, mirror: string, options: JsonDiffOptions): Steps<JsonOutcome> {
-  if (primary.length > MAX_LENGTH || mirror.length > MAX_LENGTH) return { kind: 'too complex' }
   const a = yield * readTape(primary)
   if (a.state === 'partial') return { kind: 'not json' }
   const b = yield * readTape(mirror)
@@ -243,39 +240,4 @@ class Walk {
 
 function masked (pointer: string): JsonDifference {
   return { pointer, change: 'changed', primary: MASK, mirror: MASK }
-}
-
-function equalScalars (a: Tape, nodeA: number, b: Tape, nodeB: number): boolean {
-  const textA = a.source(nodeA)
-  const textB = b.source(nodeB)
-  if (textA === textB) return true
-  if (isNumber(textA) && isNumber(textB)) return canonicalNumber(textA) === canonicalNumber(textB)
-  if (textA[0] !== '"' || textB[0] !== '"') return false
-  return (textA.includes('\\') || textB.includes('\\')) && a.string(nodeA) === b.string(nodeB)
-}
-
-function isNumber (source: string): boolean {
-  return source[0] === '-' || (source[0] >= '0' && source[0] <= '9')
-}
-
-/** A key in quotes, without escapes. The quotes keep digits from being hashed as an index, which can be made to collide. */
-function keyAt (tape: Tape, node: number): string {
-  const source = tape.source(node)
-  return source.includes('\\') ? `"${tape.string(node)}"` : source
-}
-
-/** An object's keys with their places; `null` where one is repeated. */
-function * keysOf (tape: Tape, first: number, end: number): Steps<Map<string, number> | null> {
-  const keys = new Map<string, number>()
-  let pause = PAIRS_A_STEP
-  for (let node = first; node < end; node = tape.nexts[node + 1]) {
-    if (--pause === 0) {
-      pause = PAIRS_A_STEP
-      yield
-    }
-    const key = keyAt(tape, node)
-    if (keys.has(key)) return null
-    keys.set(key, node)
-  }
-  return keys
 }

@@ -1,15 +1,14 @@
-/** Characters of one key, and keys of one path, that a pointer in a report shows. */
+/** Characters of one key that a pointer in a report shows, and of all of it after which no more keys follow. */
 const MAX_SEGMENT = 100
-const MAX_SEGMENTS = 32
+const MAX_POINTER = 400
 /** Nobody names a field at greater length. */
 const LONGEST_NAME = 64
 
 /** A JSON pointer (RFC 6901). Keys past a reasonable length, and paths past a reasonable depth, end with `…`. */
 export function toPointer (segments: readonly string[]): string {
   let pointer = ''
-  for (let i = 0; i < segments.length; i++) {
-    if (i === MAX_SEGMENTS) return `${pointer}/…`
-    const segment = segments[i]
+  for (const segment of segments) {
+    if (pointer.length > MAX_POINTER) return `${pointer}/…`
     const shown = segment.length > MAX_SEGMENT ? `${segment.slice(0, MAX_SEGMENT)}…` : segment
     pointer += '/' + shown.replaceAll('~', '~0').replaceAll('/', '~1')
   }

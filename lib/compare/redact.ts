@@ -16,8 +16,10 @@ const BEFORE_NAME = new Set('=?&;,#/:"\'<>(){} \t\r\n')
 const LONGEST_NAME = 256
 /** URLs within URLs: what is encoded more often is masked unread. */
 const MAX_ENCODINGS = 3
-/** Bytes of a request body that are read; the rest is left out. */
-const MAX_READ = 64 * 1024
+/** Parameters of one text; what follows them is masked unread. */
+const MAX_PARAMETERS = 500
+/** Characters of a text in which the names of secrets are looked for; a longer one counts as one with secrets. */
+const MAX_WORDS = 64 * 1024
 
 const FORM = 'application/x-www-form-urlencoded'
 const JSON_TYPE = /^(?:application|text)\/(?:[^\s;]+\+)?json$/
@@ -84,8 +86,8 @@ class NamedSecrets implements Redactor, Masking {
 
   path (path: string): string {
     const query = path.indexOf('?')
-    if (query === -1) return this.text(path)
-    return `${this.text(path.slice(0, query))}?${this.form(path.slice(query + 1))}`
+    const segments = (query === -1 ? path : path.slice(0, query)).split('/').map((segment) => this.text(segment))
+    return segments.join('/') + (query === -1 ? '' : `?${this.form(path.slice(query + 1))}`)
   }
 
   form (text: string): string {
@@ -97,8 +99,11 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   #masked (text: string, encodings: number): string {
+    let seen = 0
     for (let equals = text.indexOf('='); equals !== -1; equals = text.indexOf('=', equals + 1)) {
-      if (this.isSecret(unescape(nameBefore(text, equals)))) return text.slice(0, equals + 1) + MASK
+      if (++seen > MAX_PARAMETERS || this.isSecret(unescape(nameBefore(text, equals)))) {
+        return text.slice(0, equals + 1) + MASK
+      }
     }
     // A URL in a parameter of a URL: its own parameters are seen once it is decoded.
     if (!text.includes('%')) return text
@@ -112,8 +117,9 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   body (bytes: Uint8Array, contentType: string | undefined, complete: boolean, max: number): KeptBody | null {
-    const whole = complete && bytes.length <= MAX_READ
-    const text = readText(bytes.subarray(0, MAX_READ), whole)
+    // No more is read than is kept: what masks a value stands before it.
+    const whole = complete && bytes.length <= max
+    const text = readText(bytes.subarray(0, max), whole)
     if (text === null) return null
     const type = essence(contentType)
     if (type === FORM) return kept(this.form(text), whole, max)
@@ -135,7 +141,7 @@ class NamedSecrets implements Redactor, Masking {
 
   /** Whether a secret's name is a word of the text, so that its value may be there too. */
   mentionsSecret (text: string): boolean {
-    return text.length > MAX_READ || text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word))
+    return text.length > MAX_WORDS || text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word))
   }
 }
 

@@ -77,13 +77,11 @@ class Renderer {
     const text = this.#tape.string(node)
     // JSON within JSON, whose fields are not seen here.
     if (/^\s*[[{]/.test(text) && this.#masking.mentionsSecret(text)) return this.#mask()
-    const shown = this.#masking.text(text)
-    if (shown === text) {
-      this.text += this.#tape.source(node)
-    } else {
-      this.masked = true
-      this.text += JSON.stringify(shown)
-    }
+    // Of a long text the beginning is enough: what masks a value stands before it.
+    const start = text.length > this.#max ? text.slice(0, this.#max) : text
+    const shown = this.#masking.text(start)
+    if (shown !== start) this.masked = true
+    this.text += shown === text ? this.#tape.source(node) : JSON.stringify(shown)
   }
 
   #mask (): void {

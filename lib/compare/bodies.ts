@@ -1,0 +1,158 @@
+import { isUtf8 } from 'node:buffer'
+import { codingsOf, Decoder } from './decode'
+import { diffJson } from './json'
+import { essence, isJson } from './redact'
+import { Slices } from './slices'
+import type { DecodeFailure } from './decode'
+import type { IgnoredPlaces } from './ignored'
+import type { JsonDiffOptions, JsonDifference } from './json'
+import type { Redactor } from './redact'
+import type { Steps } from './tape'
+
+/** Bytes of a JSON document that is looked into: a longer one cannot be read in short steps. */
+const MAX_JSON = 8 * 1024 * 1024
+/** Bytes that are compared at a stretch. */
+const BLOCK = 4096
+
+/** One side's body as it came. */
+export interface CapturedBody {
+  /** `null`: longer than what is captured. */
+  bytes: Uint8Array | null
+  contentType: string | undefined
+  contentEncoding: string | undefined
+}
+
+/** What differs between two bodies, as plain data. */
+export type BodyDifference =
+  /** `truncated`: there are more differences than those listed. */
+  | { kind: 'json', differences: JsonDifference[], truncated: boolean }
+  /** Lengths in bytes, decoded, and the offset of the first byte that differs, or at which one of them ends. */
+  | { kind: 'text' | 'binary', primaryLength: number, mirrorLength: number, offset: number }
+  /** Their hashes differ, and that is all that is known. */
+  | { kind: 'hash', reason: HashReason }
+
+/**
+ * Why the bodies were not looked into: longer than what is captured, or decoded so; in a content coding that is not known
+ * here; not decodable as what they say they are; JSON too long, too deep or with too many values.
+ */
+export type HashReason = 'too long' | 'encoding' | 'not decodable' | 'too complex'
+
+export type BodyOutcome =
+  /** Equal bytes once decoded, or equal JSON values; fields to be ignored left out. */
+  | { outcome: 'match' }
+  | { outcome: 'mismatch', difference: BodyDifference }
+  /**
+   * The hashes say nothing: `encoding` where the bodies are coded differently and could not both be decoded, `busy` where too
+   * many comparisons wait.
+   */
+  | { outcome: 'unknown', reason: 'encoding' | 'busy' }
+
+export interface BodyComparerOptions {
+  /** Bytes that a body may decode to. */
+  limit: number
+  ignore: IgnoredPlaces
+  redactor: Pick<Redactor, 'isSecret' | 'json'>
+  /** Default: those of this thread, which all comparers share. */
+  decoder?: Decoder
+  slices?: Slices
+}
+
+const sharedDecoder = new Decoder()
+const sharedSlices = new Slices()
+
+const MATCH: BodyOutcome = { outcome: 'match' }
+const TOO_COMPLEX: BodyOutcome = { outcome: 'mismatch', difference: { kind: 'hash', reason: 'too complex' } }
+const BUSY: BodyOutcome = { outcome: 'unknown', reason: 'busy' }
+
+/** Looks into pairs of bodies whose hashes differ. */
+export class BodyComparer {
+  readonly #limit: number
+  readonly #options: JsonDiffOptions
+  readonly #decoder: Decoder
+  readonly #slices: Slices
+
+  constructor ({ limit, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices }: BodyComparerOptions) {
+    this.#limit = limit
+    this.#options = { ignore, redactor }
+    this.#decoder = decoder
+    this.#slices = slices
+  }
+
+  /**
+   * Calls back once, before it returns where the bodies are short and not coded, later otherwise; until then both bodies
+   * are held. Throws nothing; the callback must not throw either.
+   */
+  compare (primary: CapturedBody, mirror: CapturedBody, callback: (outcome: BodyOutcome) => void): void {
+    if (primary.bytes === null || mirror.bytes === null) return callback(undecided(primary, mirror, 'too long'))
+    const ofPrimary = asBuffer(primary.bytes)
+    const ofMirror = asBuffer(mirror.bytes)
+    this.#decoder.decode(ofPrimary, primary.contentEncoding, this.#limit, (before) => {
+      if (typeof before === 'string') return callback(undecided(primary, mirror, before))
+      this.#decoder.decode(ofMirror, mirror.contentEncoding, this.#limit, (after) => {
+        if (typeof after === 'string') return callback(undecided(primary, mirror, after))
+        const json = maybeJson(primary) && maybeJson(mirror)
+        if (!this.#slices.run(compareBytes(before, after, json, this.#options), callback)) callback(BUSY)
+      })
+    })
+  }
+}
+
+/** The bytes could not be looked into. Their hashes decide, unless they are hashes of different codings. */
+function undecided (primary: CapturedBody, mirror: CapturedBody, reason: DecodeFailure): BodyOutcome {
+  if (reason === 'busy') return BUSY
+  const alike = codingsOf(primary.contentEncoding).join() === codingsOf(mirror.contentEncoding).join()
+  if (!alike) return { outcome: 'unknown', reason: 'encoding' }
+  return { outcome: 'mismatch', difference: { kind: 'hash', reason } }
+}
+
+function maybeJson ({ contentType }: CapturedBody): boolean {
+  const type = essence(contentType)
+  return type === '' || isJson(type)
+}
+
+function * compareBytes (primary: Buffer, mirror: Buffer, json: boolean, options: JsonDiffOptions): Steps<BodyOutcome> {
+  if (primary.equals(mirror)) return MATCH
+  // Only then is the text what the bytes say: others are decoded with replacements, and different bytes to equal text.
+  const text = isUtf8(primary) && isUtf8(mirror)
+  if (text && json) {
+    const outcome = yield * lookInto(primary, mirror, options)
+    if (outcome !== null) return outcome
+  }
+  return {
+    outcome: 'mismatch',
+    difference: {
+      kind: text && !primary.includes(0) && !mirror.includes(0) ? 'text' : 'binary',
+      primaryLength: primary.length,
+      mirrorLength: mirror.length,
+      offset: firstDifference(primary, mirror)
+    }
+  }
+}
+
+/** `null`: not JSON. */
+function * lookInto (primary: Buffer, mirror: Buffer, options: JsonDiffOptions): Steps<BodyOutcome | null> {
+  if (Math.max(primary.length, mirror.length) > MAX_JSON) return TOO_COMPLEX
+  try {
+    const result = yield * diffJson(primary.toString(), mirror.toString(), options)
+    if (result.kind === 'not json') return null
+    if (result.kind === 'equal') return MATCH
+    if (result.kind === 'too complex') return TOO_COMPLEX
+    const { differences, truncated } = result
+    return { outcome: 'mismatch', difference: { kind: 'json', differences, truncated } }
+  } catch {
+    // Not expected; but it runs off a timer, where a throw would end the process.
+    return TOO_COMPLEX
+  }
+}
+
+function firstDifference (a: Buffer, b: Buffer): number {
+  const end = Math.min(a.length, b.length)
+  let offset = 0
+  while (offset + BLOCK <= end && a.compare(b, offset, offset + BLOCK, offset, offset + BLOCK) === 0) offset += BLOCK
+  while (offset < end && a[offset] === b[offset]) offset++
+  return offset
+}
+
+function asBuffer (bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,118 @@
+import zlib from 'node:zlib'
+
+/** More codings than that, one on the other, are not taken off. */
+const MAX_CODINGS = 3
+/** Bodies that wait for their turn. */
+const MAX_WAITING = 64
+/** `ZSTD_d_windowLogMax`: a window of at most 8 MiB, 2^23 (RFC 9659); by default a few bytes can ask for 128 MiB. */
+const ZSTD_PARAMS = { 100: 23 }
+
+/** `encoding`: a coding that is not known; `not decodable`: broken; `busy`: too many wait. */
+export type DecodeFailure = 'encoding' | 'not decodable' | 'too long' | 'busy'
+
+/** The body without its codings, or why it cannot be had. */
+export type Decoded = Buffer | DecodeFailure
+
+interface DecodeOptions {
+  maxOutputLength: number
+  params?: Readonly<Record<number, number>>
+}
+
+type Callback = (error: (Error & { code?: string }) | null, result: Buffer) => void
+type Decode = (body: Buffer, options: DecodeOptions, callback: Callback) => void
+
+interface Coding {
+  decode: Decode
+  params?: DecodeOptions['params']
+}
+
+interface Job {
+  body: Buffer
+  /** Still to be taken off, the outermost last. */
+  codings: Coding[]
+  limit: number
+  onDecoded: (result: Decoded) => void
+}
+
+const GZIP: Coding = { decode: zlib.gunzip as Decode }
+
+/** By name, RFC 9110 section 8.4.1, RFC 7932 and RFC 8878. */
+const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
+  ['gzip', GZIP],
+  ['x-gzip', GZIP],
+  ['deflate', { decode: inflate }],
+  ['br', { decode: zlib.brotliDecompress as Decode }],
+  ['zstd', { decode: (zlib as unknown as { zstdDecompress: Decode }).zstdDecompress, params: ZSTD_PARAMS }]
+])
+
+/**
+ * Takes content codings off bodies, one body at a time: the threads that do it are the process's, and whoever else
+ * compresses or reads files there must not wait for a mirror.
+ */
+export class Decoder {
+  readonly #waiting: Job[] = []
+  #working = false
+
+  /**
+   * Calls back with the decoded body, or why there is none: at once where nothing has to be decoded or nothing can be.
+   * No step of the decoding gives more than `limit` bytes. Throws nothing.
+   */
+  decode (body: Buffer, contentEncoding: string | undefined, limit: number, onDecoded: (result: Decoded) => void): void {
+    const names = codingsOf(contentEncoding)
+    // HEAD, 204 and 304 have no body, whatever their headers say.
+    if (names.length === 0 || body.length === 0) return onDecoded(body.length > limit ? 'too long' : body)
+    const codings = known(names)
+    if (codings === null) return onDecoded('encoding')
+    if (this.#waiting.length === MAX_WAITING) return onDecoded('busy')
+    this.#waiting.push({ body, codings, limit, onDecoded })
+    if (!this.#working) this.#next()
+  }
+
+  #next (): void {
+    const job = this.#waiting.shift()
+    this.#working = job !== undefined
+    if (job !== undefined) this.#step(job)
+  }
+
+  #step (job: Job): void {
+    const coding = job.codings.pop()
+    if (coding === undefined) return this.#end(job, job.body)
+    const { decode, params } = coding
+    decode(job.body, { maxOutputLength: job.limit, params }, (error, result) => {
+      if (error !== null) return this.#end(job, error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too long' : 'not decodable')
+      job.body = result
+      this.#step(job)
+    })
+  }
+
+  #end (job: Job, result: Decoded): void {
+    this.#next()
+    job.onDecoded(result)
+  }
+}
+
+function known (names: readonly string[]): Coding[] | null {
+  if (names.length > MAX_CODINGS) return null
+  const codings: Coding[] = []
+  for (const name of names) {
+    const coding = CODINGS.get(name)
+    // zstd came with Node 22.15.
+    if (coding?.decode === undefined) return null
+    codings.push(coding)
+  }
+  return codings
+}
+
+/** The names in a Content-Encoding, in lower case, without those that change nothing. */
+export function codingsOf (contentEncoding: string | undefined): string[] {
+  if (contentEncoding === undefined) return []
+  const names = contentEncoding.toLowerCase().split(',').map((coding) => coding.trim())
+  return names.filter((coding) => coding !== '' && coding !== 'identity')
+}
+
+/** `deflate` is the zlib format (RFC 1950), but some servers send it bare (RFC 1951); the first two bytes tell. */
+function inflate (body: Buffer, options: DecodeOptions, callback: Callback): void {
+  const wrapped = (body[0] & 0x0f) === 8 && body.length > 1 && body.readUInt16BE(0) % 31 === 0
+  if (wrapped) zlib.inflate(body, options, callback)
+  else zlib.inflateRaw(body, options, callback)
+}
