@@ -1,0 +1,90 @@
+import type { MismatchRequest } from './mismatch'
+
+/** What curl or HTTP sets anew for the request that is sent, RFC 9110 section 7.6.1. */
+const LEFT_OUT = new Set([
+  'host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer',
+  'upgrade', 'expect'
+])
+/** What curl adds by itself. */
+const ADDED_BY_CURL = ['accept', 'user-agent']
+
+/** A token, RFC 9110 section 5.6.2: what a method and a header's name are made of. */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
+
+/**
+ * The request of an example as one line for a POSIX shell, with curl, aimed at a base URL such as `http://shadow:9000/v2`.
+ * Whatever the request holds, the shell reads no more of it than words, and a terminal shows no control character.
+ * Masked values stay masked; of a body that was cut it sends what there is.
+ */
+export function curlCommand (request: MismatchRequest, baseUrl: string): string {
+  const words = ['curl', '--globoff', '--path-as-is']
+  const head = request.method.toUpperCase() === 'HEAD'
+  // Asked for by method, curl would wait for a body that never comes.
+  if (head) words.push('--head')
+  else words.push('--request', quote(TOKEN.test(request.method) ? request.method : 'GET'))
+
+  const names = new Set<string>()
+  for (let i = 0; i + 1 < request.headers.length; i += 2) {
+    const name = request.headers[i]
+    const value = request.headers[i + 1]
+    names.add(name.toLowerCase())
+    if (LEFT_OUT.has(name.toLowerCase()) || !TOKEN.test(name) || /[\0\r\n]/.test(value)) continue
+    // With a colon and no value, curl would take the header out.
+    words.push('--header', quoteHeader(value === '' ? `${name};` : `${name}: ${value}`))
+  }
+  if (names.has('accept-encoding')) words.push('--compressed')
+  const body = head ? null : request.body
+  for (const name of body === null ? ADDED_BY_CURL : [...ADDED_BY_CURL, 'content-type']) {
+    if (!names.has(name)) words.push('--header', quote(`${name}:`))
+  }
+
+  const base = baseUrl.replace(/\/$/, '')
+  if (request.path.startsWith('/')) {
+    words.push('--url', quote(encodeTarget(base + request.path)))
+  } else {
+    words.push('--request-target', quote(encodeTarget(request.path)), '--url', quote(encodeTarget(`${base}/`)))
+  }
+
+  if (body === null) return words.join(' ')
+  // --data-raw takes an @ for itself; --data-binary keeps line ends, of which one line of shell cannot hold any.
+  if (!/[\p{C}\p{Zl}\p{Zp}]/u.test(body)) return [...words, '--data-raw', quote(body)].join(' ')
+  return `printf ${format(Buffer.from(body))} | ${words.join(' ')} --data-binary @-`
+}
+
+/** In single quotes nothing means anything to a shell. */
+function quote (text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** Header values are bytes, which Node reads as Latin-1; those that are not plain ASCII are written with printf. */
+function quoteHeader (header: string): string {
+  return /^[ -~]*$/.test(header) ? quote(header) : `"$(printf ${format(asBytes(header))})"`
+}
+
+/**
+ * A format for printf (POSIX, XCU printf) that prints the bytes. All but a few are octal, so that not even an interactive
+ * shell, which looks for `!` in double quotes, finds something in it; a `-` that begins it would be an option.
+ */
+function format (bytes: Buffer): string {
+  let text = ''
+  for (const byte of bytes) {
+    const char = String.fromCharCode(byte)
+    const plain = /[\w ,.:;=/+]/.test(char) || (char === '-' && text !== '')
+    text += plain ? char : `\\${byte.toString(8).padStart(3, '0')}`
+  }
+  return `'${text}'`
+}
+
+/** What cannot stand in a URL, and `#`, which would end the path, percent-encoded. */
+function encodeTarget (target: string): string {
+  let encoded = ''
+  for (const byte of asBytes(target)) {
+    const visible = byte > 0x20 && byte < 0x7f && byte !== 0x23
+    encoded += visible ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return encoded
+}
+
+function asBytes (text: string): Buffer {
+  return Buffer.from(text, /[^\0-\xff]/.test(text) ? 'utf8' : 'latin1')
+}

@@ -1,0 +1,134 @@
+import { cut } from '../compare/cut'
+import { codingsOf } from '../compare/decode'
+import type { BodyDifference } from '../compare/bodies'
+import type { HeaderDifference, HeaderList } from '../compare/headers'
+import type { KeptBody, Redactor } from '../compare/redact'
+
+/** Characters of a shown header value that differs, values of one header, and headers. */
+const MAX_VALUE = 200
+const MAX_VALUES = 16
+const MAX_HEADERS = 32
+/** JSON differences that are shown. */
+const MAX_DIFFERENCES = 32
+/** Characters of the request's path, and of all its headers. */
+const MAX_PATH = 4096
+const MAX_REQUEST_HEADERS = 16 * 1024
+/** Bytes of the request's body. */
+export const MAX_BODY = 2048
+/** Characters of a name. */
+const MAX_NAME = 100
+
+/** Two answers that differ, and the request that they answer, as they came. */
+export interface MismatchInput {
+  /** Name of the backend. */
+  backend: string
+  /** Milliseconds since the epoch. */
+  time: number
+  request: {
+    method: string
+    /** With query. */
+    path: string
+    headers: HeaderList
+    /** The body's first bytes, 2 KiB of them or more if there are so many. */
+    body: Uint8Array
+    /** Whether that is all of it. */
+    complete: boolean
+  }
+  primaryStatus: number
+  mirrorStatus: number
+  /** SHA-256 in hexadecimal. */
+  primaryHash: string
+  mirrorHash: string
+  headers: readonly HeaderDifference[]
+  /** `null`: the bodies match. */
+  body: BodyDifference | null
+}
+
+/** The request of a mismatch as it may be shown: enough to repeat it, where nothing of it was masked or left out. */
+export interface MismatchRequest {
+  method: string
+  path: string
+  /** Names and values in turn. */
+  headers: string[]
+  /** `null`: there was none, or it was not text, or may not be shown. */
+  body: string | null
+  /** Something of the path, the headers or the shown body is left out because of its length. */
+  truncated: boolean
+}
+
+/** A mismatch as it may be stored, logged and shown: without secrets, and of bounded size. Plain data. */
+export interface Mismatch {
+  backend: string
+  /** ISO 8601. */
+  time: string
+  request: MismatchRequest
+  primaryStatus: number
+  mirrorStatus: number
+  primaryHash: string
+  mirrorHash: string
+  /** Sorted by name; values cut at 200 characters. */
+  headers: HeaderDifference[]
+  /** `null`: the bodies match. */
+  body: BodyDifference | null
+}
+
+/**
+ * The one place in which a mismatch loses its secrets and its excess; nothing else of it is to be kept, logged or handed
+ * on. Values of JSON differences come masked and cut already. Throws nothing.
+ */
+export function createMismatch (input: MismatchInput, redactor: Redactor): Mismatch {
+  return {
+    backend: input.backend,
+    time: new Date(input.time).toISOString(),
+    request: requestOf(input.request, redactor),
+    primaryStatus: input.primaryStatus,
+    mirrorStatus: input.mirrorStatus,
+    primaryHash: input.primaryHash,
+    mirrorHash: input.mirrorHash,
+    headers: input.headers.slice(0, MAX_HEADERS).map((header) => headerOf(header, redactor)),
+    body: bodyOf(input.body)
+  }
+}
+
+function requestOf (request: MismatchInput['request'], redactor: Redactor): MismatchRequest {
+  const headers = requestHeaders(request.headers, redactor)
+  const body = requestBody(request, redactor)
+  return {
+    method: request.method,
+    // Cut, then masked: what masks a value stands before it, and so a long path costs no time.
+    path: redactor.path(request.path.slice(0, MAX_PATH)),
+    headers,
+    body: body === null ? null : body.text,
+    truncated: request.path.length > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
+  }
+}
+
+function requestHeaders (list: HeaderList, redactor: Redactor): string[] {
+  let length = 0
+  let end = 0
+  while (end < list.length && (length += list[end].length + list[end + 1].length) <= MAX_REQUEST_HEADERS) end += 2
+  return redactor.headers(list.slice(0, end))
+}
+
+function requestBody ({ headers, body, complete }: MismatchInput['request'], redactor: Redactor): KeptBody | null {
+  if (body.length === 0 || codingsOf(valueOf(headers, 'content-encoding')).length > 0) return null
+  return redactor.body(body, valueOf(headers, 'content-type'), complete, MAX_BODY)
+}
+
+function valueOf (list: HeaderList, name: string): string | undefined {
+  for (let i = 0; i < list.length; i += 2) if (list[i].toLowerCase() === name) return list[i + 1]
+}
+
+function headerOf ({ name, primary, mirror }: HeaderDifference, redactor: Redactor): HeaderDifference {
+  const shown = (value: string): string => cut(redactor.header(name, value), MAX_VALUE)
+  return {
+    name: cut(name, MAX_NAME),
+    primary: primary.slice(0, MAX_VALUES).map(shown),
+    mirror: mirror.slice(0, MAX_VALUES).map(shown)
+  }
+}
+
+function bodyOf (body: BodyDifference | null): BodyDifference | null {
+  if (body === null || body.kind !== 'json' || body.differences.length <= MAX_DIFFERENCES) return body
+  return { ...body, differences: body.differences.slice(0, MAX_DIFFERENCES), truncated: true }
+}
