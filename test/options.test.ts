@@ -2,6 +2,7 @@ import t from 'tap'
 import * as errors from '../lib/errors'
 import { readMirrorOptions, readPluginOptions, showRoute, showValue } from '../lib/options'
 import type { MirrorConfig, PluginConfig } from '../lib/options/config'
+import { suggest } from '../lib/options/suggest'
 
 type Options = Record<string, unknown>
 type Refusal = Error & { code: string, statusCode: number }
@@ -461,6 +462,9 @@ t.test('messages read as a whole', async t => {
       'mirror.conditions.headers["a b"] must be the name of a header, such as "x-request-id", got "a b"'],
     [{ backends, conditions: { headers: { 'a/b~c': 1 } } }, 'INVALID_OPTION',
       'mirror.conditions.headers["a/b~c"] must be the name of a header, such as "x-request-id", got "a/b~c"'],
+    [{ backends, conditions: { headers: { 'x~y': 1 } } }, 'INVALID_OPTION',
+      'mirror.conditions.headers["x~y"] must be text to be equal to, or true for present, got 1'],
+    [{ backends, foo_bar: 5 }, 'UNKNOWN_OPTION', `mirror.foo_bar (5) is not an option; allowed: ${mirrorKeys}`],
     [{ backends, percent: 5 }, 'UNKNOWN_OPTION', `mirror.percent (5) is not an option, did you mean "percentage"?; allowed: ${mirrorKeys}`],
     [{ backend: ['http://a'] }, 'UNKNOWN_OPTION',
       `mirror.backend (["http://a"]) is not an option, did you mean "backends"?; allowed: ${mirrorKeys}`],
@@ -492,6 +496,15 @@ t.test('messages read as a whole', async t => {
     [{ max_buffered_bytes: 1, maxBufferedBytes: 1 }, 'max_buffered_bytes and maxBufferedBytes are the same option, give only one of them']
   ]
   for (const [options, message] of pluginCases) t.equal(refusal(() => readPluginOptions(options)).message, `plugin options: ${message}`)
+})
+
+t.test('a misspelled key is answered with the nearest one', async t => {
+  const known = ['percentage', 'percentages', 'id', 'pathRegex']
+  t.equal(suggest('percentage', known), 'percentage')
+  t.equal(suggest('prcentages', known), 'percentages')
+  t.equal(suggest('PATH-regex', known), 'pathRegex')
+  t.equal(suggest('ix', known), undefined)
+  t.equal(suggest('percentage'.repeat(5), known), undefined)
 })
 
 t.test('the errors of the plugin have a code, a status and a plain message', async t => {
@@ -843,4 +856,7 @@ t.test('whatever is given, what is thrown is an error of the plugin', async t =>
     }
   }
   t.ok(refused > inputs.length)
+  t.equal(
+    refusal(() => readMirror({ x: circular }, { x: circular })).code, 'FST_MIRROR_UNKNOWN_OPTION', 'what the schema does not know is not merged'
+  )
 })
