@@ -16,7 +16,8 @@ export const fastifyMirror = fp(mirrorPlugin, { fastify: '5.x', name: 'fastify-m
 export default fastifyMirror
 module.exports = fastifyMirror
 
-function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions, done: (error?: Error) => void): void {
+// Async, so that what it throws rejects the registration: with a callback it would end the process.
+async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions): Promise<void> {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
   const { defaults, admin, thread, maxBufferedBytes, closeTimeout } = readPluginOptions(options)
 
@@ -36,5 +37,4 @@ function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions, 
 
   fastify.addHook('preClose', async () => engine.stop())
   fastify.addHook('onClose', async () => engine.close(closeTimeout))
-  done()
 }

@@ -1,4 +1,7 @@
+import Fastify from 'fastify'
 import t from 'tap'
+import fastifyMirror from '../lib'
+import type { FastifyMirrorOptions } from '../types/index'
 import { booksClose } from './helpers/books'
 import { startBackend } from './helpers/backend'
 import { keepAlive, modes, startProxy } from './helpers/gateway'
@@ -17,3 +20,12 @@ for (const { mode, plugin } of modes) {
     booksClose(t, gateway.mirror())
   })
 }
+
+t.test('a registration that can not be rejects, and the process goes on', async t => {
+  const twice = Fastify()
+  await twice.register(fastifyMirror)
+  await t.rejects(async () => { await twice.register(fastifyMirror) }, { code: 'FST_MIRROR_ALREADY_REGISTERED' })
+
+  const wrong = { closeTimeout: 'soon' } as unknown as FastifyMirrorOptions
+  await t.rejects(async () => { await Fastify().register(fastifyMirror, wrong) }, { code: 'FST_MIRROR_INVALID_OPTION' })
+})
