@@ -21,7 +21,9 @@ export class Deadlines<T extends Expiring> {
     this.#time = time
   }
 
+  /** Does nothing for what has started already. */
   start (item: T): void {
+    if (item.deadline !== 0) return
     item.deadline = performance.now() + this.#time
     item.earlier = this.#last
     if (this.#last === null) this.#first = item
