@@ -86,7 +86,9 @@ export class Chosen implements BodyListener, AnswerListener {
 
   /** The upstream's answer begins, with these headers before anybody rewrites them. */
   onUpstreamHeaders (headers: IncomingHttpHeaders): void {
-    this.#upstreamEncoding = (headers['content-encoding'] ?? '').toLowerCase()
+    this.#upstreamEncoding = codings(headers['content-encoding'])
+    // Whatever was wrong before, this is an upstream's answer.
+    this.primaryFailed = false
   }
 
   get pending (): boolean {
@@ -174,7 +176,7 @@ export class Chosen implements BodyListener, AnswerListener {
     const response = isResponse(payload) ? payload : null
     const status = response === null ? reply.statusCode : response.status
     const encoding = this.#upstreamEncoding ??
-      String(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding') ?? '').toLowerCase()
+      codings(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding'))
     const body = response === null ? payload : response.body
     if (body == null || request.raw.method === 'HEAD' || status === 204 || status === 304) {
       this.#whole(status, encoding, '')
@@ -247,6 +249,12 @@ export class Chosen implements BodyListener, AnswerListener {
 
 function isResponse (payload: unknown): payload is Response {
   return Object.prototype.toString.call(payload) === '[object Response]'
+}
+
+/** Of a Content-Encoding header, which may have come more than once: its value in lower case. */
+function codings (value: unknown): string {
+  if (value == null) return ''
+  return (Array.isArray(value) ? value.join(', ') : String(value)).toLowerCase()
 }
 
 function isErrored (stream: EventEmitter | null): boolean {

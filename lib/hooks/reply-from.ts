@@ -57,7 +57,7 @@ class ObservedOptions {
     this.options = {
       ...options,
       getUpstream: (request, base) => {
-        this.#base = getUpstream === undefined ? base : getUpstream(request, base)
+        this.#base = getUpstream ? getUpstream(request, base) : base
         return this.#base
       }
     }
@@ -67,19 +67,19 @@ class ObservedOptions {
         this.#query = query ? `?${query}` : ''
         return query
       }
-    } else if (queryString !== undefined) {
+    } else if (queryString) {
       const query = stringify(queryString)
       this.#query = query === '' ? '' : `?${query}`
     }
     if (!chosen.compares) return
     this.options.rewriteHeaders = (headers, request) => {
       chosen.onUpstreamHeaders(headers)
-      return rewriteHeaders === undefined ? headers : rewriteHeaders(headers, request)
+      return rewriteHeaders ? rewriteHeaders(headers, request) : headers
     }
     this.options.onError = (reply, error) => {
       chosen.primaryFailed = true
-      if (onError === undefined) reply.send(error.error)
-      else onError(reply, error)
+      if (onError) onError(reply, error)
+      else reply.send(error.error)
     }
   }
 
