@@ -32,5 +32,5 @@ function withoutLeadingZeros (exponent: string): string {
   const negative = exponent[0] === '-'
   let first = negative || exponent[0] === '+' ? 1 : 0
   while (exponent[first] === '0') first++
-  return (negative ? '-' : '') + exponent.slice(first)
+  return first === exponent.length ? '0' : (negative ? '-' : '') + exponent.slice(first)
 }

@@ -34,6 +34,7 @@ export function looksLikeId (key: string): boolean {
   if (key.length > LONGEST_NAME || key.includes('@') || key.includes('://')) return true
   if (/^[^\p{L}]*\p{N}[^\p{L}]*$/u.test(key)) return true
   if (/^[\da-f]{8}-?([\da-f]{4}-?){3}[\da-f]{12}$/i.test(key)) return true
+  if (key.length >= 16 && alternations(key) >= 6) return true
   return key.split(/[-_:.]/).some(isIdPart)
 }
 

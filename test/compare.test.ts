@@ -1,0 +1,789 @@
+import { isDeepStrictEqual } from 'node:util'
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import zlib from 'node:zlib'
+import t from 'tap'
+import { BodyComparer } from '../lib/compare/bodies'
+import { cut } from '../lib/compare/cut'
+import { canonicalNumber } from '../lib/compare/decimal'
+import { codingsOf, Decoder } from '../lib/compare/decode'
+import { diffHeaders, ignoredHeaders } from '../lib/compare/headers'
+import { compileIgnored, descend, isIgnored } from '../lib/compare/ignored'
+import { diffJson } from '../lib/compare/json'
+import { foldPointer, fromPointer, looksLikeId, toPointer } from '../lib/compare/pointer'
+import { createRedactor } from '../lib/compare/redact'
+import { Slices } from '../lib/compare/slices'
+import { finish, readTape } from '../lib/compare/tape'
+import type { BodyComparerOptions, BodyOutcome, CapturedBody } from '../lib/compare/bodies'
+import type { Decoded } from '../lib/compare/decode'
+import type { JsonDifference, JsonOutcome } from '../lib/compare/json'
+import type { Steps } from '../lib/compare/tape'
+
+const usual = createRedactor([])
+
+function diff (primary: string, mirror: string, ignore: string[] = [], redact: string[] = []): JsonOutcome {
+  return finish(diffJson(primary, mirror, { ignore: compileIgnored(ignore), redactor: createRedactor(redact) }))
+}
+
+function differences (outcome: JsonOutcome): JsonDifference[] {
+  if (outcome.kind !== 'different') throw new Error(`the outcome is ${outcome.kind}`)
+  return outcome.differences
+}
+
+/** Each difference as `change pointer primary > mirror`, which reads well in a table. */
+function shown (primary: string, mirror: string, ignore: string[] = [], redact: string[] = []): string | string[] {
+  const outcome = diff(primary, mirror, ignore, redact)
+  if (outcome.kind !== 'different') return outcome.kind
+  return outcome.differences.map((d) => `${d.change} ${d.pointer} ${d.primary ?? ''} > ${d.mirror ?? ''}`)
+}
+
+t.test('headers', async (t) => {
+  const ignore = ignoredHeaders([])
+
+  t.test('are compared by name without case, with all values in their order', async (t) => {
+    const cases: Array<[string, string[], string[], object[]]> = [
+      ['the same', ['A', '1', 'b', '2'], ['b', '2', 'a', '1'], []],
+      ['another value', ['a', '1'], ['a', '2'], [{ name: 'a', primary: ['1'], mirror: ['2'] }]],
+      ['only the primary', ['x-a', '1'], [], [{ name: 'x-a', primary: ['1'], mirror: [] }]],
+      ['only the mirror', [], ['X-A', '1'], [{ name: 'x-a', primary: [], mirror: ['1'] }]],
+      ['the second value', ['set-cookie', 'a=1', 'Set-Cookie', 'b=1'], ['set-cookie', 'a=1', 'set-cookie', 'b=2'],
+        [{ name: 'set-cookie', primary: ['a=1', 'b=1'], mirror: ['a=1', 'b=2'] }]],
+      ['another order of values', ['vary', 'a', 'vary', 'b'], ['vary', 'b', 'vary', 'a'],
+        [{ name: 'vary', primary: ['a', 'b'], mirror: ['b', 'a'] }]],
+      ['one value less', ['vary', 'a', 'vary', 'b'], ['vary', 'a'], [{ name: 'vary', primary: ['a', 'b'], mirror: ['a'] }]],
+      ['a value in another case', ['a', 'x'], ['a', 'X'], [{ name: 'a', primary: ['x'], mirror: ['X'] }]],
+      ['an empty value is one', ['a', ''], [], [{ name: 'a', primary: [''], mirror: [] }]],
+      ['__proto__', ['__proto__', '1'], ['__proto__', '2'], [{ name: '__proto__', primary: ['1'], mirror: ['2'] }]],
+      ['a name without value', ['a'], [], []]
+    ]
+    for (const [name, primary, mirror, expected] of cases) t.same(diffHeaders(primary, mirror, ignore), expected, name)
+  })
+
+  t.test('are sorted by name', async (t) => {
+    t.same(diffHeaders(['c', '1', 'b', '1', 'd', '1'], ['a', '1', 'e', '1'], ignore).map(({ name }) => name), ['a', 'b', 'c', 'd', 'e'])
+  })
+
+  t.test('that say nothing of the answer are left out, and the user\'s', async (t) => {
+    const always = ['Date', 'Age', 'X-Request-Id', 'Connection', 'Keep-Alive', 'Transfer-Encoding', 'Content-Length']
+    t.same(diffHeaders(always.flatMap((name) => [name, '1']), always.flatMap((name) => [name, '2']), ignore), [])
+    t.same(diffHeaders(['etag', '1'], ['ETag', '2'], ignoredHeaders(['ETag'])), [])
+    t.equal(diffHeaders(['etag', '1'], ['ETag', '2'], ignore).length, 1)
+  })
+})
+
+t.test('JSON documents', async (t) => {
+  t.test('are compared as values', async (t) => {
+    const cases: Array<[primary: string, mirror: string, expected: string | string[]]> = [
+      ['{"a":1,"b":[true,null,"x"]}', ' { "b" : [ true , null , "x" ] , "a" : 1 } ', 'equal'],
+      ['\t\r\n[ ]', '[]', 'equal'],
+      ['{}', '{ }', 'equal'],
+      ['"a\\u0062c\\/"', '"abc/"', 'equal'],
+      ['{"\\u0061":1,"b":2}', '{"b":2,"a":1}', 'equal'],
+      ['"\\ud83d\\ude00"', '"😀"', 'equal'],
+      ['"\\ud83d"', '"\\ud83e"', ['changed  "\\ud83d" > "\\ud83e"']],
+      ['1', '2', ['changed  1 > 2']],
+      ['1', '"1"', ['changed  1 > "1"']],
+      ['"1"', '1', ['changed  "1" > 1']],
+      ['true', 'false', ['changed  true > false']],
+      ['null', '0', ['changed  null > 0']],
+      ['{}', '[]', ['changed  {} > []']],
+      ['{"a":1}', '"x"', ['changed  {"a":1} > "x"']],
+      ['"a"', '"b"', ['changed  "a" > "b"']],
+      ['"a"', '"\\u0062"', ['changed  "a" > "\\u0062"']],
+      ['{"a":{"b":[1,{"c":2}]}}', '{"a":{"b":[1,{"c":3}]}}', ['changed /a/b/1/c 2 > 3']],
+      ['{"a":1}', '{"a":1,"b":[2, 3]}', ['added /b  > [2,3]']],
+      ['{"a":1,"b":{ "c": 2 }}', '{"a":1}', ['removed /b {"c":2} > ']],
+      ['{"a":1,"b":2,"c":3}', '{"c":4,"d":5,"a":1}', ['removed /b 2 > ', 'changed /c 3 > 4', 'added /d  > 5']],
+      ['{"a":1}', '{}', ['removed /a 1 > ']],
+      ['{}', '{"a":1}', ['added /a  > 1']],
+      ['[1,2,3]', '[1,3]', ['changed /1 2 > 3', 'removed /2 3 > ']],
+      ['[]', '[[]]', ['added /0  > []']],
+      ['{"a/b":{"~":1}}', '{"a/b":{"~":2}}', ['changed /a~1b/~0 1 > 2']],
+      ['{"":{"":1}}', '{"":{"":2}}', ['changed // 1 > 2']],
+      ['{"é":1}', '{"é":2}', ['changed /é 1 > 2']]
+    ]
+    for (const [primary, mirror, expected] of cases) t.same(shown(primary, mirror), expected, `${primary} and ${mirror}`)
+  })
+
+  t.test('have keys that are data, whatever they are called', async (t) => {
+    for (const key of ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'length', '0', '-1']) {
+      const name = JSON.stringify(key)
+      t.same(shown(`{${name}:1,"x":1}`, `{"x":1,${name}:2}`), [`changed /${key} 1 > 2`], key)
+      t.same(shown('{"x":1}', `{${name}:{"polluted":1},"x":1}`), [`added /${key}  > {"polluted":1}`], key)
+    }
+    t.notOk('polluted' in {})
+  })
+
+  t.test('have numbers, which are equal by exact value', async (t) => {
+    const equal = [
+      ['1', '1.0'], ['100', '1e2'], ['1E+2', '1e02'], ['0', '-0'], ['0.0', '0e99'], ['10e-1', '1'], ['0.10', '0.1'],
+      ['1.5e3', '1500'], ['-12.50', '-1250e-2'], ['1e1000000', '10e999999'], ['1e00000000000000000000005', '100000'],
+      ['123456789012345678901234567890', '1.2345678901234567890123456789e29'], ['1e-00', '1'],
+      ['1e9999999999999999999', '1e+9999999999999999999']
+    ]
+    const different = [
+      ['9007199254740993', '9007199254740992'], ['0.1', '0.1000000000000000055511151231257827'], ['1', '-1'],
+      ['1e400', '1e401'], ['1e400', '-1e400'], ['5e-400', '0'], ['0.30000000000000004', '0.3'], ['10', '1'],
+      ['12345678901234567890.1', '12345678901234567890.2'], ['1e9999999999999999999', '1e9999999999999999998'],
+      ['1e9999999999999999999', '1e-9999999999999999999']
+    ]
+    for (const [a, b] of equal) t.equal(shown(`[${a}]`, `[${b}]`), 'equal', `${a} is ${b}`)
+    for (const [a, b] of different) t.same(shown(`[${a}]`, `[${b}]`), [`changed /0 ${a} > ${b}`], `${a} is not ${b}`)
+    const start = Date.now()
+    t.not(canonicalNumber(`1${'0'.repeat(1e6)}1`), canonicalNumber(`1${'0'.repeat(1e6)}2`))
+    t.ok(Date.now() - start < 2000, 'in linear time')
+  })
+
+  t.test('that repeat a key are not taken to be equal where they differ', async (t) => {
+    const cases: Array<[string, string, string | string[]]> = [
+      ['{"a":1,"a":2}', '{"a":1, "a":2}', 'equal'],
+      ['{"a":1,"a":2}', '{"a":3,"a":2}', ['changed /a 1 > 3']],
+      ['{"a":1,"a":2}', '{"a":2}', 'not json'],
+      ['{"a":1,"a":2}', '{"a":2,"a":1}', ['changed /a 1 > 2', 'changed /a 2 > 1']],
+      ['{"a":1}', '{"a":1,"a":1}', 'not json'],
+      ['{"a":1,"b":2,"a":1}', '{"a":1,"b":2}', 'not json'],
+      ['{"a":1,"b":2,"\\u0061":3}', '{"a":1,"b":2,"c":3}', 'not json'],
+      ['{"b":1,"a":1}', '{"a":1,"b":1,"a":2}', 'not json']
+    ]
+    for (const [primary, mirror, expected] of cases) {
+      t.same(shown(primary, mirror), expected, `${primary} and ${mirror}`)
+    }
+  })
+
+  t.test('are told from what is not JSON as JSON.parse tells them', async (t) => {
+    const texts = [
+      '', ' ', '{', '[', '"', '{}', '[]', '[1', '[1,', '[1,]', '[,1]', '[1 2]', '{"a"}', '{"a":}', '{"a":1,}', '{,}', '{a:1}',
+      "{'a':1}", '{"a":1 "b":2}', '{"a":1]', '[1}', '{1:1}', '[[]', '[]]', '{}{}', '1 2', '"a', '"\\"', '"\\x"', '"\\u12"', '"\\u12g4"',
+      '"\\u12G4"', '"\\uAbCd"', '"\\', '"\t"', '"\n"', '"\u007f"', '"\u2028"', '"\\b\\f\\n\\r\\t\\"\\\\\\/"', 'tru', 'true', 'truer', 'nul', 'null',
+      'fals', 'false', 'NaN', 'Infinity', '-', '-1', '--1', '+1', '01', '-01', '0', '-0', '1.', '.1', '1.5', '1.e1', '1e', '1e+', '1e-1', '1E5',
+      '0x1', '1_0', '\u00a01', '\ufeff1', '\f1', '\v1', '1\n', 'undefined', '[null,true,false]', '{"a":[{"b":{}}]}', '/**/1', '[1]//',
+      '"\ud800"', '{"a":1,"a":2}', '{"a" :1}', '[1 ,2]', '[\n]', '{\n}', '"' + 'x'.repeat(100), '[-]', '[1e]', '{"a":tru}', '{"a":01}', '{"a":[}', '{"a"1}'
+    ]
+    t.same(texts.filter((text) => (finish(readTape(text)).state === 'complete') !== parses(text)), [])
+    t.equal(texts.filter(parses).length, 24)
+    t.equal(shown('{', '{}'), 'not json')
+    t.equal(shown('{}', '{'), 'not json')
+  })
+
+  t.test('are compared as their parsed values are, whatever they hold', async (t) => {
+    const random = generator(7)
+    let equal = 0
+    for (let i = 0; i < 3000; i++) {
+      const value = randomValue(random, 4)
+      const other = random() < 0.3 ? value : changed(value, random)
+      const primary = JSON.stringify(value, null, random() < 0.5 ? 2 : 0)
+      const mirror = JSON.stringify(shuffled(other, random))
+      const same = isDeepStrictEqual(value, other)
+      if (same) equal++
+      if ((shown(primary, mirror) === 'equal') !== same) t.fail(`${primary} and ${mirror}`)
+      const back = shown(mirror, primary)
+      if ((back === 'equal') !== same) t.fail(`${mirror} and ${primary}`)
+    }
+    t.ok(equal > 500 && equal < 2500, 'of both kinds there were many')
+  })
+
+  t.test('that were mutilated throw nothing', async (t) => {
+    const random = generator(11)
+    for (let i = 0; i < 3000; i++) {
+      let text = JSON.stringify(randomValue(random, 3))
+      const at = Math.floor(random() * text.length)
+      text = text.slice(0, at) + '{}[]",:\\u0e-.tfn '[Math.floor(random() * 17)] + text.slice(at + Math.floor(random() * 3))
+      const { state } = finish(readTape(text))
+      if ((state === 'complete') !== parses(text)) t.fail(text)
+      const tape = finish(readTape(text))
+      usual.json(tape, 0, 50)
+      diff(text, '{"a":1}')
+    }
+  })
+
+  t.test('show values without white space, cut at 200 characters', async (t) => {
+    const long = 'x'.repeat(1000)
+    const [text] = differences(diff(`{"a":"${long}"}`, '{"a":1}'))
+    t.equal(text.primary, `"${'x'.repeat(198)}…`)
+    const [list] = differences(diff(`{"a":[${'{"k" : "v"}, '.repeat(100)} 1]}`, '{"a":1}'))
+    t.equal(list.primary?.length, 200)
+    t.ok(list.primary?.startsWith('[{"k":"v"},{"k":"v"},'))
+    t.equal(differences(diff('"a"', `"${'😀'.repeat(200)}"`))[0].mirror, `"${'😀'.repeat(99)}…`)
+    t.equal(cut('ab😀cd', 4), 'ab…', 'not within a surrogate pair')
+    t.equal(cut('ab😀cd', 5), 'ab😀…')
+    t.equal(cut('abc', 3), 'abc')
+    t.equal(cut('\ud800', 3), '\ud800')
+    t.same(shown('{"a":{}}', '{"a":{"b":{"c":[1,[2,{}]]},"d":null}}'), ['added /a/b  > {"c":[1,[2,{}]]}', 'added /a/d  > null'])
+  })
+
+  t.test('are not kept in memory by what is shown of them', async (t) => {
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc') as () => void
+    const kept: JsonOutcome[] = []
+    gc()
+    const before = process.memoryUsage().heapUsed
+    for (let i = 0; i < 30; i++) kept.push(diff(`{"a":"${'some text '.repeat(9)}${i}","b":"${'x'.repeat(1e6)}"}`, `{"a":${'7'.repeat(1e6)}}`))
+    gc()
+    t.ok(process.memoryUsage().heapUsed - before < 10e6)
+    t.equal(kept.length, 30)
+  })
+
+  t.test('list a bounded number of differences, and of alike ones the first few', async (t) => {
+    const items = (price: number): string => JSON.stringify({
+      items: Array.from({ length: 1000 }, (_, id) => ({ id, price })), total: price
+    })
+    const outcome = diff(items(1), items(2))
+    t.match(outcome, { kind: 'different', truncated: true })
+    t.same(differences(outcome).map(({ pointer }) => pointer),
+      ['/items/0/price', '/items/1/price', '/items/2/price', '/items/3/price', '/total'], 'the rare one is not lost')
+
+    const names = (length: number, value: number): string => JSON.stringify(
+      Object.fromEntries(Array.from({ length }, (_, i) => [`field${String.fromCharCode(97 + i / 26, 97 + i % 26)}`, value])))
+    t.match(diff(names(100, 1), names(100, 2)), { truncated: false })
+    t.equal(differences(diff(names(100, 1), names(100, 2))).length, 100)
+    t.match(diff(names(101, 1), names(101, 2)), { truncated: true })
+    t.equal(differences(diff(names(101, 1), names(101, 2))).length, 100)
+
+    const ids = (value: number): string => JSON.stringify(Array.from({ length: 6000 }, () => value))
+    t.match(diff(`[${ids(1)},1]`, `[${ids(2)},2]`), { truncated: true })
+    t.equal(differences(diff(`[${ids(1)},1]`, `[${ids(2)},2]`)).length, 4, 'past 5000 the rest is left alone')
+  })
+
+  t.test('that are too deep or hold too much are not looked into', async (t) => {
+    const deep = (depth: number, value: string): string => '['.repeat(depth) + value + ']'.repeat(depth)
+    t.match(diff(deep(256, '1'), deep(256, '2')), { kind: 'different' })
+    t.same(diff(deep(257, '1'), deep(257, '2')), { kind: 'too complex' })
+    t.same(diff('1', deep(257, '2')), { kind: 'too complex' })
+    t.same(diff('{"a":'.repeat(100_000), '{}'), { kind: 'too complex' })
+    t.same(diff(`[${'0,'.repeat(300_000)}0]`, '[]'), { kind: 'too complex' })
+    t.ok(differences(diff(deep(256, '1'), deep(256, '2')))[0].pointer.length < 500)
+    const [{ pointer }] = differences(diff('{}', `{"${'k'.repeat(10_000)}":1}`))
+    t.equal(pointer, `/${'k'.repeat(100)}…`)
+  })
+
+  t.test('are read and compared in short steps', async (t) => {
+    const documents: Array<[string, string, string]> = [
+      ['items', JSON.stringify(Array(20_000).fill({ a: 1 })), JSON.stringify(Array(20_000).fill({ a: 2 }))],
+      ['keys', `{${Array.from({ length: 50_000 }, (_, i) => `"k${i}":1`)}}`,
+        `{${Array.from({ length: 50_000 }, (_, i) => `"k${50_000 - i}":1`)}}`]
+    ]
+    for (const [name, primary, mirror] of documents) {
+      const steps = diffJson(primary, mirror, { ignore: [], redactor: usual })
+      let count = 0
+      while (steps.next().done !== true) count++
+      t.ok(count > 100, name)
+    }
+  })
+})
+
+t.test('ignored JSON fields', async (t) => {
+  t.test('are pointers or dotted paths, with * for any key or index', async (t) => {
+    const document = (value: unknown): string => JSON.stringify({
+      user: { lastSeen: value, name: 'a' }, items: [{ id: 1, updatedAt: value }, { id: 2, updatedAt: value }], 'a/b': { '~': value, '': value }, 'x.y': value
+    })
+    const all = ['/user/lastSeen', '/items/0/updatedAt', '/items/1/updatedAt', '/a~1b/~0', '/a~1b/', '/x.y']
+    const cases: Array<[ignore: string[], left: string[]]> = [
+      [[], all],
+      [['/user/lastSeen'], all.slice(1)],
+      [['user.lastSeen'], all.slice(1)],
+      [['user'], all.slice(1)],
+      [['*.lastSeen'], all.slice(1)],
+      [['user.*'], all.slice(1)],
+      [['/items/*/updatedAt'], [all[0], ...all.slice(3)]],
+      [['items.*.updatedAt'], [all[0], ...all.slice(3)]],
+      [['*/*/updatedAt'], all],
+      [['/*/*/updatedAt'], [all[0], ...all.slice(3)]],
+      [['/items/*'], [all[0], ...all.slice(3)]],
+      [['/items/1/updatedAt', 'items.0.updatedAt'], [all[0], ...all.slice(3)]],
+      [['/a~1b/~0', '/a~1b/', '/x.y'], all.slice(0, 3)],
+      [['x.y', '/user/lastseen', '/user/lastSeen/x', 'items.0'], [all[0], ...all.slice(2)]],
+      [['/*'], []],
+      [['*'], []],
+      [[''], []],
+      [['/user/*', '/*/0', '/items/*/updatedAt', '/a~1b', '/x.y'], []]
+    ]
+    for (const [ignore, left] of cases) {
+      const outcome = diff(document('1'), document('a longer value'), ignore)
+      t.same(outcome.kind === 'equal' ? [] : differences(outcome).map(({ pointer }) => pointer), left, ignore.join(' '))
+    }
+  })
+
+  t.test('match when they are missing, of another type, or longer', async (t) => {
+    const cases: Array<[string, string, string[]]> = [
+      ['{"a":1}', '{"a":1,"t":5}', ['/t']],
+      ['{"t":5,"a":1}', '{"a":1}', ['t']],
+      ['{"a":[{"t":1},{}]}', '{"a":[{},{"t":{"x":[1,2,3]}}]}', ['/a/*/t']],
+      ['[1,2]', '[1,2,3,4]', ['/2', '/3']],
+      ['[1,2]', '[]', ['/*']],
+      ['{"__proto__":{"t":1}}', '{"__proto__":{"t":2}}', ['/__proto__/t']],
+      ['{"*":1}', '{"*":2}', ['/*']]
+    ]
+    for (const [primary, mirror, ignore] of cases) t.equal(shown(primary, mirror, ignore), 'equal', `${primary} ${ignore}`)
+    t.same(shown('{"m":{"t":1}}', '{}', ['/m/t']), ['removed /m {"t":1} > '], 'what holds one is not one itself')
+  })
+
+  t.test('are walked in the number of places, not of ways to them', async (t) => {
+    let places = compileIgnored(['*.*.*.a', 'x.*.*.b', '*.x.*.c', 'x.x.x'])
+    for (let depth = 0; depth < 3; depth++) places = descend(places, 'x')
+    t.equal(places.length, 4)
+    t.ok(isIgnored(places))
+    t.notOk(isIgnored(descend(places, 'a').slice(1)))
+    t.same(descend(compileIgnored([]), 'x'), [])
+  })
+})
+
+t.test('pointers', async (t) => {
+  t.test('escape, unescape and have a bounded length', async (t) => {
+    for (const segments of [[], [''], ['a', 'b/c', '~1', '~', '0']]) t.same(fromPointer(toPointer(segments)), segments)
+    t.equal(toPointer(['a/b', 'm~n']), '/a~1b/m~0n')
+    t.ok(toPointer(Array(1000).fill('x'.repeat(1000))).length < 700)
+    t.match(toPointer(Array(1000).fill('abcdefghi')), /\/…$/)
+  })
+
+  t.test('fold keys that look like ids, and no names', async (t) => {
+    const ids = [
+      '0', '17', '550e8400-e29b-41d4-a716-446655440000', '550E8400E29B41D4A716446655440000', '01ARZ3NDEKTSV4RRFFQ69G5FAV', 'da39a3ee5e6b4b0d',
+      'deadbeef01', 'ann@example.com', '2024-01-15', '2024-01-15T10:00:00.000Z', '10.0.0.1', '1.5', 'cus_9s6XKzkNRldiz8i3', 'user-1234',
+      'order_100', 'V1StGXR8_Z5jdHi6B-myT', 'https://example.com/', 'x'.repeat(65), '٣', 'urn:isbn:12345', '+49 30 1234'
+    ]
+    const names = [
+      'id', 'items', 'line1', 'address_2', 'createdAt', 'sha256', 'iso8601Timestamp', 'addressLine1Description', 'utf_8', 'Facade', 'deadbeef',
+      'x-y-z', 'decade', '__proto__', '', '-', 'é', '名前', 'a1b2', 'some_quite_long_name_of_a_field_in_words', 'v1', 'http2'
+    ]
+    for (const key of ids) t.ok(looksLikeId(key), key)
+    for (const key of names) t.notOk(looksLikeId(key), key)
+    t.equal(foldPointer('/users/ann@example.com/orders/0/a~1b'), '/users/*/orders/*/a~1b')
+    t.equal(foldPointer(''), '')
+  })
+})
+
+t.test('content codings', async (t) => {
+  const body = Buffer.from('{"hello":"world"}'.repeat(50))
+  const decode = (bytes: Buffer, coding: string | undefined, limit = 1e6, decoder = new Decoder()): Promise<Decoded> =>
+    new Promise((resolve) => decoder.decode(bytes, coding, limit, resolve))
+
+  t.test('are taken off', async (t) => {
+    const cases: Array<[string | undefined, Buffer]> = [
+      [undefined, body],
+      ['', body],
+      ['identity', body],
+      ['gzip', zlib.gzipSync(body)],
+      ['x-gzip', zlib.gzipSync(body)],
+      [' GZip , identity', zlib.gzipSync(body)],
+      ['deflate', zlib.deflateSync(body)],
+      ['deflate', zlib.deflateRawSync(body)],
+      ['br', zlib.brotliCompressSync(body)],
+      ['gzip, br', zlib.brotliCompressSync(zlib.gzipSync(body))],
+      ['deflate, gzip, br', zlib.brotliCompressSync(zlib.gzipSync(zlib.deflateSync(body)))]
+    ]
+    const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (body: Buffer) => Buffer }
+    if (zstdCompressSync !== undefined) cases.push(['zstd', zstdCompressSync(body)])
+    for (const [coding, bytes] of cases) t.same(await decode(bytes, coding), body, String(coding))
+    t.same(await decode(Buffer.alloc(0), 'gzip'), Buffer.alloc(0), 'no body, as of HEAD')
+    t.same(codingsOf(' GZIP ,, identity,Br'), ['gzip', 'br'])
+  })
+
+  t.test('that cannot be are told', async (t) => {
+    const { zstdDecompress } = zlib as unknown as { zstdDecompress?: unknown }
+    const cases: Array<[string, Buffer, string, number?]> = [
+      ['compress', body, 'encoding'],
+      ['constructor', body, 'encoding'],
+      ['gzip, sdch', zlib.gzipSync(body), 'encoding'],
+      ['gzip, gzip, gzip, gzip', zlib.gzipSync(body), 'encoding'],
+      ['zstd', body, zstdDecompress === undefined ? 'encoding' : 'not decodable'],
+      ['gzip', body, 'not decodable'],
+      ['gzip', zlib.gzipSync(body).subarray(0, -9), 'not decodable'],
+      ['br', body, 'not decodable'],
+      ['deflate', Buffer.from('x'), 'not decodable'],
+      ['deflate', body, 'not decodable'],
+      ['gzip, br', zlib.brotliCompressSync(body), 'not decodable'],
+      ['identity', body, 'too long', body.length - 1],
+      ['gzip', zlib.gzipSync(body), 'too long', body.length - 1]
+    ]
+    for (const [coding, bytes, expected, limit] of cases) t.equal(await decode(bytes, coding, limit), expected, coding)
+    t.same(await decode(zlib.gzipSync(body), 'gzip', body.length), body)
+  })
+
+  t.test('that would decode to gigabytes end at the limit', async (t) => {
+    const bomb = zlib.gzipSync(zlib.gzipSync(Buffer.alloc(100e6)))
+    const before = process.memoryUsage().rss
+    t.equal(await decode(bomb, 'gzip, gzip'), 'too long')
+    t.equal(await decode(zlib.brotliCompressSync(Buffer.alloc(50e6)), 'br'), 'too long')
+    t.ok(process.memoryUsage().rss - before < 50e6)
+  })
+
+  t.test('are taken off one body at a time, in turn, and no more than so many wait', async (t) => {
+    const decoder = new Decoder()
+    const order: number[] = []
+    const results = Array.from({ length: 66 }, (_, index) =>
+      decode(zlib.gzipSync(index === 0 ? Buffer.alloc(3e5) : body), 'gzip', 1e6, decoder).then((result) => {
+        order.push(index)
+        return result
+      }))
+    t.equal(await results[65], 'busy')
+    t.same(order, [65])
+    t.same(await results[64], body)
+    t.same(order.slice(1), Array.from({ length: 65 }, (_, index) => index))
+    t.same(await decode(zlib.gzipSync(body), 'gzip', 1e6, decoder), body)
+  })
+})
+
+t.test('long work', async (t) => {
+  // The slices' own timer does not keep the process alive.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+
+  let taken = 0
+  function * burn (steps: number, ms: number): Steps<number> {
+    for (let step = 0; step < steps; step++) {
+      taken++
+      const end = performance.now() + ms
+      while (performance.now() < end);
+      yield
+    }
+    return steps
+  }
+
+  t.test('that is short ends at once', async (t) => {
+    const slices = new Slices()
+    let result
+    t.ok(slices.run(burn(1, 0), (value) => { result = value }))
+    t.equal(result, 1)
+  })
+
+  t.test('leaves most of the time to everything else, and ends', async (t) => {
+    const slices = new Slices()
+    const results: number[] = []
+    const start = performance.now()
+    slices.run(burn(60, 1), (value) => results.push(value))
+    let most = 0
+    while (results.length === 0) {
+      most = Math.max(most, taken)
+      taken = 0
+      await turn()
+    }
+    t.same(results, [60])
+    t.ok(performance.now() - start > 200, '60 ms of work take a fifth of the time')
+    t.ok(most <= 5, 'a few milliseconds at a stretch')
+  })
+
+  t.test('is done in turn, also when a callback brings more', async (t) => {
+    const slices = new Slices(1)
+    const order: string[] = []
+    await new Promise<void>((resolve) => {
+      slices.run(burn(10, 1), () => order.push('first'))
+      slices.run(burn(1, 0), () => {
+        order.push('second')
+        slices.run(burn(1, 0), () => { order.push('fourth'); resolve() })
+      })
+      slices.run(burn(1, 0), () => order.push('third'))
+    })
+    t.same(order, ['first', 'second', 'third', 'fourth'])
+  })
+
+  t.test('is refused when too much waits', async (t) => {
+    const slices = new Slices(1)
+    const done: number[] = []
+    const answers = Array.from({ length: 70 }, () => slices.run(burn(5, 1), (steps) => done.push(steps)))
+    t.same(answers, Array.from({ length: 70 }, (_, index) => index < 64))
+    t.equal(done.length, 0)
+    while (done.length < 64) await turn()
+    t.ok(slices.run(burn(1, 0), () => {}))
+  })
+})
+
+t.test('bodies', async (t) => {
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  const json = 'application/json; charset=utf-8'
+
+  function side (body: string | Uint8Array | null, contentType?: string, contentEncoding?: string): CapturedBody {
+    return { bytes: typeof body === 'string' ? Buffer.from(body) : body, contentType, contentEncoding }
+  }
+
+  function compare (primary: CapturedBody, mirror: CapturedBody, more: Partial<BodyComparerOptions> = {}): Promise<BodyOutcome> {
+    const comparer = new BodyComparer({ limit: 1e6, ignore: compileIgnored(['/t']), redactor: usual, ...more })
+    return new Promise((resolve) => comparer.compare(primary, mirror, resolve))
+  }
+
+  const match = { outcome: 'match' }
+  const hash = (reason: string): object => ({ outcome: 'mismatch', difference: { kind: 'hash', reason } })
+  const bytes = (kind: string, primaryLength: number, mirrorLength: number, offset: number): object =>
+    ({ outcome: 'mismatch', difference: { kind, primaryLength, mirrorLength, offset } })
+  const changed = (primary: string, mirror: string): object => ({
+    outcome: 'mismatch',
+    difference: { kind: 'json', differences: [{ pointer: '/a', change: 'changed', primary, mirror }], truncated: false }
+  })
+
+  t.test('are looked into as far as they can be', async (t) => {
+    const gzip = (text: string): Buffer => zlib.gzipSync(text)
+    const cases: Array<[string, CapturedBody, CapturedBody, object]> = [
+      ['JSON, other order', side('{"a":1,"b":2}', json), side('{ "b":2, "a":1 }', 'application/json'), match],
+      ['JSON, an ignored field', side('{"a":1,"t":2}', json), side('{"a":1,"t":"much longer"}', json), match],
+      ['JSON, a value', side('{"a":1}', json), side('{"a":2}', json), changed('1', '2')],
+      ['JSON, other type', side('{"a":1}', 'application/problem+json'), side('{"a":2}', 'TEXT/JSON'), changed('1', '2')],
+      ['JSON without type', side('{"a":1}'), side('{"a":2}'), changed('1', '2')],
+      ['JSON in a plain Uint8Array', side(new Uint8Array(Buffer.from('{"a":1}'))), side('{ "a":1}'), match],
+      ['one is not JSON', side('{"a":1}', json), side('<a/>', 'text/html'), bytes('text', 7, 4, 0)],
+      ['both are not', side('{"a":1', json), side('{"a":2', json), bytes('text', 6, 6, 5)],
+      ['repeated keys', side('{"a":1}', json), side('{"a":1,"a":1}', json), bytes('text', 7, 13, 6)],
+      ['JSON with a bad byte', side(Buffer.from('"\xff"', 'latin1'), json), side(Buffer.from('"\xfe"', 'latin1'), json), bytes('binary', 3, 3, 1)],
+      ['text', side('hello world', 'text/plain'), side('hello', 'text/plain'), bytes('text', 11, 5, 5)],
+      ['text in bytes', side('é1', 'text/plain'), side('é2', 'text/plain'), bytes('text', 3, 3, 2)],
+      ['nothing and something', side('', 'text/plain'), side('x', 'text/plain'), bytes('text', 0, 1, 0)],
+      ['binary', side(Buffer.from([1, 2, 255])), side(Buffer.from([1, 2, 254])), bytes('binary', 3, 3, 2)],
+      ['a NUL', side('a\0', 'text/plain'), side('a\0b', 'text/plain'), bytes('binary', 2, 3, 2)],
+      ['a NUL in the mirror\'s alone', side('a', 'text/plain'), side('a\0', 'text/plain'), bytes('binary', 1, 2, 1)],
+      ['far into it', side('x'.repeat(10_000) + 'a', 'text/plain'), side('x'.repeat(10_000) + 'b', 'text/plain'), bytes('text', 10_001, 10_001, 10_000)],
+      ['codings differ, bytes do not', side(gzip('abc'), 'text/plain', 'gzip'), side('abc', 'text/plain'), match],
+      ['codings differ, JSON does not', side(gzip('{"a":1}'), json, 'gzip'), side(zlib.brotliCompressSync('{ "a":1}'), json, 'br'), match],
+      ['JSON in a coding', side(gzip('{"a":1}'), json, 'gzip'), side(gzip('{"a":2}'), json, 'GZIP'), changed('1', '2')],
+      ['primary too long', side(null, json), side('{}', json), hash('too long')],
+      ['mirror too long', side('{}', json), side(null, json), hash('too long')],
+      ['primary decodes to too much', side(zlib.gzipSync(Buffer.alloc(2e6)), json, 'gzip'), side(gzip('{}'), json, 'gzip'), hash('too long')],
+      ['mirror decodes to too much', side(gzip('{}'), json, 'gzip'), side(zlib.gzipSync(Buffer.alloc(2e6)), json, 'gzip'), hash('too long')],
+      ['a coding that nobody knows', side('a', json, 'sdch'), side('b', json, 'sdch'), hash('encoding')],
+      ['broken in a coding', side('a', json, 'gzip'), side('b', json, 'gzip'), hash('not decodable')],
+      ['too long in different codings', side(null, json, 'gzip'), side(null, json, 'br'), { outcome: 'unknown', reason: 'encoding' }],
+      ['unknown on one side', side('a', json, 'sdch'), side('b', json), { outcome: 'unknown', reason: 'encoding' }],
+      ['too deep', side('['.repeat(1000), json), side('[]', json), hash('too complex')],
+      ['too much JSON', side('1'.repeat(9 * 1024 * 1024), json), side('[]', json), hash('too long')]
+    ]
+    for (const [name, primary, mirror, expected] of cases) t.same(await compare(primary, mirror), expected, name)
+    t.same(await compare(side('1'.repeat(9 * 1024 * 1024), json), side('[]', json), { limit: 1e8 }), hash('too complex'))
+  })
+
+  t.test('that are short are compared before the call returns', async (t) => {
+    const comparer = new BodyComparer({ limit: 100, ignore: [], redactor: usual })
+    let outcome
+    comparer.compare(side('{"a":1}', json), side('{"a":2}', json), (result) => { outcome = result })
+    t.same(outcome, changed('1', '2'))
+    t.same(structuredClone(outcome), outcome, 'plain data')
+  })
+
+  t.test('are not compared when too many wait', async (t) => {
+    const alone = new Slices()
+    const first = compare(side(JSON.stringify(Array(5e4).fill(1)), json), side(JSON.stringify(Array(5e4).fill(2)), json), { slices: alone })
+    const rest = Array.from({ length: 64 }, () => compare(side('{"a":1}', json), side('{"a":2}', json), { slices: alone }))
+    t.same(await rest[63], { outcome: 'unknown', reason: 'busy' })
+    t.match(await first, { outcome: 'mismatch' })
+    t.same(await rest[62], changed('1', '2'))
+
+    const decoder = new Decoder()
+    const gzip = side(zlib.gzipSync('{"a":1}'), json, 'gzip')
+    const many = Array.from({ length: 70 }, () => compare(gzip, side('{ "a":1}', json), { decoder }))
+    t.same(await many[69], { outcome: 'unknown', reason: 'busy' })
+    t.same(await many[0], match)
+  })
+
+  t.test('that break the comparison end nothing else', async (t) => {
+    const broken = { isSecret: (): boolean => { throw new Error('boom') }, json: usual.json }
+    t.same(await compare(side('{"a":1}', json), side('{"a":2}', json), { redactor: broken }), hash('too complex'))
+  })
+})
+
+t.test('secrets', async (t) => {
+  const canary = 'CANARY'
+  const own = createRedactor(['X-Session', 'pin', 'mother_name'])
+  const names = [
+    'authorization', 'cookie', 'set-cookie', 'proxy-authorization', 'x-api-key', 'access_token', 'token', 'password', 'secret', 'api_key',
+    'code', 'signature'
+  ]
+  const spellings = (name: string): string[] => [name, name.toUpperCase(), name.replaceAll(/[-_](.)/g, (_, letter) => letter.toUpperCase())]
+
+  t.test('are known by name without case, hyphens and underscores', async (t) => {
+    for (const name of names) for (const spelling of spellings(name)) t.ok(usual.isSecret(spelling), spelling)
+    for (const name of ['user[password]', 'user.password', 'a[b][token][]', 'PassWord']) t.ok(usual.isSecret(name), name)
+    for (const name of ['', 'passwords', 'tokens', 'pin', 'x', 'user[name]', 'a.b', 'x'.repeat(300)]) t.notOk(usual.isSecret(name), name)
+    for (const name of ['pin', 'PIN', 'motherName', 'x-session', 'token']) t.ok(own.isSecret(name), name)
+    t.notOk(usual.isSecret('constructor'))
+  })
+
+  t.test('are masked in headers', async (t) => {
+    for (const name of names) t.equal(usual.header(name, canary), '[redacted]', name)
+    const values: Array<[value: string, expected: string]> = [
+      [`/login?state=1&Code=${canary}`, '/login?state=1&Code=[redacted]'],
+      [`</a?token=${canary}>; rel=next`, '</a?token=[redacted]'],
+      [`https://x/#access_token=${canary}`, 'https://x/#access_token=[redacted]'],
+      [`/login?next=%2Fcb%3Fco%64e%3D${canary}`, '[redacted]'],
+      [`/login?next=%252Fcb%253Fcode%253D${canary}`, '[redacted]'],
+      [`a=1; token="${canary} ${canary}"`, 'a=1; token=[redacted]'],
+      ['max-age=60, public', 'max-age=60, public'],
+      ['100%', '100%'],
+      ['50%25 off', '50%25 off'],
+      ['%25252525', '[redacted]'],
+      ['text/html; charset=utf-8', 'text/html; charset=utf-8']
+    ]
+    for (const [value, expected] of values) t.equal(usual.header('location', value), expected, value)
+    t.same(own.headers(['X-SESSION', canary, 'Accept', '*/*', 'Referer', `http://a/?pin=${canary}`]),
+      ['X-SESSION', '[redacted]', 'Accept', '*/*', 'Referer', 'http://a/?pin=[redacted]'])
+  })
+
+  t.test('are masked in paths and forms', async (t) => {
+    const cases: Array<[path: string, expected: string]> = [
+      ['/a/b', '/a/b'],
+      ['/a?x=1&y=%20z', '/a?x=1&y=%20z'],
+      [`/a?x=1&token=${canary}&y=2`, '/a?x=1&token=[redacted]&y=2'],
+      [`/a?TOKEN=${canary};${canary},${canary}`, '/a?TOKEN=[redacted]'],
+      [`/a?%74ok%65n=${canary}`, '/a?%74ok%65n=[redacted]'],
+      [`/a?user%5Bpassword%5D=${canary}&user[token]=${canary}`, '/a?user%5Bpassword%5D=[redacted]&user[token]=[redacted]'],
+      [`/a?x=1;token=${canary}`, '/a?x=1;token=[redacted]'],
+      [`/a?token=${canary}&token=${canary}`, '/a?token=[redacted]&token=[redacted]'],
+      [`/a?b?code=${canary}`, '/a?b?code=[redacted]'],
+      [`/a?token==${canary}`, '/a?token=[redacted]'],
+      [`/a;token=${canary}/b?c=1`, '/a;token=[redacted]/b?c=1'],
+      [`/go/http%3A%2F%2Fx%3Ftoken%3D${canary}/b`, '/go/[redacted]/b'],
+      [`/a?next=https%3A%2F%2Fx%2F%3Fsecret%3D${canary}&z=1`, '/a?[redacted]&z=1'],
+      [`/a?%zz=1&pass%77ord=${canary}%`, '/a?%zz=1&pass%77ord=[redacted]'],
+      [`/a?api+key=${canary}`, '/a?api+key=[redacted]'],
+      ['/a?token', '/a?token'],
+      ['/a?', '/a?'],
+      ['*', '*']
+    ]
+    for (const [path, expected] of cases) t.equal(usual.path(path), expected, path)
+    const start = Date.now()
+    for (const part of ['a%25=', '=', 'a=&', '%', '%25', 'token', '?', '%3d', 'a=b;']) usual.path(`/?${part.repeat(16_384 / part.length)}`)
+    t.ok(Date.now() - start < 2000, 'hostile paths take no time')
+    t.equal(usual.text(`${'a=1;'.repeat(600)}token=${canary}`).includes(canary), false)
+  })
+
+  t.test('are masked in JSON differences', async (t) => {
+    const cases: Array<[string, string, string[]]> = [
+      [`{"password":"${canary}"}`, '{"password":"x"}', ['changed /password [redacted] > [redacted]']],
+      [`{"PassWord":${'1234'}}`, '{"PassWord":null}', ['changed /PassWord [redacted] > [redacted]']],
+      [`{"p\\u0061ssword":"${canary}"}`, '{"p\\u0061ssword":"x"}', ['changed /password [redacted] > [redacted]']],
+      ['{}', `{"token":["${canary}"]}`, ['added /token  > [redacted]']],
+      [`{"a":{"token":{"${canary}":1}}}`, '{"a":{}}', ['removed /a/token [redacted] > ']],
+      [`{"token":{"${canary}":1,"b":["${canary}"]},"z":1}`, `{"token":{"x":1,"b":[2,"${canary}"]},"z":2}`,
+        ['changed /token [redacted] > [redacted]', 'changed /z 1 > 2']],
+      [`{"a":[{"secret":{"x":{"y":"${canary}"}}}]}`, '{"a":[{"secret":{"x":{"y":1}}}]}', ['changed /a/0/secret [redacted] > [redacted]']],
+      ['{"a":1}', `{"a":{"x":1,"Api-Key":["${canary}"],"y":{"code":{"z":"${canary}"}}}}`,
+        ['changed /a 1 > {"x":1,"Api-Key":"[redacted]","y":{"code":"[redacted]"}}']],
+      ['{"a":1}', `{"a":"https://x/?access_token=${canary}"}`, ['changed /a 1 > "https://x/?access_token=[redacted]"']],
+      ['{"a":1}', `{"a":"https:\\/\\/x\\/?a=1\\u0026code\\u003d${canary}"}`, ['changed /a 1 > "https://x/?a=1&code=[redacted]"']],
+      ['{"a":1}', `{"a":${JSON.stringify(JSON.stringify({ user: { password: canary } }))}}`, ['changed /a 1 > "[redacted]"']],
+      ['{"a":1}', `{"a":"[${'x'.repeat(70_000)}"}`, ['changed /a 1 > "[redacted]"']],
+      ['{"a":1}', '{"a":"[info] fine"}', ['changed /a 1 > "[info] fine"']],
+      ['{"a":1}', `{"a":["${'x'.repeat(150)}",{"token":"${canary}${'y'.repeat(200)}"}]}`,
+        [`changed /a 1 > ["${'x'.repeat(150)}",{"token":"[redacted]"}]`]],
+      ['{"a":1}', `{"a":"${'x '.repeat(95)}token=${canary}"}`, [`changed /a 1 > "${'x '.repeat(95)}token=[r…`]]
+    ]
+    for (const [primary, mirror, expected] of cases) {
+      t.same(shown(primary, mirror), expected, primary)
+      t.notMatch(JSON.stringify(diff(primary, mirror)), canary)
+      t.notMatch(JSON.stringify(diff(mirror, primary)), canary)
+    }
+    t.same(shown(`{"pin":"${canary}"}`, '{"pin":1}', [], ['PIN']), ['changed /pin [redacted] > [redacted]'])
+    t.equal(shown(`{"token":{"at":"${canary}"}}`, '{"token":{"at":1}}', ['/token/at']), 'equal')
+  })
+
+  t.test('are masked in request bodies, or the body is not kept', async (t) => {
+    const form = 'application/x-www-form-urlencoded; charset=utf-8'
+    const json = 'application/json'
+    type Case = [name: string, body: string | Buffer, type: string | undefined, expected: string | null, own?: string | null]
+    const cases: Case[] = [
+      ['JSON without secrets stays as it is', '{ "a": 1 }', json, '{ "a": 1 }'],
+      ['JSON', `{ "a": 1, "user": { "Password": "${canary}" } }`, json, '{"a":1,"user":{"Password":"[redacted]"}}'],
+      ['JSON, values that are not text', '{"token":[1,{"a":2}],"code":5}', json, '{"token":"[redacted]","code":"[redacted]"}'],
+      ['JSON with a URL', `{"a":"/?code=${canary}"}`, json, '{"a":"/?code=[redacted]"}'],
+      ['JSON of another type', `{"token":"${canary}"}`, 'text/plain', '{"token":"[redacted]"}'],
+      ['JSON without type', ` [{"token":"${canary}"}]`, undefined, '[{"token":"[redacted]"}]'],
+      ['a JSON text', '"abc"', json, '"abc"'],
+      ['broken JSON', `{"a":1,"token":"${canary}`, json, null],
+      ['broken JSON without secrets', '{"a":1', json, null],
+      ['broken JSON of another type', `{token:"${canary}"}`, 'text/plain', null],
+      ['a form', `a=1&pass%77ord=${canary}`, form, 'a=1&pass%77ord=[redacted]'],
+      ['text', 'hello world', 'text/plain', 'hello world', null],
+      ['text with brackets', '[info] hello', 'text/plain', '[info] hello', null],
+      ['text without type', 'hello world', undefined, 'hello world', null],
+      ['text that mentions a secret', `password: ${canary}`, 'text/plain', null],
+      ['XML', `<soap:Password>${canary}</soap:Password>`, 'text/xml', null],
+      ['multipart', `--x\r\ncontent-disposition: form-data; name="token"\r\n\r\n${canary}\r\n--x--`, 'multipart/form-data; boundary=x', null],
+      ['a NUL', 'a\0b', 'text/plain', null],
+      ['binary', Buffer.from([0xff, 0xfe, 1]), 'application/octet-stream', null],
+      ['half a character', Buffer.from('é').subarray(0, 1), 'text/plain', null]
+    ]
+    for (const [name, body, type, expected, expectedOwn = expected] of cases) {
+      const usually = usual.body(Buffer.from(body), type, true, 2048)
+      t.same(usually, expected === null ? null : { text: expected, truncated: false }, name)
+      const withNames = own.body(Buffer.from(body), type, true, 2048)
+      t.same(withNames, expectedOwn === null ? null : { text: expectedOwn, truncated: false }, `${name}, with names of the user`)
+    }
+    t.same(own.body(Buffer.from('{"pin":1,"x":2}'), json, true, 100), { text: '{"pin":"[redacted]","x":2}', truncated: false })
+  })
+
+  t.test('do not show where a body is cut', async (t) => {
+    const body = Buffer.from(`{"a":[1,{"note":"n","password":"${canary}","b":"é😀"}],"token":{"x":["${canary}"]},"n":12345,"c":{}}`)
+    for (const redactor of [usual, own]) {
+      for (let length = 0; length <= body.length; length++) {
+        for (const [bytes, complete, max] of [[body.subarray(0, length), false, 2048], [body, true, length]] as const) {
+          const kept = redactor.body(bytes, 'application/json', complete, max)
+          if (kept === null) t.fail(`nothing kept of ${length} bytes`)
+          if (kept !== null && (/CA|\ufffd/.test(kept.text) || kept.truncated !== (!complete || length < body.length))) t.fail(kept.text)
+        }
+      }
+    }
+    t.same(usual.body(Buffer.from('{"a":[1,{"note":"n","passw'), 'application/json', false, 2048), { text: '{"a":[1,{"note":"n"', truncated: true })
+    t.same(usual.body(Buffer.from('{"a":1,"token":'), 'application/json', false, 2048), { text: '{"a":1,"token":"[redacted]"', truncated: true })
+    t.same(usual.body(Buffer.from('{"a":1,"b":"x'), 'application/json', false, 2048), { text: '{"a":1,"b":', truncated: true })
+    t.same(usual.body(Buffer.from('a=1&token=xyz'), 'application/x-www-form-urlencoded', true, 11), { text: 'a=1&token=[', truncated: true })
+    t.same(usual.body(Buffer.from('grüße'), 'text/plain', true, 3), { text: 'gr', truncated: true })
+    t.same(usual.body(Buffer.from('grüße'), 'text/plain', true, 4), { text: 'grü', truncated: true })
+  })
+})
+
+function parses (text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Random numbers that are the same in every run (mulberry32). */
+function generator (seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0
+    let x = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+type Value = string | number | boolean | null | Value[] | { [key: string]: Value }
+
+function randomValue (random: () => number, depth: number): Value {
+  const kind = random() * (depth === 0 ? 5 : 8)
+  if (kind < 1) return Math.floor(random() * 1000) / [1, 10, 1000][Math.floor(random() * 3)] * (random() < 0.2 ? 1e21 : 1)
+  if (kind < 2) return ['', 'a', '\\', '"', '\n\u0001', 'é', '😀', '\ud800', '/~*', 'token=1'][Math.floor(random() * 10)]
+  if (kind < 3) return random() < 0.5
+  if (kind < 4) return null
+  if (kind < 5) return -Math.floor(random() * 5)
+  const length = Math.floor(random() * 5)
+  if (kind < 6.5) return Array.from({ length }, () => randomValue(random, depth - 1))
+  const keys = ['a', 'b', 'c', '__proto__', 'constructor', '0', '1', 'é', '"', 'token', '']
+  return Object.fromEntries(Array.from({ length }, () => [keys[Math.floor(random() * keys.length)], randomValue(random, depth - 1)]))
+}
+
+/** The value, something in it exchanged. */
+function changed (value: Value, random: () => number): Value {
+  if (Array.isArray(value) && value.length > 0 && random() < 0.9) {
+    const at = Math.floor(random() * value.length)
+    if (random() < 0.2) return value.toSpliced(at, 1)
+    return value.with(at, changed(value[at], random))
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && random() < 0.9) {
+    const entries = Object.entries(value)
+    if (entries.length > 0) {
+      const at = Math.floor(random() * entries.length)
+      if (random() < 0.2) return Object.fromEntries(entries.toSpliced(at, 1))
+      return Object.fromEntries(entries.with(at, [entries[at][0], changed(entries[at][1], random)]))
+    }
+  }
+  return randomValue(random, 1)
+}
+
+/** The value with the keys of its objects in another order. */
+function shuffled (value: Value, random: () => number): Value {
+  if (Array.isArray(value)) return value.map((item) => shuffled(item, random))
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, item]): [number, string, Value] => [random(), key, shuffled(item, random)])
+  return Object.fromEntries(entries.sort(([a], [b]) => a - b).map(([, key, item]) => [key, item]))
+}
