@@ -1,4 +1,5 @@
 import type { BreakerState, FailureReason } from '../types/index'
+import type { DiffOptions } from './compare/answers'
 import { Gate } from './engine/gate'
 import type { Engine } from './engine/types'
 import { BackendBooks } from './metrics/books'
@@ -11,7 +12,7 @@ export class Backend implements BackendState {
   readonly gate: Gate
   /** The engine's handle. */
   readonly target: unknown
-  readonly books = new BackendBooks()
+  books = new BackendBooks()
   enabled = true
   percentage: number
 
@@ -23,7 +24,8 @@ export class Backend implements BackendState {
       origin: config.origin,
       connect: config.connect,
       timeout: mirror.timeout,
-      maxBacklogBytes: mirror.maxBacklogBytes
+      maxBacklogBytes: mirror.maxBacklogBytes,
+      diff: diffOptions(mirror.compare)
     })
   }
 
@@ -39,8 +41,19 @@ export class Backend implements BackendState {
     return this.gate.breaker
   }
 
+  /** Counts anew; copies in flight go on reporting to the counters in which they began. */
+  reset (): void {
+    this.books = new BackendBooks()
+  }
+
   /** A copy that was attempted has ended. `null`: it was answered. */
   left (trial: boolean, failure: FailureReason | null): void {
     this.gate.leave(trial, failure)
   }
+}
+
+function diffOptions (compare: MirrorConfig['compare']): DiffOptions | null {
+  if (!compare.detailedDiff) return null
+  const { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact } = compare
+  return { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact }
 }

@@ -19,13 +19,13 @@ module.exports = fastifyMirror
 // Async, so that what it throws rejects the registration: with a callback it would end the process.
 async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions): Promise<void> {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
-  const { defaults, admin, thread, maxBufferedBytes, closeTimeout } = readPluginOptions(options)
+  const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch } = readPluginOptions(options)
 
   const log = new BoundedLog(fastify.log)
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, err => log.warn({ err }, 'the mirrors\' thread ended, and will be started again'))
     : new InlineEngine(new Budget(maxBufferedBytes))
-  const registry = new Registry(engine as Engine, defaults, log)
+  const registry = new Registry(engine as Engine, defaults, onMismatch, log)
   fastify.decorate('mirrors', registry.api)
 
   installAppHooks(fastify)

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { MirrorRoute, MirrorSnapshot } from '../types/index'
+import type { CurlSide, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent } from '../types/index'
 import { Backend } from './backend'
 import { Conditions } from './decision/conditions'
 import { keyReader } from './decision/key'
@@ -8,10 +8,13 @@ import type { KeyReader } from './decision/key'
 import { Sampler } from './decision/sampler'
 import type { Engine } from './engine/types'
 import type { BoundedLog } from './log'
+import { curlCommand } from './mismatches/curl'
+import { MismatchReporter } from './mismatches/reporter'
 import { MirrorBooks } from './metrics/books'
 import type { MirrorSkip } from './metrics/books'
 import { mirrorSnapshot } from './metrics/snapshot'
 import type { MirrorState } from './metrics/snapshot'
+import { verdict } from './metrics/verdict'
 import type { MirrorConfig } from './options/config'
 import { HeadRules, MARK, clientHost } from './request/head'
 
@@ -22,14 +25,20 @@ export interface SharedHeaders {
   endToEnd: string[] | null
 }
 
+/** The user's, for every mismatch of every mirror; `null`: none. */
+export type OnMismatch = ((mismatch: MismatchEvent) => unknown) | null
+
 /** What one mirror owns: its options, its decision, its counters and its backends. */
 export class Mirror implements MirrorState {
   readonly config: MirrorConfig
   readonly engine: Engine
   readonly log: BoundedLog
   readonly backends: readonly Backend[]
-  readonly books = new MirrorBooks()
+  books = new MirrorBooks()
+  /** When the counters began. */
+  since = new Date()
   readonly routes: MirrorRoute[] = []
+  readonly mismatches: MismatchReporter
   enabled: boolean
   percentage: number
   readonly #headRules: HeadRules
@@ -38,7 +47,7 @@ export class Mirror implements MirrorState {
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
 
-  constructor (config: MirrorConfig, engine: Engine, log: BoundedLog) {
+  constructor (config: MirrorConfig, engine: Engine, log: BoundedLog, onMismatch: OnMismatch) {
     this.config = config
     this.engine = engine
     this.log = log
@@ -46,6 +55,7 @@ export class Mirror implements MirrorState {
     this.percentage = config.percentage
     this.#headRules = new HeadRules(config.removeHeaders)
     this.backends = config.backends.map(backend => new Backend(backend, config, engine))
+    this.mismatches = new MismatchReporter(config.id, config.compare, onMismatch, (...told) => this.warn(...told))
     this.#conditions = new Conditions(config.conditions)
     this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
   }
@@ -117,6 +127,33 @@ export class Mirror implements MirrorState {
   /** Tells of a fault of mirroring itself, or of a user's function, that went no further. */
   warn (message: string, err: unknown): void {
     this.log.warn({ mirror: this.id, err }, message)
+  }
+
+  /** Whether what has been counted allows to release. */
+  verdict (): MirrorVerdict {
+    const { verdict: word, backends } = verdict(this.snapshot().backends, this.config.verdict)
+    return { id: this.id, verdict: word, since: this.since.toISOString(), backends }
+  }
+
+  /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
+  reset (): void {
+    this.books = new MirrorBooks()
+    for (const backend of this.backends) backend.reset()
+    this.mismatches.groups = this.mismatches.newGroups()
+    this.since = new Date()
+  }
+
+  /**
+   * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, this app. `base`: its URL there.
+   * `undefined`: no such group, or no base to aim at.
+   */
+  curl (group: string, side: CurlSide, base: string | undefined): string | undefined {
+    const example = this.mismatches.groups.get(group)?.example
+    if (example === undefined) return undefined
+    const { request } = example
+    if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
+    const backend = this.backends.find(({ name }) => name === example.backend) as Backend
+    return curlCommand({ ...request, path: request.sentPath }, base ?? backend.url)
   }
 
   snapshot (): MirrorSnapshot {

@@ -1,9 +1,10 @@
 import type { RouteOptions } from 'fastify'
-import type { MirrorOptions, MirrorSnapshot, Mirrors } from '../types/index'
+import type { CurlSide, MirrorOptions, MirrorSnapshot, Mirrors } from '../types/index'
 import type { Engine } from './engine/types'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from './errors'
 import type { BoundedLog } from './log'
 import { Mirror } from './mirror'
+import type { OnMismatch } from './mirror'
 import { readMirrorOptions, showRoute } from './options'
 
 /** Every mirror of a scope, made from its routes' options. */
@@ -11,13 +12,15 @@ export class Registry {
   readonly #engine: Engine
   readonly #defaults: Readonly<Record<string, unknown>>
   readonly #log: BoundedLog
+  readonly #onMismatch: OnMismatch
   readonly #byId = new Map<string, Mirror>()
   /** By the user's own object: routes that share it are one mirror. */
   readonly #byOptions = new Map<object, Mirror>()
 
-  constructor (engine: Engine, defaults: Readonly<Record<string, unknown>>, log: BoundedLog) {
+  constructor (engine: Engine, defaults: Readonly<Record<string, unknown>>, onMismatch: OnMismatch, log: BoundedLog) {
     this.#engine = engine
     this.#defaults = defaults
+    this.#onMismatch = onMismatch
     this.#log = log
   }
 
@@ -36,7 +39,7 @@ export class Registry {
     if (other !== undefined) {
       throw new FST_MIRROR_DUPLICATE_ID(showRoute(route), JSON.stringify(config.id), showRoute(other.routes[0]))
     }
-    const mirror = new Mirror(config, this.#engine, this.#log)
+    const mirror = new Mirror(config, this.#engine, this.#log, this.#onMismatch)
     for (const warning of warnings) this.#log.warn({ mirror: config.id }, warning)
     this.#byId.set(config.id, mirror)
     this.#byOptions.set(options, mirror)
@@ -55,7 +58,20 @@ export class Registry {
       for (const [id, mirror] of this.#byId) define(snapshots, id, mirror.snapshot())
       return snapshots
     },
-    get: (id: string) => this.#byId.get(id)?.snapshot()
+    get: (id: string) => this.#byId.get(id)?.snapshot(),
+    mismatches: (id: string) => this.#byId.get(id)?.mismatches.groups.list(),
+    clear: (id: string) => {
+      const mirror = this.#byId.get(id)
+      mirror?.mismatches.groups.clear()
+      return mirror !== undefined
+    },
+    verdict: (id: string) => this.#byId.get(id)?.verdict(),
+    reset: (id: string) => {
+      const mirror = this.#byId.get(id)
+      mirror?.reset()
+      return mirror !== undefined
+    },
+    curl: (id: string, group: string, side: CurlSide, base?: string) => this.#byId.get(id)?.curl(group, side, base)
   })
 }
 

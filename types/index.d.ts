@@ -46,6 +46,11 @@ declare namespace fastifyMirror {
     maxBufferedBytes?: number
     /** Milliseconds that closing the app waits for copies in flight before it cuts them. Default 1000. */
     closeTimeout?: number
+    /**
+     * Called with each mismatch, secrets masked. What it throws, or rejects with, is logged and goes no further. Runs on the
+     * main thread, behind the request: it should be quick.
+     */
+    onMismatch?: (mismatch: MismatchEvent) => unknown
   }
 
   export interface AdminOptions {
@@ -121,6 +126,24 @@ declare namespace fastifyMirror {
     rewriteRequestHeaders?: (request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders
     /** What of the two answers is compared. */
     compare?: CompareOptions
+    /** Limits that a backend must keep to be found ready for release. */
+    verdict?: VerdictOptions
+  }
+
+  /** A rate is judged by its 95 % Wilson score interval: wholly under the limit is good, wholly over it is bad. */
+  export interface VerdictOptions {
+    /** Of the comparisons, the share that may be mismatches, 0 to 1. Default 0.001. */
+    maxMismatchRate?: number
+    /** @see maxMismatchRate */
+    max_mismatch_rate?: number
+    /** Of the copies that ended, the share that may fail, 0 to 1. Default 0.01. */
+    maxFailureRate?: number
+    /** @see maxFailureRate */
+    max_failure_rate?: number
+    /** Milliseconds that the mirror may be slower at p95 of the paired difference. Default: no limit. */
+    maxSlowdown?: number
+    /** @see maxSlowdown */
+    max_slowdown?: number
   }
 
   export interface BackendOptions {
@@ -223,6 +246,183 @@ declare namespace fastifyMirror {
     list (): Record<string, MirrorSnapshot>
     /** One mirror's numbers, or `undefined` when there is no such mirror. */
     get (id: string): MirrorSnapshot | undefined
+    /** One mirror's mismatches in groups, latest first. */
+    mismatches (id: string): MismatchList | undefined
+    /** Forgets one mirror's mismatch groups; running totals stay. `false` when there is no such mirror. */
+    clear (id: string): boolean
+    /** Whether what one mirror has counted allows to release. */
+    verdict (id: string): MirrorVerdict | undefined
+    /**
+     * Counts and groups of one mirror begin anew, as after a new version of a shadow; requests under way report to what
+     * they began in. `false` when there is no such mirror.
+     */
+    reset (id: string): boolean
+    /**
+     * The latest request of a mismatch group as a curl command, quoted for a POSIX shell, aimed at the shadow or at the primary's side, which
+     * is this app. `base`: the URL to aim at; needed for the primary, by default the backend's for the shadow. `undefined`
+     * when there is no such mirror or group, or no base.
+     */
+    curl (id: string, group: string, side: CurlSide, base?: string): string | undefined
+  }
+
+  export type CurlSide = 'mirror' | 'primary'
+
+  /** Mismatches of one mirror, by kind. */
+  export interface MismatchList {
+    /** Groups that are stored at most. */
+    limit: number
+    /** Whether there were more kinds: they are counted in `others`. */
+    limited: boolean
+    /** Latest first. */
+    groups: MismatchGroup[]
+    /** Kinds that came when the store was full, by backend and status pair. Latest first. */
+    others: OtherMismatches[]
+  }
+
+  export interface MismatchCount {
+    /** Stands for the kind: the same in every process. */
+    id: string
+    count: number
+    /** When the first and the last of them came, ISO 8601. */
+    first: string
+    last: string
+    /** The last of them. */
+    example: Mismatch
+  }
+
+  /** What mismatches of one kind have in common, whatever the values. */
+  export interface MismatchShape {
+    backend: string
+    primaryStatus: number
+    mirrorStatus: number
+    /** Names of the headers that differ, at most 16. */
+    headers: string[]
+    /** JSON pointers of what differs, at most 16; `*` for indices and for keys that are data rather than names. */
+    pointers: string[]
+    /** `null`: the bodies match; `hash: too long` and the like say why the bodies were not looked into. */
+    body: string | null
+  }
+
+  export interface MismatchGroup extends MismatchShape, MismatchCount {}
+
+  export interface OtherMismatches extends MismatchCount {
+    backend: string
+    /** `null`: of the many status pairs that came last. */
+    primaryStatus: number | null
+    mirrorStatus: number | null
+  }
+
+  /** A mismatch as it is stored, logged and shown: without secrets, and of bounded size. */
+  export interface Mismatch {
+    backend: string
+    /** ISO 8601. */
+    time: string
+    request: MismatchRequest
+    primaryStatus: number
+    mirrorStatus: number
+    /** SHA-256 of the bodies in hexadecimal. */
+    primaryHash: string
+    mirrorHash: string
+    /** Sorted by name; values cut at 200 characters. */
+    headers: HeaderDifference[]
+    /** `null`: the bodies match. */
+    body: BodyDifference | null
+  }
+
+  /** What `onMismatch` is called with. */
+  export interface MismatchEvent extends Mismatch {
+    /** The mirror's id. */
+    mirror: string
+    /** The id of its group. */
+    group: string
+  }
+
+  /** The request of a mismatch: enough to repeat it, where nothing of it was masked or left out. */
+  export interface MismatchRequest {
+    method: string
+    /** The client's, with query. */
+    path: string
+    /** The copy's, with query: it goes behind the backend's URL. */
+    sentPath: string
+    /** Names and values in turn. */
+    headers: string[]
+    /** `null`: there was none, or it was not text, or may not be shown. */
+    body: string | null
+    /** Something of the path, the headers or the shown body is left out because of its length. */
+    truncated: boolean
+  }
+
+  /** A header that is not the same on both sides; no values: that side does not have it. */
+  export interface HeaderDifference {
+    /** In lower case. */
+    name: string
+    primary: string[]
+    mirror: string[]
+  }
+
+  /** What differs between two bodies. */
+  export type BodyDifference =
+    /** `truncated`: there are more differences than those listed. */
+    | { kind: 'json', differences: JsonDifference[], truncated: boolean }
+    /** Lengths in bytes, decoded, and the offset of the first byte that differs, or at which one of them ends. */
+    | { kind: 'text' | 'binary', primaryLength: number, mirrorLength: number, offset: number }
+    /** Their hashes differ, and that is all that is known. */
+    | { kind: 'hash', reason: HashReason }
+
+  /**
+   * Why bodies were not looked into: `off`, nobody asked for it; longer than what is captured, or decoded so; in a content
+   * coding that is not known here; not decodable as what they say they are; JSON too long, too deep or with too many values.
+   */
+  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex'
+
+  /** One value that differs. */
+  export interface JsonDifference {
+    /** RFC 6901. */
+    pointer: string
+    change: 'added' | 'removed' | 'changed'
+    /** The values as compact JSON, masked and cut at 200 characters; absent where that side has none. */
+    primary?: string
+    mirror?: string
+  }
+
+  export type VerdictWord = 'ready' | 'not ready' | 'not enough data'
+
+  /** Whether what has been counted since `since` allows to release. */
+  export interface MirrorVerdict {
+    id: string
+    /** Of all backends together: ready when every one is. */
+    verdict: VerdictWord
+    /** When the counters began, ISO 8601. */
+    since: string
+    backends: BackendVerdict[]
+  }
+
+  export interface BackendVerdict {
+    name: string
+    verdict: VerdictWord
+    reasons: VerdictReason[]
+  }
+
+  export interface VerdictReason {
+    about: 'mismatches' | 'failures' | 'slowdown' | 'dropped' | 'aborted'
+    /** `told`: counts neither for nor against. */
+    state: 'good' | 'bad' | 'undecided' | 'told'
+    /** The reason in words and numbers. */
+    text: string
+    /** What was counted: mismatches, failures, samples, dropped or aborted copies. */
+    count: number
+    /** Of how many. Of rates alone, as are the next two. */
+    of?: number
+    /** `count / of`; `null` while there is nothing. */
+    rate?: number | null
+    /** Where the rate lies with 95 % confidence. */
+    interval?: [low: number, high: number]
+    /** Milliseconds at the 95th percentile of the difference; `null` while there is no sample. Of the slowdown alone. */
+    p95?: number | null
+    /** The limit that it is judged by; of what is told there is none. */
+    limit?: number
+    /** Where undecided: how many more would settle it, if the rate stays; `null`: no number would. */
+    needed?: number | null
   }
 
   /**

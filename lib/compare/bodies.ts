@@ -3,9 +3,10 @@ import { codingsOf, Decoder } from './decode'
 import { diffJson } from './json'
 import { essence, isJson } from './redact'
 import { Slices } from './slices'
+import type { BodyDifference } from '../../types/index'
 import type { DecodeFailure } from './decode'
 import type { IgnoredPlaces } from './ignored'
-import type { JsonDiffOptions, JsonDifference } from './json'
+import type { JsonDiffOptions } from './json'
 import type { Redactor } from './redact'
 import type { Steps } from './tape'
 
@@ -21,21 +22,6 @@ export interface CapturedBody {
   contentType: string | undefined
   contentEncoding: string | undefined
 }
-
-/** What differs between two bodies, as plain data. */
-export type BodyDifference =
-  /** `truncated`: there are more differences than those listed. */
-  | { kind: 'json', differences: JsonDifference[], truncated: boolean }
-  /** Lengths in bytes, decoded, and the offset of the first byte that differs, or at which one of them ends. */
-  | { kind: 'text' | 'binary', primaryLength: number, mirrorLength: number, offset: number }
-  /** Their hashes differ, and that is all that is known. */
-  | { kind: 'hash', reason: HashReason }
-
-/**
- * Why the bodies were not looked into: longer than what is captured, or decoded so; in a content coding that is not known
- * here; not decodable as what they say they are; JSON too long, too deep or with too many values.
- */
-export type HashReason = 'too long' | 'encoding' | 'not decodable' | 'too complex'
 
 export type BodyOutcome =
   /** Equal bytes once decoded, or equal JSON values; fields to be ignored left out. */

@@ -1,13 +1,7 @@
+import type { HeaderDifference } from '../../types/index'
+
 /** Names and values in turn, as on the wire: repeated names stay repeated. */
 export type HeaderList = readonly string[]
-
-/** A header that is not the same on both sides; no values: that side does not have it. */
-export interface HeaderDifference {
-  /** In lower case. */
-  name: string
-  primary: string[]
-  mirror: string[]
-}
 
 /**
  * What is never compared: what differs from answer to answer anyway, and what belongs to one connection alone (RFC 9110

@@ -3,9 +3,12 @@ import { foldPointer, toPointer } from './pointer'
 import { MASK } from './render'
 import { readTape } from './tape'
 import { equalScalars, keyAt, keysOf } from './values'
+import type { JsonDifference } from '../../types/index'
 import type { IgnoredPlaces } from './ignored'
 import type { Redactor } from './redact'
 import type { Steps, Tape } from './tape'
+
+export type { JsonDifference }
 
 /** Differences that a report lists; of those at alike places (`/items/0/price`, `/items/1/price`) the first few. */
 const MAX_LISTED = 100
@@ -21,16 +24,6 @@ const NONE = -1
 /** Pairs between two places where the work can be put off, and how many of them one difference is worth. */
 const PAIRS_A_STEP = 128
 const PAIRS_A_DIFFERENCE = 16
-
-export interface JsonDifference {
-  /** JSON pointer (RFC 6901); empty: the whole document. What lies within a secret field shows as that field. */
-  pointer: string
-  change: 'added' | 'removed' | 'changed'
-  /** The value as JSON, secrets masked, cut at 200 characters; not there when it was added. */
-  primary?: string
-  /** The same; not there when it was removed. */
-  mirror?: string
-}
 
 export type JsonOutcome =
   | { kind: 'equal' }

@@ -35,10 +35,11 @@ export class Backlog {
   }
 
   /** `false`: the budget does not allow it, and the body is no longer whole. */
-  append (chunk: Buffer): boolean {
+  append (chunk: Uint8Array): boolean {
     if (chunk.length >= SMALLEST_BLOCK && chunk.length * 2 >= chunk.buffer.byteLength) {
       if (!this.#budget.take(chunk.length)) return false
-      this.#blocks.push({ start: this.received, bytes: chunk, length: chunk.length })
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+      this.#blocks.push({ start: this.received, bytes, length: chunk.length })
       this.#open = false
       this.received += chunk.length
       return true
@@ -46,12 +47,13 @@ export class Backlog {
     return this.#copy(chunk)
   }
 
-  #copy (chunk: Buffer): boolean {
+  #copy (chunk: Uint8Array): boolean {
     let from = 0
     while (from < chunk.length) {
       const block = this.#open ? this.#blocks[this.#blocks.length - 1] : this.#allocate()
       if (block === null) return false
-      const copied = chunk.copy(block.bytes, block.length, from)
+      const copied = Math.min(chunk.length - from, block.bytes.length - block.length)
+      block.bytes.set(chunk.subarray(from, from + copied), block.length)
       block.length += copied
       from += copied
       this.received += copied
@@ -79,6 +81,12 @@ export class Backlog {
       }
     }
     return null
+  }
+
+  /** All bytes that have not been released, together. */
+  whole (): Buffer {
+    const pieces = this.#blocks.map(({ bytes, length }) => bytes.subarray(0, length))
+    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)
   }
 
   /** Frees what lies before `offset`. */

@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici'
+import type { ComparedAnswer } from '../compare/answers'
 import { Digest } from '../compare/digest'
+import { Capture } from './capture'
 import { CopyBody } from './copy-body'
 import type { Expiring } from './deadlines'
 import type { Exchange } from './exchange'
@@ -15,7 +17,7 @@ const CONTENT_ENCODING = 'content-encoding'
  *
  * The callbacks are undici's older set: those of the newer one cost an object and a parsed header record an answer.
  */
-export class Copy implements Expiring {
+export class Copy implements Expiring, ComparedAnswer {
   deadline = 0
   earlier: this | null = null
   later: this | null = null
@@ -26,10 +28,15 @@ export class Copy implements Expiring {
   ended = false
   /** The final answer's status; 0: no head yet. */
   status = 0
-  /** The answer's Content-Encoding, `''` without one. */
+  /** The answer's Content-Encoding in lower case; empty without one. */
   encoding = ''
+  /** The answer's headers, names and values in turn, where they are compared. */
+  headers: string[] = []
   /** SHA-256 of the answer's body, where compared. */
   hash = ''
+  /** The answer's body, where it is looked into. */
+  body: Uint8Array | null = null
+  readonly capture: Capture | null
   /** Milliseconds from dispatch on a connection to the answer's end. */
   ms = 0
 
@@ -48,6 +55,7 @@ export class Copy implements Expiring {
     this.sink = sink
     this.#head = head
     this.#digest = compare ? new Digest() : null
+    this.capture = compare && target.comparer !== null ? new Capture(target.budget, target.maxCapture) : null
   }
 
   /** Bytes of the request body that are the backend's. */
@@ -116,12 +124,14 @@ export class Copy implements Expiring {
     this.status = status
     this.#resume = resume
     if (this.#digest !== null) this.encoding = contentEncoding(headers)
+    if (this.capture !== null) this.headers = headers.map(latin1)
     return true
   }
 
   // undici: `false` pauses the answer until resumed.
   onData (chunk: Buffer): boolean {
     this.#digest?.update(chunk)
+    this.capture?.add(chunk)
     return this.target.pacer.spend(chunk.length, this.#resume)
   }
 
@@ -136,9 +146,16 @@ export class Copy implements Expiring {
     if (this.ended) return
     const refused = this.#dispatchedAt === 0 && this.#reason === null && isRefusal(error)
     const reason = this.#reason ?? (this.#dispatchedAt === 0 ? 'connect' : this.status === 0 ? 'reset' : 'body')
+    this.freeCapture()
     this.#end()
     if (refused) this.sink.onRefused(error)
     else this.sink.onFailed(reason, error)
+  }
+
+  /** The body will not be looked into any more. */
+  freeCapture (): void {
+    this.capture?.dispose()
+    this.body = null
   }
 
   #end (): void {
@@ -154,6 +171,11 @@ export class Copy implements Expiring {
 
 function noop (): void {}
 
+/** Header bytes as text (RFC 9110, section 5.5). */
+function latin1 (bytes: Buffer): string {
+  return bytes.toString('latin1')
+}
+
 /** The client library would not send such a request at all. */
 function isRefusal (error: NodeJS.ErrnoException): boolean {
   return error.code === 'UND_ERR_INVALID_ARG' || error.code === 'UND_ERR_NOT_SUPPORTED'
@@ -163,8 +185,8 @@ function isRefusal (error: NodeJS.ErrnoException): boolean {
 function contentEncoding (headers: Buffer[]): string {
   let found = ''
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i].length === CONTENT_ENCODING.length && headers[i].toString('latin1').toLowerCase() === CONTENT_ENCODING) {
-      found = (found === '' ? '' : found + ', ') + headers[i + 1].toString('latin1').toLowerCase()
+    if (headers[i].length === CONTENT_ENCODING.length && latin1(headers[i]).toLowerCase() === CONTENT_ENCODING) {
+      found = (found === '' ? '' : found + ', ') + latin1(headers[i + 1]).toLowerCase()
     }
   }
   return found

@@ -1,11 +1,16 @@
+import { compareByHash } from '../compare/answers'
+import type { ComparedAnswer, Comparison } from '../compare/answers'
 import { Digest, digestOf } from '../compare/digest'
+import { Capture } from './capture'
 import { Copy } from './copy'
 import type { Backlog } from './backlog'
 import type { Target } from './target'
-import type { Comparison, ExchangeHandle, ExchangeInit, MismatchPart, NotComparedReason } from './types'
+import type { ExchangeHandle, ExchangeInit, NotComparedReason } from './types'
 
 const CUT = new Error('the request ended before its body was complete')
 const OVERFLOW = new Error('the backend takes the request body too slowly')
+
+const NO_HEADERS: readonly string[] = []
 
 type Primary = 'open' | 'complete' | NotComparedReason
 
@@ -23,12 +28,12 @@ export class Exchange implements ExchangeHandle {
   #answered: Copy[] | null = null
 
   #primary: Primary
-  #primaryStatus = 0
-  #primaryEncoding = ''
-  #primaryHeaders: string[] | null = null
-  #primaryHash = ''
+  readonly #primaryAnswer: ComparedAnswer = { status: 0, encoding: '', hash: '', headers: NO_HEADERS, body: null }
   #primaryMs = NaN
   #primaryDigest: Digest | null = null
+  #primaryCapture: Capture | null = null
+  /** Copies whose answers are being looked into. */
+  #comparing = 0
 
   constructor (init: ExchangeInit<Target>, onCopyEnded: () => void) {
     this.method = init.method
@@ -102,14 +107,19 @@ export class Exchange implements ExchangeHandle {
 
   copyEnded (): void {
     this.#live--
-    if (this.#live === 0) this.backlog?.dispose()
-    else this.advanced()
+    if (this.#live === 0) {
+      this.backlog?.dispose()
+      this.#freeCapture()
+    } else {
+      this.advanced()
+    }
     this.#onCopyEnded()
   }
 
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
     if (!this.wantsPrimary) return
     this.#primaryHead(status, encoding, headers)
+    this.#primaryCapture?.add(typeof body === 'string' ? Buffer.from(body) : body)
     this.#primaryComplete(digestOf(body), ms)
   }
 
@@ -120,7 +130,9 @@ export class Exchange implements ExchangeHandle {
   }
 
   primaryData (chunk: Uint8Array): void {
-    if (this.wantsPrimary) this.#primaryDigest?.update(chunk)
+    if (!this.wantsPrimary) return
+    this.#primaryDigest?.update(chunk)
+    this.#primaryCapture?.add(chunk)
   }
 
   primaryEnds (ms: number): void {
@@ -134,14 +146,18 @@ export class Exchange implements ExchangeHandle {
   }
 
   #primaryHead (status: number, encoding: string, headers: string[] | null): void {
-    this.#primaryHeaders = headers
-    this.#primaryStatus = status
-    this.#primaryEncoding = encoding
+    const answer = this.#primaryAnswer
+    answer.status = status
+    answer.encoding = encoding
+    if (headers === null) return
+    answer.headers = headers
+    const { budget, maxCapture } = this.#copies[0].target
+    this.#primaryCapture = new Capture(budget, maxCapture)
   }
 
   #primaryComplete (hash: string, ms: number): void {
     this.#primary = 'complete'
-    this.#primaryHash = hash
+    this.#primaryAnswer.hash = hash
     this.#primaryMs = ms
     this.#settle()
   }
@@ -151,6 +167,7 @@ export class Exchange implements ExchangeHandle {
     this.#answered = null
     this.#primaryDigest = null
     if (answered !== null) for (const copy of answered) this.#judge(copy)
+    this.#freeCapture()
   }
 
   answered (copy: Copy): void {
@@ -160,26 +177,38 @@ export class Exchange implements ExchangeHandle {
   }
 
   #judge (copy: Copy): void {
+    const { comparer } = copy.target
     if (this.#primary !== 'complete') {
-      copy.sink.onNotCompared(this.#primary as NotComparedReason)
-    } else if (this.#differsInEncodingAlone(copy)) {
-      copy.sink.onNotCompared('encoding')
+      this.#tell(copy, this.#primary as NotComparedReason)
+    } else if (comparer === null) {
+      this.#tell(copy, compareByHash(this.#primaryAnswer, copy))
     } else {
-      const ms = this.#primaryMs
-      copy.sink.onCompared(this.#comparison(copy), Number.isNaN(ms) ? null : { primary: ms, difference: copy.ms - ms })
+      this.#primaryAnswer.body ??= this.#primaryCapture?.bytes ?? null
+      copy.body = copy.capture?.bytes ?? null
+      this.#comparing++
+      comparer.compare(this.#primaryAnswer, copy, comparison => {
+        this.#comparing--
+        this.#tell(copy, comparison)
+      })
     }
   }
 
-  /** Then the bytes say nothing of what they decode to. A status that differs is a difference all the same. */
-  #differsInEncodingAlone (copy: Copy): boolean {
-    return copy.encoding !== this.#primaryEncoding && copy.status === this.#primaryStatus && copy.hash !== this.#primaryHash
+  #tell (copy: Copy, comparison: Comparison | NotComparedReason): void {
+    copy.freeCapture()
+    this.#freeCapture()
+    if (typeof comparison === 'string') {
+      copy.sink.onNotCompared(comparison)
+    } else {
+      const ms = this.#primaryMs
+      copy.sink.onCompared(comparison, Number.isNaN(ms) ? null : { primary: ms, difference: copy.ms - ms })
+    }
   }
 
-  #comparison (copy: Copy): Comparison {
-    const bodyMatch = copy.hash === this.#primaryHash
-    const differs: MismatchPart[] = []
-    if (copy.status !== this.#primaryStatus) differs.push('status')
-    if (!bodyMatch) differs.push('body')
-    return { primaryStatus: this.#primaryStatus, mirrorStatus: copy.status, bodyMatch, differs }
+  /** When the primary's body will not be looked into any more. */
+  #freeCapture (): void {
+    if (this.#live > 0 || this.#comparing > 0 || this.#answered !== null) return
+    this.#primaryCapture?.dispose()
+    this.#primaryCapture = null
+    this.#primaryAnswer.body = null
   }
 }

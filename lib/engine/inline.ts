@@ -22,7 +22,7 @@ export class InlineEngine implements Engine<Target> {
   }
 
   addTarget (options: TargetOptions): Target {
-    const target = new Target(options, this.#pacer)
+    const target = new Target(options, this.#pacer, this.budget)
     this.#targets.push(target)
     return target
   }

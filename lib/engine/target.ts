@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { Client, buildConnector } from 'undici'
+import { AnswerComparer } from '../compare/answers'
+import type { Budget } from './budget'
 import { Deadlines } from './deadlines'
 import { lookups } from './lookup'
 import type { Copy } from './copy'
@@ -18,6 +20,11 @@ export class Target {
   readonly maxBacklogBytes: number
   readonly deadlines: Deadlines<Copy>
   readonly pacer: Pacer
+  readonly budget: Budget
+  /** `null`: answers are compared by status and hash, if at all. */
+  readonly comparer: AnswerComparer | null
+  /** Bytes of an answer that are kept for the comparer. */
+  readonly maxCapture: number
   /** Given with every request, else undici takes it from the Host header, which the client of the gateway chooses. */
   readonly servername: string
   readonly #sni: string | undefined
@@ -25,11 +32,14 @@ export class Target {
   readonly #slots = new Set<Slot>()
   readonly #idle: Slot[] = []
 
-  constructor (options: TargetOptions, pacer: Pacer) {
+  constructor (options: TargetOptions, pacer: Pacer, budget: Budget) {
     this.origin = options.origin
     this.maxBacklogBytes = options.maxBacklogBytes
     this.deadlines = new Deadlines(options.timeout)
     this.pacer = pacer
+    this.budget = budget
+    this.comparer = options.diff === null ? null : new AnswerComparer(options.diff)
+    this.maxCapture = options.diff?.maxBodyCapture ?? 0
     const hostname = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
     const servername = options.connect.servername as string | undefined
     this.servername = servername ?? hostname

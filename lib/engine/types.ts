@@ -1,14 +1,14 @@
+import type { Difference, DiffOptions } from '../compare/answers'
 import type { Backlog } from './backlog'
 import type { Budget } from './budget'
 import type {
   BreakerState,
   DropReason,
   FailureReason,
-  MismatchPart,
   NotComparedReason
 } from '../../types/index'
 
-export type { BreakerState, DropReason, FailureReason, MismatchPart, NotComparedReason }
+export type { BreakerState, Difference, DropReason, FailureReason, NotComparedReason }
 
 /** One backend, as plain data: what a thread could be sent. */
 export interface TargetOptions {
@@ -19,6 +19,8 @@ export interface TargetOptions {
   /** Milliseconds for a whole copy. */
   timeout: number
   maxBacklogBytes: number
+  /** `null`: answers are compared by status and hash, if at all. */
+  diff: DiffOptions | null
 }
 
 /** What a copy says to its backend before the body. */
@@ -26,14 +28,6 @@ export interface CopyHead {
   path: string
   /** Names and values in turn; no framing, no hop-by-hop header; Host among them. */
   headers: string[]
-}
-
-/** What differed between two complete answers; empty: they match. */
-export interface Comparison {
-  primaryStatus: number
-  mirrorStatus: number
-  bodyMatch: boolean
-  differs: readonly MismatchPart[]
 }
 
 /** Latencies of one comparison, in milliseconds; `null`: the pair gives no sample. */
@@ -49,8 +43,8 @@ export interface CopySink {
   onFailed (reason: FailureReason, error: Error): void
   /** A complete answer. `ms`: from dispatch on a connection to the answer's end. */
   onAnswered (status: number, ms: number): void
-  /** `latency`: `null` when the pair gives no sample. */
-  onCompared (comparison: Comparison, latency: PairLatency | null): void
+  /** `difference`: `null` when they match. `latency`: `null` when the pair gives no sample. */
+  onCompared (difference: Difference | null, latency: PairLatency | null): void
   onNotCompared (reason: NotComparedReason): void
 }
 

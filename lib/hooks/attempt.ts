@@ -1,22 +1,41 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Backend } from '../backend'
-import type { Comparison, CopySink, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
+import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
 import type { BackendBooks } from '../metrics/books'
+import type { MismatchGroups } from '../mismatches/groups'
 import type { Mirror } from '../mirror'
+import type { BodyHead } from '../tap/body-head'
+
+/** What a mismatch would be shown with. */
+export interface RequestSnapshot {
+  method: string
+  path: string
+  sentPath: string
+  headers: readonly string[]
+  /** `null`: none. */
+  body: BodyHead | null
+}
+
+const NO_BODY = Buffer.alloc(0)
 
 /** One copy that was attempted, as its backend's books see it: what the engine tells of it is counted and logged here. */
 export class Attempt implements CopySink {
   readonly #mirror: Mirror
   readonly #backend: Backend
   readonly #books: BackendBooks
+  readonly #groups: MismatchGroups
   readonly #trial: boolean
+  /** `null`: nothing is compared. */
+  readonly #request: RequestSnapshot | null
   /** The request's, where mismatches are logged. */
   readonly #log: FastifyBaseLogger | null
 
-  constructor (mirror: Mirror, backend: Backend, log: FastifyBaseLogger | null) {
+  constructor (mirror: Mirror, backend: Backend, request: RequestSnapshot | null, log: FastifyBaseLogger | null) {
     this.#mirror = mirror
     this.#backend = backend
     this.#books = backend.books
+    this.#groups = mirror.mismatches.groups
+    this.#request = request
     this.#log = log
     this.#trial = backend.gate.enter()
     this.#books.attempt()
@@ -43,18 +62,12 @@ export class Attempt implements CopySink {
     this.#books.leaveUncompared(reason)
   }
 
-  onCompared (comparison: Comparison, latency: PairLatency | null): void {
-    this.#books.compare(comparison, latency)
-    if (comparison.differs.length === 0 || this.#log === null) return
-    const { primaryStatus, mirrorStatus, bodyMatch } = comparison
-    try {
-      this.#log.warn(
-        { mirror: this.#mirror.id, backend: this.#backend.name, primaryStatus, mirrorStatus, bodyMatch },
-        'mirror mismatch'
-      )
-    } catch {
-      // A logger that throws must not reach the client library, whose callback this is.
-    }
+  onCompared (difference: Difference | null, latency: PairLatency | null): void {
+    this.#books.compare(difference, latency)
+    if (difference === null || this.#request === null) return
+    const { body } = this.#request
+    const request = { ...this.#request, body: body?.bytes ?? NO_BODY, complete: body?.complete ?? true }
+    this.#mirror.mismatches.report(this.#groups, this.#backend.name, request, difference, this.#log)
   }
 
   #warn (message: string, reason: string, err: Error): void {

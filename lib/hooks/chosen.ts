@@ -9,9 +9,11 @@ import type { Mirror, SharedHeaders } from '../mirror'
 import { originForm } from '../request/routed-path'
 import { Answer, tapDrain, tapNodeStream, tapWebStream } from '../tap/answer'
 import type { AnswerListener } from '../tap/answer'
+import { BodyHead } from '../tap/body-head'
 import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
 import type { BodyListener } from '../tap/request-body'
 import { Attempt } from './attempt'
+import type { RequestSnapshot } from './attempt'
 
 type State = 'pending' | 'sent' | 'unhandled'
 
@@ -37,6 +39,7 @@ export class Chosen implements BodyListener, AnswerListener {
   /** Bytes were lost to the budget or to `maxBacklogBytes` before the request was sent. */
   #tooLong = false
   #bodyOpen = false
+  #bodyHead: BodyHead | null = null
   #state: State = 'pending'
   #exchange: ExchangeHandle | null = null
   #startedAt = 0
@@ -59,11 +62,13 @@ export class Chosen implements BodyListener, AnswerListener {
     if (hasBody(raw)) {
       this.#bodyOpen = true
       this.#backlog = new Backlog(mirror.engine.budget, this.#length)
+      if (this.compares) this.#bodyHead = new BodyHead()
       tapRequestBody(raw, this)
     }
   }
 
   onBodyData (chunk: Buffer): void {
+    this.#bodyHead?.add(chunk)
     if (this.#exchange !== null) {
       this.#exchange.write(chunk)
     } else if (this.#backlog !== null && !this.#tooLong) {
@@ -107,6 +112,7 @@ export class Chosen implements BodyListener, AnswerListener {
     // Users' functions first: none of them may see books that do not close.
     const verdicts = mirror.backends.map(backend => this.#judge(backend, request, shared))
     this.#books.offer()
+    const snapshot = this.compares ? this.#snapshot(request, path) : null
     const copies: Array<CopyInit<unknown>> = []
     for (let i = 0; i < verdicts.length; i++) {
       const backend = mirror.backends[i]
@@ -115,7 +121,7 @@ export class Chosen implements BodyListener, AnswerListener {
       copies.push({
         target: backend.target,
         head: { path: backend.config.basePath + path, headers },
-        sink: new Attempt(mirror, backend, this.#log)
+        sink: new Attempt(mirror, backend, snapshot, this.#log)
       })
     }
     if (copies.length === 0) {
@@ -131,6 +137,17 @@ export class Chosen implements BodyListener, AnswerListener {
       compare: this.compares,
       copies
     })
+  }
+
+  /** What a mismatch of this request would be shown with. */
+  #snapshot (request: FastifyRequest, sentPath: string): RequestSnapshot {
+    return {
+      method: request.raw.method as string,
+      path: originForm(request.originalUrl),
+      sentPath,
+      headers: request.raw.rawHeaders,
+      body: this.#bodyHead
+    }
   }
 
   /** The headers of the copy for a backend, or why it gets none. */

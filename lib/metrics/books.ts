@@ -1,5 +1,5 @@
 import type { DropReason, FailureReason, MismatchPart, NotComparedReason, StatusClass } from '../../types/index'
-import type { Comparison, PairLatency } from '../engine/types'
+import type { Difference, PairLatency } from '../engine/types'
 import { Ring } from './ring'
 
 /** Why a mirror leaves a request alone, in the order in which it is tested. */
@@ -125,15 +125,15 @@ export class BackendBooks {
     this.latency.mirror.add(ms)
   }
 
-  /** An answer was compared with the primary's. */
-  compare (comparison: Comparison, latency: PairLatency | null): void {
+  /** An answer was compared with the primary's. `null`: they match. */
+  compare (difference: Pick<Difference, 'differs'> | null, latency: PairLatency | null): void {
     this.comparing--
     this.compared++
-    if (comparison.differs.length === 0) {
+    if (difference === null) {
       this.matched++
     } else {
       this.mismatched++
-      for (const part of comparison.differs) this.mismatches[part]++
+      for (const part of difference.differs) this.mismatches[part]++
     }
     if (latency !== null) {
       this.latency.primary.add(latency.primary)

@@ -1,55 +1,15 @@
-import type { BackendSnapshot, FailureReason } from '../../types/index'
-
-/** What a backend must keep to be called ready. */
-export interface VerdictLimits {
-  /** Of the comparisons, the share that may be mismatches: 0 to 1. Default 0.001. */
-  maxMismatchRate: number
-  /** Of the copies that ended, the share that may fail: 0 to 1. Default 0.01. */
-  maxFailureRate: number
-  /** Milliseconds that the mirror may be slower at the 95th percentile of the paired difference; `null`: any. */
-  maxSlowdown: number | null
-}
+import type {
+  BackendSnapshot, FailureReason, MirrorVerdict, VerdictReason, VerdictWord
+} from '../../types/index'
+import type { VerdictConfig } from '../options/config'
 
 /** A backend's counters that a verdict rests on. */
 export type VerdictCounts =
   Pick<BackendSnapshot, 'name' | 'compared' | 'mismatched' | 'success' | 'failure' | 'dropped'> &
   { latency: Pick<BackendSnapshot['latency'], 'difference'> }
 
-export type VerdictWord = 'ready' | 'not ready' | 'not enough data'
-
-export interface Verdict {
-  /** Of all backends together: ready when every one is. */
-  verdict: VerdictWord
-  backends: BackendVerdict[]
-}
-
-export interface BackendVerdict {
-  name: string
-  verdict: VerdictWord
-  reasons: VerdictReason[]
-}
-
-export interface VerdictReason {
-  about: 'mismatches' | 'failures' | 'slowdown' | 'dropped' | 'aborted'
-  /** `told`: counts neither for nor against. */
-  state: 'good' | 'bad' | 'undecided' | 'told'
-  /** The reason in words and numbers. */
-  text: string
-  /** What was counted: mismatches, failures, samples, dropped or aborted copies. */
-  count: number
-  /** Of how many. Of rates alone, as are the next two. */
-  of?: number
-  /** `count / of`; `null` while there is nothing. */
-  rate?: number | null
-  /** Where the rate lies with 95 % confidence. */
-  interval?: [low: number, high: number]
-  /** Milliseconds at the 95th percentile of the difference; `null` while there is no sample. Of the slowdown alone. */
-  p95?: number | null
-  /** The limit that it is judged by; of what is told there is none. */
-  limit?: number
-  /** Where undecided: how many more would settle it, if the rate stays; `null`: no number would. */
-  needed?: number | null
-}
+/** Of all backends together: ready when every one is. */
+export type Verdict = Pick<MirrorVerdict, 'verdict' | 'backends'>
 
 /** Of the normal distribution, for 95 % on both sides. */
 const Z = 1.959964
@@ -75,7 +35,7 @@ const COUNTED_FAILURES: readonly FailureReason[] = ['timeout', 'connect', 'reset
  * @see Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22, 209-212
  * @see Brown, Cai, DasGupta (2001), Interval estimation for a binomial proportion, Statistical Science 16, 101-133
  */
-export function verdict (backends: readonly VerdictCounts[], limits: VerdictLimits): Verdict {
+export function verdict (backends: readonly VerdictCounts[], limits: VerdictConfig): Verdict {
   const judged = backends.map((backend) => {
     const reasons = reasonsFor(backend, limits)
     return { name: backend.name, verdict: word(reasons.map(({ state }) => state)), reasons }
@@ -94,7 +54,7 @@ function word (states: ReadonlyArray<VerdictReason['state']>): VerdictWord {
   return states.includes('undecided') ? 'not enough data' : 'ready'
 }
 
-function reasonsFor (backend: VerdictCounts, limits: VerdictLimits): VerdictReason[] {
+function reasonsFor (backend: VerdictCounts, limits: VerdictConfig): VerdictReason[] {
   const failed = COUNTED_FAILURES.reduce((sum, reason) => sum + backend.failure[reason], 0)
   const reasons = [
     judgeRate('mismatches', 'comparisons', backend.mismatched, backend.compared, limits.maxMismatchRate),

@@ -1,4 +1,4 @@
-import type { MismatchRequest } from './mismatch'
+import type { MismatchRequest } from '../../types/index'
 
 /** What curl or HTTP sets anew for the request that is sent, RFC 9110 section 7.6.1. */
 const LEFT_OUT = new Set([

@@ -1,48 +1,16 @@
 import { hash } from 'node:crypto'
 import { Shapes } from './shape'
-import type { Mismatch } from './mismatch'
-import type { Shape } from './shape'
+import type {
+  Mismatch, MismatchCount, MismatchGroup, MismatchList, MismatchShape, OtherMismatches
+} from '../../types/index'
+
+type StatusPair = Omit<OtherMismatches, keyof MismatchCount>
 
 /** Status pairs with a group of `other` mismatches; those of further pairs are counted in one, without statuses. */
 const MAX_OTHERS = 64
 /** Of the groups that may be stored, those that keys of one object may make. */
 const SHARE_OF_ONE_OBJECT = 1 / 4
 const FEWEST_KEYS = 8
-
-/** Mismatches of one kind. */
-export interface MismatchGroup extends Shape, MismatchCount {}
-
-/** Mismatches of kinds that came when the store was full, of one backend and status pair. */
-export interface OtherMismatches extends StatusPair, MismatchCount {}
-
-export interface StatusPair {
-  backend: string
-  /** `null`: of the many status pairs that came last. */
-  primaryStatus: number | null
-  mirrorStatus: number | null
-}
-
-export interface MismatchCount {
-  /** Stands for the kind: the same in every process. */
-  id: string
-  count: number
-  /** When the first and the last of them came, ISO 8601. */
-  first: string
-  last: string
-  /** The last of them. */
-  example: Mismatch
-}
-
-export interface MismatchList {
-  /** Groups that are stored at most. */
-  limit: number
-  /** Whether there were more kinds: they are counted in `others`. */
-  limited: boolean
-  /** Latest first. */
-  groups: MismatchGroup[]
-  /** Latest first. */
-  others: OtherMismatches[]
-}
 
 /**
  * Counts mismatches by kind. Nothing that is stored is ever thrown out, so that what is frequent cannot push out what is
@@ -66,7 +34,7 @@ export class MismatchGroups {
     const id = idOf([
       shape.backend, shape.primaryStatus, shape.mirrorStatus, shape.headers, shape.pointers, shape.body
     ])
-    if (this.#groups.has(id) || this.#groups.size < this.#limit) return count<Shape>(this.#groups, id, shape, mismatch)
+    if (this.#groups.has(id) || this.#groups.size < this.#limit) return count<MismatchShape>(this.#groups, id, shape, mismatch)
     const { backend, primaryStatus, mirrorStatus } = mismatch
     const pair = idOf([backend, primaryStatus, mirrorStatus, 'other'])
     if (this.#others.has(pair) || this.#others.size < MAX_OTHERS) {

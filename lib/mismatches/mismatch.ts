@@ -1,7 +1,7 @@
 import { cut } from '../compare/cut'
 import { codingsOf } from '../compare/decode'
-import type { BodyDifference } from '../compare/bodies'
-import type { HeaderDifference, HeaderList } from '../compare/headers'
+import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from '../../types/index'
+import type { HeaderList } from '../compare/headers'
 import type { KeptBody, Redactor } from '../compare/redact'
 
 /** Characters of a shown header value that differs, values of one header, and headers. */
@@ -18,56 +18,33 @@ export const MAX_BODY = 2048
 /** Characters of a name. */
 const MAX_NAME = 100
 
+/** A request that was mirrored, as it came: what a mismatch is shown with. */
+export interface MirroredRequest {
+  method: string
+  /** The client's, with query. */
+  path: string
+  /** The copy's, with query: it goes behind a backend's URL. */
+  sentPath: string
+  headers: HeaderList
+  /** The body's first bytes, 2 KiB of them or more if there are so many. */
+  body: Uint8Array
+  /** Whether that is all of it. */
+  complete: boolean
+}
+
 /** Two answers that differ, and the request that they answer, as they came. */
 export interface MismatchInput {
   /** Name of the backend. */
   backend: string
   /** Milliseconds since the epoch. */
   time: number
-  request: {
-    method: string
-    /** With query. */
-    path: string
-    headers: HeaderList
-    /** The body's first bytes, 2 KiB of them or more if there are so many. */
-    body: Uint8Array
-    /** Whether that is all of it. */
-    complete: boolean
-  }
+  request: MirroredRequest
   primaryStatus: number
   mirrorStatus: number
   /** SHA-256 in hexadecimal. */
   primaryHash: string
   mirrorHash: string
   headers: readonly HeaderDifference[]
-  /** `null`: the bodies match. */
-  body: BodyDifference | null
-}
-
-/** The request of a mismatch as it may be shown: enough to repeat it, where nothing of it was masked or left out. */
-export interface MismatchRequest {
-  method: string
-  path: string
-  /** Names and values in turn. */
-  headers: string[]
-  /** `null`: there was none, or it was not text, or may not be shown. */
-  body: string | null
-  /** Something of the path, the headers or the shown body is left out because of its length. */
-  truncated: boolean
-}
-
-/** A mismatch as it may be stored, logged and shown: without secrets, and of bounded size. Plain data. */
-export interface Mismatch {
-  backend: string
-  /** ISO 8601. */
-  time: string
-  request: MismatchRequest
-  primaryStatus: number
-  mirrorStatus: number
-  primaryHash: string
-  mirrorHash: string
-  /** Sorted by name; values cut at 200 characters. */
-  headers: HeaderDifference[]
   /** `null`: the bodies match. */
   body: BodyDifference | null
 }
@@ -90,16 +67,17 @@ export function createMismatch (input: MismatchInput, redactor: Redactor): Misma
   }
 }
 
-function requestOf (request: MismatchInput['request'], redactor: Redactor): MismatchRequest {
+function requestOf (request: MirroredRequest, redactor: Redactor): MismatchRequest {
   const headers = requestHeaders(request.headers, redactor)
   const body = requestBody(request, redactor)
   return {
     method: request.method,
     // Cut, then masked: what masks a value stands before it, and so a long path costs no time.
     path: redactor.path(request.path.slice(0, MAX_PATH)),
+    sentPath: redactor.path(request.sentPath.slice(0, MAX_PATH)),
     headers,
     body: body === null ? null : body.text,
-    truncated: request.path.length > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
+    truncated: Math.max(request.path.length, request.sentPath.length) > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
   }
 }
 
@@ -110,7 +88,7 @@ function requestHeaders (list: HeaderList, redactor: Redactor): string[] {
   return redactor.headers(list.slice(0, end))
 }
 
-function requestBody ({ headers, body, complete }: MismatchInput['request'], redactor: Redactor): KeptBody | null {
+function requestBody ({ headers, body, complete }: MirroredRequest, redactor: Redactor): KeptBody | null {
   if (body.length === 0 || codingsOf(valueOf(headers, 'content-encoding')).length > 0) return null
   return redactor.body(body, valueOf(headers, 'content-type'), complete, MAX_BODY)
 }

@@ -1,5 +1,5 @@
 import { foldPointer, fromPointer, looksLikeId, toPointer } from '../compare/pointer'
-import type { Mismatch } from './mismatch'
+import type { Mismatch, MismatchShape } from '../../types/index'
 
 /** Header names, and pointers, of one shape. */
 const MAX_PARTS = 16
@@ -9,19 +9,6 @@ const MAX_SIBLINGS = 8
 const MAX_LEVELS = 200
 
 const ANY = '*'
-
-/** What mismatches of one kind have in common, whatever the values. */
-export interface Shape {
-  backend: string
-  primaryStatus: number
-  mirrorStatus: number
-  /** Names of the headers that differ, at most 16. */
-  headers: string[]
-  /** JSON pointers of what differs, at most 16; `*` for indices and for keys that are data rather than names. */
-  pointers: string[]
-  /** `null`: the bodies match; `hash: too long` and the like say why the bodies were not looked into. */
-  body: string | null
-}
 
 interface Place {
   /** A pointer ends here. */
@@ -42,7 +29,7 @@ export class Shapes {
     this.#maxKeys = maxKeys
   }
 
-  of (mismatch: Mismatch): Shape {
+  of (mismatch: Mismatch): MismatchShape {
     const { backend, primaryStatus, mirrorStatus, headers, body } = mismatch
     const names = headers.map(({ name }) => looksLikeId(name) ? ANY : name)
     return {

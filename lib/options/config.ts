@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RE2JS } from 're2js'
+import type { MismatchEvent } from '../../types/index'
 
 /** A mirror's options as the rest of the plugin reads them: validated, complete, in one spelling. */
 export interface MirrorConfig {
@@ -83,7 +84,7 @@ export interface PluginConfig {
   readonly thread: boolean
   readonly maxBufferedBytes: number
   readonly closeTimeout: number
-  readonly onMismatch: ((mismatch: unknown) => void) | null
+  readonly onMismatch: ((mismatch: MismatchEvent) => unknown) | null
 }
 
 export interface AdminConfig {

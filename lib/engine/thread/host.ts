@@ -4,7 +4,7 @@ import { Budget } from '../budget'
 import type { Exchange } from '../exchange'
 import { InlineEngine } from '../inline'
 import type { Target } from '../target'
-import type { Comparison, CopyInit, CopySink, FailureReason, NotComparedReason, PairLatency } from '../types'
+import type { CopyInit, CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../types'
 import { FromThread, ToThread, splitHeaders } from './protocol'
 import type { Batch, MessageFromThread, MessageToThread, OpToThread, ThreadData } from './protocol'
 
@@ -151,13 +151,10 @@ class RemoteSink implements CopySink {
     this.#host.tell(FromThread.Answered, this.#id, this.#copy, status, ms)
   }
 
-  onCompared (comparison: Comparison, latency: PairLatency | null): void {
-    if (comparison.differs.length === 0) {
-      const { primaryStatus } = comparison
-      this.#host.tell(FromThread.Matched, this.#id, this.#copy, primaryStatus, latency?.primary ?? NaN, latency?.difference)
-    } else {
-      this.#host.tell(FromThread.Compared, this.#id, this.#copy, comparison, latency)
-    }
+  onCompared (difference: Difference | null, latency: PairLatency | null): void {
+    this.#host.tell(
+      FromThread.Compared, this.#id, this.#copy, difference, latency === null ? NaN : latency.primary, latency?.difference
+    )
     this.#ended()
   }
 

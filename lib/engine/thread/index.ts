@@ -2,7 +2,7 @@ import { extname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { Budget } from '../budget'
-import type { Comparison, Engine, ExchangeInit, FailureReason, NotComparedReason, TargetOptions } from '../types'
+import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, TargetOptions } from '../types'
 import { ThreadExchange } from './exchange'
 import type { Line } from './exchange'
 import { FromThread, Outbox } from './protocol'
@@ -154,17 +154,13 @@ export class ThreadEngine implements Engine<number>, Line {
         case FromThread.Answered:
           exchange.answered(copy).onAnswered(next<number>(), next<number>())
           break
-        case FromThread.Matched: {
-          const status = next<number>()
+        case FromThread.Compared: {
+          const found = next<Difference | null>()
           const primary = next<number>()
           const difference = next<number>()
-          const comparison = { primaryStatus: status, mirrorStatus: status, bodyMatch: true, differs: [] }
-          exchange.ending(copy).onCompared(comparison, Number.isNaN(primary) ? null : { primary, difference })
+          exchange.ending(copy).onCompared(found, Number.isNaN(primary) ? null : { primary, difference })
           break
         }
-        case FromThread.Compared:
-          exchange.ending(copy).onCompared(next<Comparison>(), next())
-          break
         case FromThread.NotCompared:
           exchange.ending(copy).onNotCompared(next<NotComparedReason>())
           break

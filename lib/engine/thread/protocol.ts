@@ -37,12 +37,10 @@ export const FromThread = {
   Failed: 1,
   /** status, ms */
   Answered: 2,
-  /** status, primary's ms or NaN, difference: the common case of a comparison */
-  Matched: 3,
-  /** Comparison, PairLatency or `null` */
-  Compared: 4,
+  /** Difference or `null`, primary's ms or NaN, difference in ms */
+  Compared: 3,
   /** reason */
-  NotCompared: 5
+  NotCompared: 4
 } as const
 
 export type OpToThread = typeof ToThread[keyof typeof ToThread]
