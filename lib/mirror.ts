@@ -80,16 +80,16 @@ export class Mirror implements MirrorState {
     return isUpgrade(raw) ? 'upgraded' : null
   }
 
-  /** The request's sampling key, where there is one. A user's function that throws is heard of by `takeKeyError`. */
+  /** The request's sampling key, where there is one. A user's function that throws is told by `keyError`. */
   keyOf (request: FastifyRequest): string | undefined {
+    // An async function's rejection came too late for the request that it was of.
+    this.#keyError = null
     return this.#readKey(request)
   }
 
   /** What the last `keyOf` threw, or `null`. */
-  takeKeyError (): unknown {
-    const error = this.#keyError
-    this.#keyError = null
-    return error
+  get keyError (): unknown {
+    return this.#keyError
   }
 
   samples (key: string | undefined): boolean {

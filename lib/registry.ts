@@ -81,7 +81,8 @@ function optionsOf (route: RouteOptions): MirrorOptions | false | undefined {
   if (own !== undefined && ofConfig !== undefined) {
     throw new FST_MIRROR_CONFLICTING_OPTIONS(showRoute(route), 'mirror', 'config.mirror')
   }
-  return own ?? ofConfig
+  // Not `??`: `null` is a mistake that is told of.
+  return own !== undefined ? own : ofConfig
 }
 
 /** An id may be any text, `__proto__` among them. */

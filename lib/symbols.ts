@@ -3,3 +3,11 @@ export const kChosen = Symbol('fastify-mirror.chosen')
 
 /** On a payload stream: the `Answer` that hears its chunks. */
 export const kAnswer = Symbol('fastify-mirror.answer')
+
+/** On what is observed by shadowing a method: the method that it had. */
+export const kEmit = Symbol('fastify-mirror.emit')
+export const kPush = Symbol('fastify-mirror.push')
+export const kFrom = Symbol('fastify-mirror.from')
+
+/** On a socket: the responses that wait for their turn on it, each with whom to tell when it closes. */
+export const kQueued = Symbol('fastify-mirror.queued')

@@ -44,7 +44,6 @@ export class Chosen implements BodyListener, AnswerListener {
   #exchange: ExchangeHandle | null = null
   #startedAt = 0
   #answer: Answer | null = null
-  #payload: EventEmitter | null = null
   #answered = false
   /** Of a proxied answer; `null`: not proxied. */
   #upstreamEncoding: string | null = null
@@ -55,16 +54,16 @@ export class Chosen implements BodyListener, AnswerListener {
     this.#key = key
     this.#keyFailed = keyFailed
     this.#log = mirror.config.compare.logMismatches ? request.log : null
-    this.#books.choose()
     const { raw } = request
     this.#raw = raw
-    this.#length = Number(raw.headers['content-length'] ?? 0)
-    if (hasBody(raw)) {
-      this.#bodyOpen = true
+    this.#bodyOpen = hasBody(raw)
+    this.#length = this.#bodyOpen ? Number(raw.headers['content-length'] ?? 0) : 0
+    if (this.#bodyOpen) {
       this.#backlog = new Backlog(mirror.engine.budget, this.#length)
       if (this.compares) this.#bodyHead = new BodyHead()
       tapRequestBody(raw, this)
     }
+    this.#books.choose()
   }
 
   onBodyData (chunk: Buffer): void {
@@ -203,12 +202,8 @@ export class Chosen implements BodyListener, AnswerListener {
       exchange.primaryStarts(status, encoding, null)
       this.#answer = new Answer(this)
       tapDrain(reply.raw, this.#answer)
-      if (body instanceof EventEmitter) {
-        this.#payload = body
-        tapNodeStream(body, this.#answer)
-      } else {
-        tapWebStream(body as ReadableStream, this.#answer)
-      }
+      if (body instanceof EventEmitter) tapNodeStream(body, this.#answer)
+      else if (isWebStream(body)) tapWebStream(body, this.#answer)
     }
   }
 
@@ -235,13 +230,19 @@ export class Chosen implements BodyListener, AnswerListener {
       this.#exchange?.cut()
     }
     if (!this.#answered) {
-      const finished = response.writableEnded
-      if (this.#answer === null) this.#lose(finished ? 'hijacked' : 'primaryAborted')
-      else if (isErrored(this.#payload)) this.#lose('primaryFailed')
-      else this.#lose(finished ? 'untapped' : 'primaryAborted')
+      this.#lose(this.#whyUnanswered(response))
     }
     this.#answer?.detach()
-    this.#exchange = this.#payload = this.#raw = null
+    this.#exchange = this.#raw = null
+  }
+
+  #whyUnanswered (response: ServerResponse) {
+    const answer = this.#answer
+    const ended = response.writableEnded
+    // Fastify cuts off a response that lasts past `handlerTimeout` with an error.
+    if (answer?.failed || (answer?.closed && !ended) || response.errored != null) return 'primaryFailed'
+    if (!ended) return 'primaryAborted'
+    return answer === null ? 'hijacked' : 'untapped'
   }
 
   #lose (reason: 'hijacked' | 'primaryAborted' | 'primaryFailed' | 'untapped'): void {
@@ -274,6 +275,6 @@ function codings (value: unknown): string {
   return (Array.isArray(value) ? value.join(', ') : String(value)).toLowerCase()
 }
 
-function isErrored (stream: EventEmitter | null): boolean {
-  return stream !== null && (stream as { errored?: Error | null }).errored != null
+function isWebStream (body: object): body is ReadableStream {
+  return typeof (body as Partial<ReadableStream>).getReader === 'function'
 }

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Mirror } from '../mirror'
 import { kChosen } from '../symbols'
 import { Chosen } from './chosen'
+import { onceClosed } from './close'
 import { canProxy, observeFrom } from './reply-from'
 
 type Request = FastifyRequest & { [kChosen]: Chosen | null }
@@ -19,7 +20,8 @@ export function installAppHooks (fastify: FastifyInstance): void {
 /** Makes a route's requests mirrored. To be called in an onRoute hook: it adds hooks and wraps the handler. */
 export function installRouteHooks (route: RouteOptions, mirror: Mirror): void {
   route.onRequest = [makeOnRequest(mirror), ...listOf(route.onRequest)]
-  route.onError = [...listOf(route.onError), onError]
+  // First: the first that fails ends the row.
+  route.onError = [onError, ...listOf(route.onError)]
   route.handler = wrapHandler(route.handler)
 }
 
@@ -46,7 +48,7 @@ function choose (mirror: Mirror, request: Request, response: Response): void {
     return
   }
   const key = mirror.keyOf(request)
-  const keyError = mirror.takeKeyError()
+  const { keyError } = mirror
   if (keyError !== null) {
     mirror.warn('sampleBy failed', keyError)
   } else if (!mirror.samples(key)) {
@@ -55,7 +57,7 @@ function choose (mirror: Mirror, request: Request, response: Response): void {
   }
   const chosen = new Chosen(mirror, request, key, keyError !== null)
   request[kChosen] = response[kChosen] = chosen
-  response.once('close', onClose)
+  if (!onceClosed(request.raw, response, onClose)) onClose.call(response)
 }
 
 function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler'] {
@@ -108,7 +110,8 @@ function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown,
 }
 
 function onClose (this: Response): void {
-  const chosen = this[kChosen] as Chosen
+  const chosen = this[kChosen]
+  if (chosen === undefined) return
   try {
     chosen.onClose(this)
   } catch (error) {

@@ -4,7 +4,7 @@ import { stringify } from 'node:querystring'
 import type { ParsedUrlQueryInput } from 'node:querystring'
 import { originForm } from '../request/routed-path'
 import { proxiedPath } from '../request/proxied-path'
-import { kChosen } from '../symbols'
+import { kChosen, kFrom } from '../symbols'
 import type { Chosen } from './chosen'
 
 /** What of @fastify/reply-from's options decides where the primary's request goes and what is seen of its answer. */
@@ -17,8 +17,8 @@ interface FromOptions {
 
 type Base = string | string[] | undefined
 type From = (this: Reply, source: string | undefined, options?: FromOptions) => unknown
-interface Reply { request: FastifyRequest, from: From, send (payload: unknown): unknown }
-type Request = FastifyRequest & { [kChosen]: Chosen | null }
+interface Reply { request: FastifyRequest, from: From, [kFrom]: From, send (payload: unknown): unknown }
+type Request = FastifyRequest & { [kChosen]: Chosen }
 
 /** Whether @fastify/reply-from, or @fastify/http-proxy, has decorated the replies of this route. */
 export function canProxy (reply: object): reply is Reply {
@@ -26,22 +26,21 @@ export function canProxy (reply: object): reply is Reply {
 }
 
 /**
- * Observes this reply's first `from`, and with it where the primary's request goes: the base URL is known only to reply-from, which tells it to
- * `getUpstream`. The call goes on to the reply's own `from` with the same options, the functions among them wrapped.
+ * Observes a reply's `from`, and with its first call where the primary's request goes: the base URL is known only to reply-from, which tells it to
+ * `getUpstream`. Every call goes on to the reply's own `from` with the same options, the functions among them wrapped.
  */
 export function observeFrom (reply: Reply): void {
+  reply[kFrom] = reply.from
   reply.from = from
 }
 
 function from (this: Reply, source: string | undefined, options?: FromOptions): unknown {
-  const original = Object.getPrototypeOf(this).from as From
   const chosen = (this.request as Request)[kChosen]
-  if (chosen === null || !chosen.pending) return original.call(this, source, options)
   const observed = new ObservedOptions(chosen, options)
-  chosen.primaryStarts()
-  const result = original.call(this, source, observed.options)
+  if (chosen.pending) chosen.primaryStarts()
+  const result = this[kFrom](source, observed.options)
   // The primary first: only now that its request is on its way is time spent on the copy.
-  observed.send(this.request, source)
+  if (chosen.pending) observed.send(this.request, source)
   return result
 }
 
@@ -49,7 +48,8 @@ class ObservedOptions {
   readonly options: FromOptions
   readonly #chosen: Chosen
   #base: Base
-  #query: string | undefined
+  /** Of the option `queryString`: what its function returned, or the object. */
+  #query: string | ParsedUrlQueryInput | undefined
 
   constructor (chosen: Chosen, options: FromOptions | undefined) {
     this.#chosen = chosen
@@ -63,13 +63,11 @@ class ObservedOptions {
     }
     if (typeof queryString === 'function') {
       this.options.queryString = (search, url, request) => {
-        const query = queryString(search, url, request)
-        this.#query = query ? `?${query}` : ''
-        return query
+        this.#query = queryString(search, url, request) || ''
+        return this.#query
       }
     } else if (queryString) {
-      const query = stringify(queryString)
-      this.#query = query === '' ? '' : `?${query}`
+      this.#query = typeof queryString === 'object' ? queryString : ''
     }
     if (!chosen.compares) return
     this.options.rewriteHeaders = (headers, request) => {
@@ -86,7 +84,8 @@ class ObservedOptions {
   send (request: FastifyRequest, source: string | undefined): void {
     try {
       const base = Array.isArray(this.#base) ? this.#base[0] : this.#base
-      this.#chosen.send(request, proxiedPath(source, base, this.#query, originForm(request.raw.url as string)))
+      const query = typeof this.#query === 'object' ? stringify(this.#query) : this.#query
+      this.#chosen.send(request, proxiedPath(source, base, query, originForm(request.raw.url as string)))
     } catch (error) {
       this.#chosen.mirror.warn('mirroring failed', error)
     }

@@ -33,11 +33,11 @@ export class HeadRules {
     for (const name of this.#dropped) this.#lengths[name.length & 255] = 1
   }
 
-  #drops (name: string, nominated: readonly string[]): boolean {
+  #drops (name: string, nominated: ReadonlySet<string>): boolean {
     if (name.charCodeAt(0) === COLON) return true
-    if (this.#lengths[name.length & 255] === 0 && nominated.length === 0) return false
+    if (this.#lengths[name.length & 255] === 0 && nominated.size === 0) return false
     const lower = name.toLowerCase()
-    return this.#dropped.has(lower) || nominated.includes(lower)
+    return this.#dropped.has(lower) || nominated.has(lower)
   }
 
   /** The end-to-end headers of a request, in order, repeated ones kept; cookie crumbs joined (RFC 9113, section 8.2.3). */
@@ -78,12 +78,12 @@ export class HeadRules {
   }
 }
 
-const NONE: readonly string[] = []
+const NONE: ReadonlySet<string> = new Set()
 
 /** Names that a Connection header makes hop-by-hop, in lower case. */
-function nominatedBy (connection: string | undefined): readonly string[] {
+function nominatedBy (connection: string | undefined): ReadonlySet<string> {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return NONE
-  return connection.toLowerCase().split(',').map(name => name.trim())
+  return new Set(connection.toLowerCase().split(',').map(name => name.trim()))
 }
 
 /** What the client asked for: its Host, or HTTP/2's `:authority`; `undefined` when it said neither. */

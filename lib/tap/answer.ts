@@ -1,7 +1,7 @@
-import { EventEmitter } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { ReadableStream, ReadableStreamDefaultReader, ReadableStreamReadResult } from 'node:stream/web'
-import { kAnswer } from '../symbols'
+import { kAnswer, kEmit, kPush } from '../symbols'
 
 /** Hears the primary's answer as it flows. */
 export interface AnswerListener {
@@ -17,7 +17,14 @@ const NOTICEABLE = 1
  * `listener` until detached.
  */
 export class Answer {
+  /** The stream failed before its end. */
+  failed = false
+  /** The stream was closed before its end. */
+  closed = false
+  /** Bytes that have to be heard until the end; NaN: not known. */
+  expected = NaN
   #listener: AnswerListener | null
+  #heard = 0
   #lastChunkAt = 0
   #heldBack = 0
 
@@ -29,16 +36,28 @@ export class Answer {
     return this.#heldBack > NOTICEABLE
   }
 
-  data (chunk: Uint8Array | string): void {
+  /** Anything but bytes and text is the sender's to refuse. */
+  data (chunk: unknown): void {
     if (this.#listener === null) return
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    if (!(bytes instanceof Uint8Array)) return
     this.#lastChunkAt = performance.now()
-    this.#listener.onAnswerData(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+    this.#heard += bytes.length
+    this.#listener.onAnswerData(bytes)
   }
 
   end (): void {
     const listener = this.#listener
     this.#listener = null
-    listener?.onAnswerEnd()
+    if (Number.isNaN(this.expected) || this.expected === this.#heard) listener?.onAnswerEnd()
+  }
+
+  fail (): void {
+    if (this.#listener !== null) this.failed = true
+  }
+
+  close (): void {
+    if (this.#listener !== null) this.closed = true
   }
 
   /** The response was full, and the client has now taken it. */
@@ -51,32 +70,72 @@ export class Answer {
   }
 }
 
-interface Observed { [kAnswer]?: Answer }
+interface Observed {
+  [kAnswer]: Answer
+  [kEmit]: (...args: unknown[]) => boolean
+  [kPush]: (chunk: unknown, encoding?: BufferEncoding) => boolean
+}
 
-/** Observes a Node stream without starting its flow: `on` of a Readable would, when it hears 'data', and that of undici's bodies, too. */
-export function tapNodeStream (stream: EventEmitter, answer: Answer): void {
-  (stream as Observed)[kAnswer] = answer
-  EventEmitter.prototype.on.call(stream, 'data', onData)
-  EventEmitter.prototype.on.call(stream, 'end', onEnd)
+type Stream = Observed & {
+  emit: Observed[typeof kEmit]
+  push?: Observed[typeof kPush]
+  readableLength?: number
+  readableObjectMode?: boolean
+}
+
+/**
+ * Observes a Node stream by what it emits. A listener of 'data', even one that does not start the flow, would start it, and lose bytes for
+ * the primary, when somebody's 'readable' listener is removed.
+ *
+ * Some readers get bytes that are never emitted (`text()` of undici's bodies), or emitted twice (after `unshift`): only when what was
+ * heard is as much as what was pushed was the answer heard.
+ */
+export function tapNodeStream (emitter: EventEmitter, answer: Answer): void {
+  const stream = emitter as unknown as Stream
+  stream[kAnswer] = answer
+  stream[kEmit] = stream.emit
+  stream.emit = observedEmit
+  if (typeof stream.push !== 'function' || typeof stream.readableLength !== 'number') return
+  // What is buffered already is counted in bytes or in objects.
+  if (stream.readableLength === 0 || stream.readableObjectMode === false) answer.expected = stream.readableLength
+  stream[kPush] = stream.push
+  stream.push = observedPush
 }
 
 /** Observes when the client takes what a response holds. */
 export function tapDrain (response: ServerResponse, answer: Answer): void {
-  (response as Observed)[kAnswer] = answer
+  (response as unknown as Observed)[kAnswer] = answer
   response.on('drain', onDrain)
 }
 
-function onData (this: Observed, chunk: Uint8Array | string): void {
-  this[kAnswer]?.data(chunk)
+function observedEmit (this: Stream, ...args: unknown[]): boolean {
+  switch (args[0]) {
+    case 'data':
+      this[kAnswer].data(args[1])
+      break
+    case 'end':
+      this[kAnswer].end()
+      break
+    case 'error':
+      this[kAnswer].fail()
+      break
+    case 'close':
+      this[kAnswer].close()
+  }
+  return this[kEmit](...args)
 }
 
-function onEnd (this: Observed): void {
-  this[kAnswer]?.end()
+function observedPush (this: Stream, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (typeof chunk === 'string') this[kAnswer].expected += Buffer.byteLength(chunk, encoding)
+  else if (chunk instanceof Uint8Array) this[kAnswer].expected += chunk.length
+  return this[kPush](chunk, encoding)
 }
 
-function onDrain (this: Observed): void {
-  this[kAnswer]?.drained()
+function onDrain (this: unknown): void {
+  (this as Observed)[kAnswer].drained()
 }
+
+type Reader = ReadableStreamDefaultReader & Pick<Observed, typeof kAnswer>
 
 /**
  * Observes a web stream by the reader that somebody gets of it, as Fastify's sender and `Readable.fromWeb` do. `tee`, `clone` and a second
@@ -88,22 +147,27 @@ export function tapWebStream (stream: ReadableStream, answer: Answer): void {
     configurable: true,
     writable: true,
     value: function getReader (this: ReadableStream, ...options: []) {
-      const reader = Object.getPrototypeOf(this).getReader.apply(this, options) as ReadableStreamDefaultReader
-      (reader as Observed)[kAnswer] = answer
+      const reader = Object.getPrototypeOf(this).getReader.apply(this, options) as Reader
+      reader[kAnswer] = answer
       reader.read = observedRead
+      reader.cancel = observedCancel
       return reader
     }
   })
 }
 
-function observedRead (this: ReadableStreamDefaultReader & Observed, ...args: []): Promise<ReadableStreamReadResult<unknown>> {
+function observedRead (this: Reader, ...args: []): Promise<ReadableStreamReadResult<unknown>> {
   const reading = Object.getPrototypeOf(this).read.apply(this, args) as Promise<ReadableStreamReadResult<unknown>>
-  const answer = this[kAnswer] as Answer
+  const answer = this[kAnswer]
   reading.then(result => {
     if (result.done) answer.end()
-    else answer.data(result.value as Uint8Array)
-  }, noop)
+    else answer.data(result.value)
+  }, () => answer.fail())
   return reading
 }
 
-function noop (): void {}
+/** What is read of a cancelled stream is its end. */
+function observedCancel (this: Reader, ...args: []): Promise<void> {
+  this[kAnswer].detach()
+  return Object.getPrototypeOf(this).cancel.apply(this, args) as Promise<void>
+}

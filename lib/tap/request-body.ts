@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
-import { Readable } from 'node:stream'
-import { kChosen } from '../symbols'
+import { kChosen, kPush } from '../symbols'
 
 /** Hears a request's body as it is received. */
 export interface BodyListener {
@@ -10,7 +9,10 @@ export interface BodyListener {
 }
 
 type MaybeHttp2 = IncomingMessage & { stream?: ServerHttp2Stream }
-type Tapped = IncomingMessage & { [kChosen]?: BodyListener | null }
+interface Tapped extends IncomingMessage {
+  [kChosen]?: BodyListener | null
+  [kPush]: (chunk: unknown, encoding?: BufferEncoding) => boolean
+}
 
 /**
  * Lets `listener` hear the raw body of a request, whoever reads it and however.
@@ -20,8 +22,10 @@ type Tapped = IncomingMessage & { [kChosen]?: BodyListener | null }
  * losing bytes for the primary, when somebody's 'readable' listener is removed.
  */
 export function tapRequestBody (raw: IncomingMessage, listener: BodyListener): void {
-  (raw as Tapped)[kChosen] = listener
-  raw.push = observedPush
+  const tapped = raw as Tapped
+  tapped[kChosen] = listener
+  tapped[kPush] = tapped.push
+  tapped.push = observedPush
 }
 
 /** Hears no more; what is under way goes on as if there had never been a tap. */
@@ -35,7 +39,7 @@ function observedPush (this: Tapped, chunk: unknown, encoding?: BufferEncoding):
     if (chunk !== null) listener.onBodyData(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk as Buffer)
     else if (endsWell(this)) listener.onBodyEnd()
   }
-  return Readable.prototype.push.call(this, chunk, encoding)
+  return this[kPush](chunk, encoding)
 }
 
 /** HTTP/2 ends a request's body on a reset stream, too; HTTP/1 does not. */
@@ -57,6 +61,6 @@ export function hasBody (raw: IncomingMessage): boolean {
   if (headers['transfer-encoding'] !== undefined) return true
   const { stream } = raw as MaybeHttp2
   if (stream !== undefined) return stream.endAfterHeaders !== true
-  // Only what a parser made says whether it is complete.
-  return typeof raw.complete !== 'boolean'
+  // Only what a parser made says whether it is complete. What is injected with a type is read by Fastify, and so has an end.
+  return typeof raw.complete !== 'boolean' && headers['content-type'] !== undefined
 }

@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { kQueued } from '../symbols'
+
+type Listener = (this: ServerResponse) => void
+type Watched = Socket & { [kQueued]?: Map<ServerResponse, Listener> }
+
+/** Calls `listener` when a response is closed, whatever happened to it, once or twice. `false`: it is closed already. */
+export function onceClosed (request: IncomingMessage, response: ServerResponse, listener: Listener): boolean {
+  // An older hook may have let the client wait until it left. Only HTTP/2 takes a response's socket away altogether.
+  if (response.closed || response.socket === undefined) return false
+  if (response.socket === null) {
+    if (request.socket.closed) return false
+    watchSocket(request.socket, response, listener)
+  }
+  response.once('close', listener)
+  return true
+}
+
+/**
+ * Node does not close a response that waits for its turn on the connection (RFC 9112, section 9.3.2) when the client leaves, as it has no
+ * socket yet. One listener a socket: pipelined requests can be many.
+ */
+function watchSocket (socket: Watched, response: ServerResponse, listener: Listener): void {
+  if (socket[kQueued] === undefined) {
+    socket[kQueued] = new Map()
+    socket.once('close', onSocketClose)
+  }
+  socket[kQueued].set(response, listener)
+  response.once('close', leaveQueue)
+}
+
+function onSocketClose (this: Watched): void {
+  const queued = this[kQueued] as Map<ServerResponse, Listener>
+  for (const [response, listener] of queued) listener.call(response)
+  queued.clear()
+}
+
+function leaveQueue (this: ServerResponse): void {
+  (this.req.socket as Watched)[kQueued]?.delete(this)
+}
