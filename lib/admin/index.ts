@@ -1,9 +1,8 @@
-import type { FastifyInstance, RouteOptions } from 'fastify'
-import type { MirrorSnapshot } from '../../types/index'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { CurlSide, MirrorSnapshot } from '../../types/index'
 import { redactSnapshot } from '../metrics/snapshot'
-import type { RedactedSnapshot } from '../metrics/snapshot'
 import type { AdminConfig } from '../options/config'
-import { getSchema, listSchema } from './schemas'
+import * as schemas from './schemas'
 
 interface Options {
   admin: AdminConfig
@@ -12,14 +11,19 @@ interface Options {
 }
 
 type Route = Pick<RouteOptions, 'method' | 'url' | 'handler' | 'schema'>
+type WithId = FastifyRequest & { params: { id: string } }
 
 /** The routes that `fastify.mirrors` is read and switched by. */
 export async function adminRoutes (fastify: FastifyInstance, { admin, named }: Options): Promise<void> {
   const { mirrors } = fastify
   const guarded = admin.onRequest.length > 0
-  const shown = guarded ? asItIs : (snapshot: MirrorSnapshot) => redactSnapshot(snapshot, named(snapshot.id))
 
-  if (!guarded) {
+  if (guarded) {
+    addNumbers(snapshot => snapshot)
+    addMismatches()
+    addVerdict()
+  } else {
+    addNumbers(snapshot => redactSnapshot(snapshot, named(snapshot.id)))
     fastify.addHook('onReady', async () => {
       fastify.log.warn(
         { prefix: admin.prefix },
@@ -28,43 +32,63 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     })
   }
 
-  add({
-    method: 'GET',
-    url: admin.prefix,
-    schema: listSchema,
-    handler: async () => {
-      const snapshots = Object.entries(mirrors.list()).map(([id, snapshot]) => [id, shown(snapshot)])
-      return Object.fromEntries(snapshots)
-    }
-  })
+  function addNumbers (shown: (snapshot: MirrorSnapshot) => object) {
+    add('GET', '', schemas.list, async () => {
+      return Object.fromEntries(Object.entries(mirrors.list()).map(([id, snapshot]) => [id, shown(snapshot)]))
+    })
+    add('GET', '/:id', schemas.get, async (request, reply) => {
+      const snapshot = mirrors.get((request as WithId).params.id)
+      return snapshot === undefined ? notFound(request as WithId, reply) : shown(snapshot)
+    })
+  }
 
-  add({
-    method: 'GET',
-    url: `${admin.prefix}/:id`,
-    schema: getSchema,
-    handler: async (request, reply) => {
-      const { id } = request.params as { id: string }
-      const snapshot = mirrors.get(id)
-      if (snapshot === undefined) return reply.code(404).send(notFound(id))
-      return shown(snapshot)
-    }
-  })
+  function addMismatches () {
+    add('GET', '/:id/mismatches', schemas.mismatches, async (request, reply) => {
+      return mirrors.mismatches((request as WithId).params.id) ?? notFound(request as WithId, reply)
+    })
+    add('DELETE', '/:id/mismatches', schemas.clear, async (request, reply) => {
+      return mirrors.clear((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
+    })
+    add('GET', '/:id/mismatches/:group/curl', schemas.curl, async (request, reply) => {
+      const { id, group } = request.params as { id: string, group: string }
+      const { side, base } = request.query as { side: CurlSide, base?: string }
+      // The primary's side is this app, as whoever asks has reached it: never the Host of the mirrored request, which anybody chose.
+      const own = side === 'primary' ? `${request.protocol}://${request.host}` : undefined
+      const command = mirrors.curl(id, group, side, base ?? own)
+      return command === undefined ? notFound(request as WithId, reply) : reply.type('text/plain').send(command + '\n')
+    })
+  }
 
-  function add (route: Route): void {
-    const { schema, ...rest } = admin.routeOptions
+  function addVerdict () {
+    add('GET', '/:id/verdict', schemas.verdict, async (request, reply) => {
+      const verdict = mirrors.verdict((request as WithId).params.id)
+      if (verdict === undefined) return notFound(request as WithId, reply)
+      const { gate } = request.query as { gate?: string }
+      // 417, Expectation Failed: nothing else on the way answers so, and `curl -f` takes it for a failure.
+      return reply.code(gate !== undefined && verdict.verdict !== 'ready' ? 417 : 200).send(verdict)
+    })
+    add('POST', '/:id/reset', schemas.reset, async (request, reply) => {
+      return mirrors.reset((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
+    })
+  }
+
+  function add (method: Route['method'], path: string, schema: object, handler: Route['handler']): void {
+    const { schema: users, ...rest } = admin.routeOptions
     fastify.route({
       ...rest,
-      ...route,
-      schema: { ...route.schema, ...schema as object },
-      onRequest: admin.onRequest as RouteOptions['onRequest']
+      method,
+      url: admin.prefix + path,
+      schema: { ...schema, ...users as object },
+      onRequest: admin.onRequest as RouteOptions['onRequest'],
+      handler
     })
   }
 }
 
-function asItIs (snapshot: MirrorSnapshot): MirrorSnapshot | RedactedSnapshot {
-  return snapshot
-}
-
-function notFound (id: string) {
-  return { statusCode: 404, error: 'Not Found', message: `there is no mirror ${JSON.stringify(id)}` }
+function notFound ({ params }: WithId, reply: FastifyReply) {
+  return reply.code(404).send({
+    statusCode: 404,
+    error: 'Not Found',
+    message: `there is no ${'group' in params ? 'such mismatch group' : 'mirror'} ${JSON.stringify(params)}`
+  })
 }

@@ -56,13 +56,131 @@ const mirror = object({
 /** As Fastify answers for what is not found. */
 const notFound = object({ statusCode: count, error: text, message: text })
 
-export const listSchema = {
+const ofMirror = { type: 'object', properties: { id: text }, required: ['id'] }
+
+export const list = {
   summary: 'Every mirror\'s numbers, by id',
   response: { 200: { type: 'object', additionalProperties: mirror } }
 }
 
-export const getSchema = {
+export const get = {
   summary: 'One mirror\'s numbers',
-  params: { type: 'object', properties: { id: text }, required: ['id'] },
+  params: ofMirror,
   response: { 200: mirror, 404: notFound }
+}
+
+const nullableText = { type: ['string', 'null'] }
+const texts = { type: 'array', items: text }
+
+const header = object({ name: text, primary: texts, mirror: texts })
+
+const jsonDifference = object({ pointer: text, change: text, primary: text, mirror: text })
+
+const mismatch = object({
+  backend: text,
+  time: text,
+  request: object({ method: text, path: text, sentPath: text, headers: texts, body: nullableText, truncated: flag }),
+  primaryStatus: count,
+  mirrorStatus: count,
+  primaryHash: text,
+  mirrorHash: text,
+  headers: { type: 'array', items: header },
+  body: {
+    ...object({
+      kind: text,
+      differences: { type: 'array', items: jsonDifference },
+      truncated: flag,
+      primaryLength: count,
+      mirrorLength: count,
+      offset: count,
+      reason: text
+    }),
+    nullable: true
+  }
+})
+
+const counted = { id: text, count, first: text, last: text, example: mismatch }
+const nullableCount = { type: ['integer', 'null'] }
+
+export const mismatches = {
+  summary: 'One mirror\'s mismatches, by kind, latest first',
+  params: ofMirror,
+  response: {
+    200: object({
+      limit: count,
+      limited: flag,
+      groups: {
+        type: 'array',
+        items: object({
+          backend: text,
+          primaryStatus: count,
+          mirrorStatus: count,
+          headers: texts,
+          pointers: texts,
+          body: nullableText,
+          ...counted
+        })
+      },
+      others: {
+        type: 'array',
+        items: object({ backend: text, primaryStatus: nullableCount, mirrorStatus: nullableCount, ...counted })
+      }
+    }),
+    404: notFound
+  }
+}
+
+export const clear = {
+  summary: 'Forgets one mirror\'s mismatches; running totals stay',
+  params: ofMirror,
+  response: { 204: { type: 'null' }, 404: notFound }
+}
+
+export const curl = {
+  summary: 'The latest request of a mismatch group as a curl command',
+  params: { type: 'object', properties: { id: text, group: text }, required: ['id', 'group'] },
+  querystring: {
+    type: 'object',
+    properties: {
+      side: { type: 'string', enum: ['mirror', 'primary'], default: 'mirror' },
+      base: { type: 'string', maxLength: 2000, pattern: '^https?://' }
+    }
+  },
+  response: { 404: notFound }
+}
+
+const reason = object({
+  about: text,
+  state: text,
+  text,
+  count,
+  of: count,
+  rate: { type: ['number', 'null'] },
+  interval: { type: 'array', items: number },
+  p95: milliseconds,
+  limit: number,
+  needed: nullableCount
+})
+
+const verdictAnswer = object({
+  id: text,
+  verdict: text,
+  since: text,
+  backends: {
+    type: 'array',
+    items: object({ name: text, verdict: text, reasons: { type: 'array', items: reason } })
+  }
+})
+
+export const verdict = {
+  summary: 'Whether what has been counted allows to release; with ?gate 417 unless it is ready',
+  params: ofMirror,
+  querystring: { type: 'object', properties: { gate: text } },
+  response: { 200: verdictAnswer, 417: verdictAnswer, 404: notFound }
+}
+
+export const reset = {
+  summary: 'Counts one mirror anew, as after a new version of a shadow',
+  params: ofMirror,
+  response: { 204: { type: 'null' }, 404: notFound }
 }

@@ -150,6 +150,7 @@ export class Copy implements Expiring, ComparedAnswer {
     this.#end()
     if (refused) this.sink.onRefused(error)
     else this.sink.onFailed(reason, error)
+    this.exchange.failed()
   }
 
   /** The body will not be looked into any more. */

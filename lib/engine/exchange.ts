@@ -107,12 +107,8 @@ export class Exchange implements ExchangeHandle {
 
   copyEnded (): void {
     this.#live--
-    if (this.#live === 0) {
-      this.backlog?.dispose()
-      this.#freeCapture()
-    } else {
-      this.advanced()
-    }
+    if (this.#live === 0) this.backlog?.dispose()
+    else this.advanced()
     this.#onCopyEnded()
   }
 
@@ -167,6 +163,11 @@ export class Exchange implements ExchangeHandle {
     this.#answered = null
     this.#primaryDigest = null
     if (answered !== null) for (const copy of answered) this.#judge(copy)
+    this.#freeCapture()
+  }
+
+  /** A copy has ended without an answer. */
+  failed (): void {
     this.#freeCapture()
   }
 

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { EventEmitter } from 'node:events'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Backend } from '../backend'
 import { Backlog } from '../engine/backlog'
 import type { CopyInit, DropReason, ExchangeHandle } from '../engine/types'
@@ -45,8 +45,9 @@ export class Chosen implements BodyListener, AnswerListener {
   #startedAt = 0
   #answer: Answer | null = null
   #answered = false
-  /** Of a proxied answer; `null`: not proxied. */
+  /** Of a proxied answer, before anybody rewrites them; `null`: not proxied. */
   #upstreamEncoding: string | null = null
+  #upstreamHeaders: string[] | null = null
 
   constructor (mirror: Mirror, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
     this.mirror = mirror
@@ -91,12 +92,17 @@ export class Chosen implements BodyListener, AnswerListener {
   /** The upstream's answer begins, with these headers before anybody rewrites them. */
   onUpstreamHeaders (headers: IncomingHttpHeaders): void {
     this.#upstreamEncoding = codings(headers['content-encoding'])
+    if (this.#diffs) this.#upstreamHeaders = flatHeaders(headers)
     // Whatever was wrong before, this is an upstream's answer.
     this.primaryFailed = false
   }
 
   get pending (): boolean {
     return this.#state === 'pending'
+  }
+
+  get #diffs (): boolean {
+    return this.mirror.config.compare.detailedDiff
   }
 
   get compares (): boolean {
@@ -193,13 +199,14 @@ export class Chosen implements BodyListener, AnswerListener {
     const status = response === null ? reply.statusCode : response.status
     const encoding = this.#upstreamEncoding ??
       codings(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding'))
+    const headers = this.#diffs ? this.#upstreamHeaders ?? flatHeaders(reply.getHeaders() as OutgoingHttpHeaders, response) : null
     const body = response === null ? payload : response.body
     if (body == null || request.raw.method === 'HEAD' || status === 204 || status === 304) {
-      this.#whole(status, encoding, '')
+      this.#whole(status, encoding, headers, '')
     } else if (typeof body === 'string' || body instanceof Uint8Array) {
-      this.#whole(status, encoding, body)
+      this.#whole(status, encoding, headers, body)
     } else {
-      exchange.primaryStarts(status, encoding, null)
+      exchange.primaryStarts(status, encoding, headers)
       this.#answer = new Answer(this)
       tapDrain(reply.raw, this.#answer)
       if (body instanceof EventEmitter) tapNodeStream(body, this.#answer)
@@ -207,9 +214,9 @@ export class Chosen implements BodyListener, AnswerListener {
     }
   }
 
-  #whole (status: number, encoding: string, body: string | Uint8Array): void {
+  #whole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array): void {
     this.#answered = true
-    this.#exchange?.primaryWhole(status, encoding, null, body, performance.now() - this.#startedAt)
+    this.#exchange?.primaryWhole(status, encoding, headers, body, performance.now() - this.#startedAt)
   }
 
   onAnswerData (chunk: Uint8Array): void {
@@ -263,6 +270,18 @@ export class Chosen implements BodyListener, AnswerListener {
     this.#backlog.dispose()
     this.#backlog = null
   }
+}
+
+/** Names and values in turn; those of a `Response` are set over the others. */
+function flatHeaders (headers: OutgoingHttpHeaders, response: Response | null = null): string[] {
+  const all = response === null ? headers : { ...headers, ...Object.fromEntries(response.headers) }
+  const flat: string[] = []
+  for (const name of Object.keys(all)) {
+    const value = all[name]
+    if (Array.isArray(value)) for (const one of value) flat.push(name, one)
+    else if (value !== undefined) flat.push(name, String(value))
+  }
+  return flat
 }
 
 function isResponse (payload: unknown): payload is Response {
