@@ -32,8 +32,8 @@ export class Exchange implements ExchangeHandle {
   #primaryMs = NaN
   #primaryDigest: Digest | null = null
   #primaryCapture: Capture | null = null
-  /** Copies whose answers are being looked into. */
-  #comparing = 0
+  /** Copies that may still be compared with the primary's answer. */
+  #undecided: number
 
   constructor (init: ExchangeInit<Target>, onCopyEnded: () => void) {
     this.method = init.method
@@ -41,7 +41,7 @@ export class Exchange implements ExchangeHandle {
     this.length = init.length
     this.#primary = init.compare ? 'open' : 'off'
     this.#onCopyEnded = onCopyEnded
-    this.#live = init.copies.length
+    this.#live = this.#undecided = init.copies.length
     for (const { target, head, sink } of init.copies) {
       this.#copies.push(new Copy(this, target, head, sink, init.compare))
     }
@@ -138,6 +138,7 @@ export class Exchange implements ExchangeHandle {
   primaryLost (reason: NotComparedReason): void {
     if (this.#primary !== 'open') return
     this.#primary = reason
+    this.#freeCapture()
     this.#settle()
   }
 
@@ -163,12 +164,11 @@ export class Exchange implements ExchangeHandle {
     this.#answered = null
     this.#primaryDigest = null
     if (answered !== null) for (const copy of answered) this.#judge(copy)
-    this.#freeCapture()
   }
 
   /** A copy has ended without an answer. */
   failed (): void {
-    this.#freeCapture()
+    this.#decided()
   }
 
   answered (copy: Copy): void {
@@ -186,17 +186,13 @@ export class Exchange implements ExchangeHandle {
     } else {
       this.#primaryAnswer.body ??= this.#primaryCapture?.bytes ?? null
       copy.body = copy.capture?.bytes ?? null
-      this.#comparing++
-      comparer.compare(this.#primaryAnswer, copy, comparison => {
-        this.#comparing--
-        this.#tell(copy, comparison)
-      })
+      comparer.compare(this.#primaryAnswer, copy, comparison => this.#tell(copy, comparison))
     }
   }
 
   #tell (copy: Copy, comparison: Comparison | NotComparedReason): void {
     copy.freeCapture()
-    this.#freeCapture()
+    this.#decided()
     if (typeof comparison === 'string') {
       copy.sink.onNotCompared(comparison)
     } else {
@@ -205,9 +201,12 @@ export class Exchange implements ExchangeHandle {
     }
   }
 
-  /** When the primary's body will not be looked into any more. */
+  #decided (): void {
+    if (--this.#undecided === 0) this.#freeCapture()
+  }
+
+  /** The primary's body will not be looked into any more. */
   #freeCapture (): void {
-    if (this.#live > 0 || this.#comparing > 0 || this.#answered !== null) return
     this.#primaryCapture?.dispose()
     this.#primaryCapture = null
     this.#primaryAnswer.body = null
