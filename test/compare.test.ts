@@ -231,7 +231,7 @@ t.test('JSON documents', async (t) => {
     const outcome = diff(items(1), items(2))
     t.match(outcome, { kind: 'different', truncated: true })
     t.same(differences(outcome).map(({ pointer }) => pointer),
-      ['/items/0/price', '/items/1/price', '/items/2/price', '/items/3/price', '/total'], 'the rare one is not lost')
+      ['/items/0/price', '/items/1/price', '/total'], 'the rare one is not lost')
 
     const names = (length: number, value: number): string => JSON.stringify(
       Object.fromEntries(Array.from({ length }, (_, i) => [`field${String.fromCharCode(97 + i / 26, 97 + i % 26)}`, value])))
@@ -242,7 +242,7 @@ t.test('JSON documents', async (t) => {
 
     const ids = (value: number): string => JSON.stringify(Array.from({ length: 6000 }, () => value))
     t.match(diff(`[${ids(1)},1]`, `[${ids(2)},2]`), { truncated: true })
-    t.equal(differences(diff(`[${ids(1)},1]`, `[${ids(2)},2]`)).length, 4, 'past 5000 the rest is left alone')
+    t.equal(differences(diff(`[${ids(1)},1]`, `[${ids(2)},2]`)).length, 2, 'past 5000 the rest is left alone')
   })
 
   t.test('that are too deep or hold too much are not looked into', async (t) => {

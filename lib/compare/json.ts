@@ -12,7 +12,7 @@ export type { JsonDifference }
 
 /** Differences that a report lists; of those at alike places (`/items/0/price`, `/items/1/price`) the first few. */
 const MAX_LISTED = 100
-const MAX_ALIKE = 4
+const MAX_ALIKE = 2
 /** Differences that are looked at before the rest of a document is left alone. */
 const MAX_FOUND = 5000
 /** Characters of a value that a report shows. */

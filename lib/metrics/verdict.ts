@@ -62,9 +62,9 @@ function reasonsFor (backend: VerdictCounts, limits: VerdictConfig): VerdictReas
   ]
   if (limits.maxSlowdown !== null) reasons.push(judgeSlowdown(backend.latency.difference, limits.maxSlowdown))
   const dropped = Object.values(backend.dropped).reduce((sum, number) => sum + number, 0)
-  if (dropped > 0) reasons.push(told('dropped', dropped, 'never sent: dropped'))
+  if (dropped > 0) reasons.push(told('dropped', dropped, 'copies dropped unsent'))
   const { aborted } = backend.failure
-  if (aborted > 0) reasons.push(told('aborted', aborted, 'cut: the client or this app ended them'))
+  if (aborted > 0) reasons.push(told('aborted', aborted, 'copies cut by the client or by this app'))
   return reasons
 }
 
@@ -75,8 +75,8 @@ function judgeRate (
   const [low, high] = interval
   const numbers = { count, of: total, rate: total === 0 ? null : count / total, interval, limit }
   const found = total === 0
-    ? `no ${of} yet`
-    : `${count} ${about} in ${total} ${of}: ${percent(count / total)}, with 95 % confidence ${percent(low)} to ${percent(high)}`
+    ? `${about}: no ${of} yet`
+    : `${about}: ${count} of ${total} ${of}, ${percent(count / total)}, with 95 % confidence ${percent(low)} to ${percent(high)}`
   const allowed = `the limit of ${percent(limit)}`
 
   if (total > 0 && low > limit) return { about, state: 'bad', text: `${found}; over ${allowed}`, ...numbers }
@@ -97,17 +97,17 @@ function judgeSlowdown ({ count, p95 }: VerdictCounts['latency']['difference'], 
   const numbers = { count, p95, limit }
   if (p95 === null || count < FEWEST_SAMPLES) {
     const needed = FEWEST_SAMPLES - count
-    const text = `${count} latency samples; ${needed} more are needed to judge by the limit of ${limit} ms`
+    const text = `slowdown: ${count} pairs; ${needed} more are needed to judge by the limit of ${limit} ms`
     return { about: 'slowdown', state: 'undecided', text, ...numbers, needed }
   }
   const good = p95 <= limit
-  const text = `the mirror's answer takes ${p95} ms longer at p95 of the last ${Math.min(count, 1000)} pairs; ` +
+  const text = `slowdown: ${p95} ms at p95 of the last ${Math.min(count, 1000)} pairs; ` +
     `${good ? 'within' : 'over'} the limit of ${limit} ms`
   return { about: 'slowdown', state: good ? 'good' : 'bad', text, ...numbers }
 }
 
 function told (about: 'dropped' | 'aborted', count: number, what: string): VerdictReason {
-  return { about, state: 'told', text: `${count} copies ${what}; they count neither for nor against`, count }
+  return { about, state: 'told', text: `${what}: ${count}, neither for nor against`, count }
 }
 
 /** Where the rate behind `count` of `total` lies with 95 % confidence: the Wilson score interval. Of nothing, anywhere. */

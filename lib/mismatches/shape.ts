@@ -17,13 +17,13 @@ interface Place {
 }
 
 /**
- * Gives mismatches their shapes. Remembers the keys at which objects differed: an object at which more than `maxKeys` have
- * done so is keyed by data, and from then on all its keys are one, so that it cannot make shapes without end.
+ * Gives mismatches their shapes. Remembers the keys at which objects differed: an object that has done so at `maxKeys` keys
+ * is taken to be keyed by data, and all its other keys are one from then on, so that it cannot make shapes without end.
  */
 export class Shapes {
   readonly #maxKeys: number
-  /** By the folded pointer of the object; `null`: too many. */
-  readonly #keys = new Map<string, Set<string> | null>()
+  /** By the folded pointer of the object. */
+  readonly #keys = new Map<string, Set<string>>()
 
   constructor (maxKeys: number) {
     this.#maxKeys = maxKeys
@@ -60,22 +60,20 @@ export class Shapes {
 
   #collect (place: Place, path: readonly string[], paths: string[][]): void {
     if (place.ends) paths.push([...path])
-    const { children } = this.#isKeyedByData(place, path) ? merged(place) : place
-    for (const [segment, next] of children) this.#collect(next, [...path, segment], paths)
+    const names = place.children.size > MAX_SIBLINGS ? null : this.#namesAt(toPointer(path))
+    for (const [segment, next] of folded(place, names, this.#maxKeys).children) {
+      this.#collect(next, [...path, segment], paths)
+    }
   }
 
-  #isKeyedByData ({ children }: Place, path: readonly string[]): boolean {
-    if (children.size === 0) return false
-    const pointer = toPointer(path)
-    let known = this.#keys.get(pointer)
-    if (known === null) return true
-    if (known === undefined) {
-      if (this.#keys.size === MAX_LEVELS) return children.size > MAX_SIBLINGS
-      this.#keys.set(pointer, known = new Set())
+  /** The keys that stay what they are. */
+  #namesAt (pointer: string): Set<string> {
+    let names = this.#keys.get(pointer)
+    if (names === undefined) {
+      names = new Set()
+      if (this.#keys.size < MAX_LEVELS) this.#keys.set(pointer, names)
     }
-    for (const key of children.keys()) if (key !== ANY) known.add(key)
-    if (known.size > this.#maxKeys) this.#keys.set(pointer, null)
-    return children.size > MAX_SIBLINGS || known.size > this.#maxKeys
+    return names
   }
 }
 
@@ -89,10 +87,14 @@ function child (place: Place, segment: string): Place {
   return found
 }
 
-/** The place with its children made one. */
-function merged (place: Place): Place {
+/** The place with all children made one that are not among the first so many names; `null`: no names. */
+function folded ({ children }: Place, names: Set<string> | null, maxNames: number): Place {
   const result = createPlace()
-  for (const next of place.children.values()) merge(child(result, ANY), next)
+  for (const [segment, next] of children) {
+    const isName = names !== null && segment !== ANY && (names.has(segment) || names.size < maxNames)
+    if (isName) names.add(segment)
+    merge(child(result, isName ? segment : ANY), next)
+  }
   return result
 }
 
@@ -101,12 +103,11 @@ function merge (into: Place, from: Place): void {
   for (const [segment, next] of from.children) merge(child(into, segment), next)
 }
 
-/** At most 16 pointers, sorted: where there are more, the deepest end one level higher, with `*`. */
+/** At most 16 pointers, sorted: where there are more, from the deepest level up all keys of one level become `*`. */
 function shorten (paths: string[][]): string[] {
   let pointers = new Set(paths.map(toPointer))
-  while (pointers.size > MAX_PARTS) {
-    const depth = Math.max(...paths.map((path) => path.length))
-    paths = paths.map((path) => path.length < depth ? path : [...path.slice(0, depth - 2), ANY])
+  for (let depth = Math.max(0, ...paths.map((path) => path.length)); pointers.size > MAX_PARTS; depth--) {
+    paths = paths.map((path) => path.length < depth ? path : [...path.slice(0, depth - 1), ANY])
     pointers = new Set(paths.map(toPointer))
   }
   return [...pointers].sort()
