@@ -60,6 +60,7 @@ export class Shapes {
 
   #collect (place: Place, path: readonly string[], paths: string[][]): void {
     if (place.ends) paths.push([...path])
+    if (place.children.size === 0) return
     const names = place.children.size > MAX_SIBLINGS ? null : this.#namesAt(toPointer(path))
     for (const [segment, next] of folded(place, names, this.#maxKeys).children) {
       this.#collect(next, [...path, segment], paths)
