@@ -10,7 +10,8 @@ export function onceClosed (request: IncomingMessage, response: ServerResponse, 
   // An older hook may have let the client wait until it left. Only HTTP/2 takes a response's socket away altogether.
   if (response.closed || response.socket === undefined) return false
   if (response.socket === null) {
-    if (request.socket.closed) return false
+    // Node takes the request's socket away, too, when all is done.
+    if (request.socket?.closed !== false) return false
     watchSocket(request.socket, response, listener)
   }
   response.once('close', listener)
@@ -26,16 +27,12 @@ function watchSocket (socket: Watched, response: ServerResponse, listener: Liste
     socket[kQueued] = new Map()
     socket.once('close', onSocketClose)
   }
-  socket[kQueued].set(response, listener)
-  response.once('close', leaveQueue)
+  const queued = socket[kQueued].set(response, listener)
+  response.once('close', () => queued.delete(response))
 }
 
 function onSocketClose (this: Watched): void {
   const queued = this[kQueued] as Map<ServerResponse, Listener>
   for (const [response, listener] of queued) listener.call(response)
   queued.clear()
-}
-
-function leaveQueue (this: ServerResponse): void {
-  (this.req.socket as Watched)[kQueued]?.delete(this)
 }
