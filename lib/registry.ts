@@ -1,11 +1,13 @@
 import type { RouteOptions } from 'fastify'
 import type { CurlSide, MirrorOptions, MirrorSnapshot, Mirrors } from '../types/index'
+import { connectFault } from './engine/connect'
 import type { Engine } from './engine/types'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from './errors'
 import type { BoundedLog } from './log'
 import { Mirror } from './mirror'
 import type { OnMismatch } from './mirror'
-import { readMirrorOptions, showRoute } from './options'
+import { invalid, readMirrorOptions, showRoute } from './options'
+import type { MirrorConfig } from './options/config'
 
 /** Every mirror of a scope, made from its routes' options. */
 export class Registry {
@@ -39,11 +41,22 @@ export class Registry {
     if (other !== undefined) {
       throw new FST_MIRROR_DUPLICATE_ID(showRoute(route), JSON.stringify(config.id), showRoute(other.routes[0]))
     }
+    this.#checkConnects(config, route)
     const mirror = new Mirror(config, this.#engine, this.#log, this.#onMismatch)
     for (const warning of warnings) this.#log.warn({ mirror: config.id }, warning)
     this.#byId.set(config.id, mirror)
     this.#byOptions.set(options, mirror)
     return mirror
+  }
+
+  #checkConnects ({ backends }: MirrorConfig, route: RouteOptions): void {
+    for (const [index, { origin, connect }] of backends.entries()) {
+      const fault = connectFault(origin, connect, this.#engine.threaded)
+      if (fault === null) continue
+      const { key, allowed } = fault
+      const keys = ['backends', String(index), 'connect', ...key === null ? [] : [key]]
+      throw invalid({ owner: showRoute(route), root: 'mirror' }, keys, allowed, key === null ? connect : connect[key])
+    }
   }
 
   /** For each backend of a mirror, whether its name is the user's. */

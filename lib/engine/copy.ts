@@ -10,6 +10,8 @@ import type { CopyHead, CopySink, FailureReason } from './types'
 
 const TIMED_OUT = new Error('not complete within the mirror\'s timeout')
 const CONTENT_ENCODING = 'content-encoding'
+const REFUSALS: ReadonlySet<unknown> =
+  new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
 
 /**
  * One copy of a request on its way to one backend: waiting for its first bytes, then the client library's, whose callbacks these
@@ -45,7 +47,6 @@ export class Copy implements Expiring, ComparedAnswer {
   #body: CopyBody | null = null
   #slot: Slot | null = null
   #abort: ((error: Error) => void) | null = null
-  #resume: () => void = noop
   #reason: FailureReason | null = null
   #dispatchedAt = 0
 
@@ -56,6 +57,11 @@ export class Copy implements Expiring, ComparedAnswer {
     this.#head = head
     this.#digest = compare ? new Digest() : null
     this.capture = compare && target.comparer !== null ? new Capture(target.budget, target.maxCapture) : null
+  }
+
+  /** The request is on a connection, and its answer awaited. */
+  get running (): boolean {
+    return this.#abort !== null
   }
 
   /** Bytes of the request body that are the backend's. */
@@ -119,23 +125,28 @@ export class Copy implements Expiring, ComparedAnswer {
   }
 
   // undici: also for every 1xx answer.
-  onHeaders (status: number, headers: Buffer[], resume: () => void): boolean {
+  onHeaders (status: number, headers: Buffer[]): boolean {
     if (status < 200) return true
     this.status = status
-    this.#resume = resume
     if (this.#digest !== null) this.encoding = contentEncoding(headers)
     if (this.capture !== null) this.headers = headers.map(latin1)
     return true
   }
 
-  // undici: `false` pauses the answer until resumed.
+  // undici: `false` would pause the answer.
   onData (chunk: Buffer): boolean {
     this.#digest?.update(chunk)
     this.capture?.add(chunk)
-    return this.target.pacer.spend(chunk.length, this.#resume)
+    return true
   }
 
   onComplete (): void {
+    const slot = this.#slot as Slot
+    if (slot.broken !== null) {
+      this.onError(slot.broken)
+      return
+    }
+    slot.rest()
     this.ms = performance.now() - this.#dispatchedAt
     if (this.#digest !== null) this.hash = this.#digest.end()
     this.#end()
@@ -170,8 +181,6 @@ export class Copy implements Expiring, ComparedAnswer {
   }
 }
 
-function noop (): void {}
-
 /** Header bytes as text (RFC 9110, section 5.5). */
 function latin1 (bytes: Buffer): string {
   return bytes.toString('latin1')
@@ -179,7 +188,7 @@ function latin1 (bytes: Buffer): string {
 
 /** The client library would not send such a request at all. */
 function isRefusal (error: NodeJS.ErrnoException): boolean {
-  return error.code === 'UND_ERR_INVALID_ARG' || error.code === 'UND_ERR_NOT_SUPPORTED'
+  return REFUSALS.has(error.code)
 }
 
 /** All Content-Encoding values in lower case, joined as RFC 9110, section 5.3 says; `''` without any. */

@@ -8,6 +8,7 @@ const CLOSED = new Error('the app is closing')
 
 /** The engine on the caller's own event loop. */
 export class InlineEngine implements Engine<Target> {
+  readonly threaded = false
   readonly budget: Budget
   readonly #pacer = new Pacer()
   readonly #targets: Target[] = []

@@ -5,6 +5,7 @@ import { AnswerComparer } from '../compare/answers'
 import type { Budget } from './budget'
 import { Deadlines } from './deadlines'
 import { lookups } from './lookup'
+import { paceReads } from './paced-reads'
 import type { Copy } from './copy'
 import type { Pacer } from './pacer'
 import type { TargetOptions } from './types'
@@ -45,8 +46,10 @@ export class Target {
     this.servername = servername ?? hostname
     // RFC 6066, section 3: no literal address is a server name.
     this.#sni = isIP(this.servername) === 0 ? this.servername : undefined
-    // The copy's own timeout bounds the connection, unless the user wants a shorter time for it.
-    this.#connector = buildConnector({ timeout: 0, lookup: lookups.lookup, ...options.connect } as buildConnector.BuildOptions)
+    // The copy's own timeout bounds the connection, unless the user wants a shorter time for it. HTTP/1.1 alone: one
+    // copy a connection, paced by its reads, is what everything here rests on.
+    const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, allowH2: false, useH2c: false }
+    this.#connector = buildConnector(connect as buildConnector.BuildOptions)
   }
 
   /** A connection of one's own, open or not; the one used last comes first. */
@@ -90,12 +93,19 @@ export class Slot {
   readonly client: Client
   /** While it connects. */
   #connecting: Socket | null = null
+  /** The last one that connected. */
+  #socket: Socket | null = null
 
   constructor (target: Target) {
     this.client = new Client(target.origin, {
       connect: (options: buildConnector.Options, callback: buildConnector.Callback) => {
         this.#connecting = target.connect(options, (...result) => {
+          const [error, socket] = result
           this.#connecting = null
+          if (error === null) {
+            this.#socket = socket
+            paceReads(socket, target.pacer, () => this.copy !== null && this.copy.running)
+          }
           callback(...result)
         })
       },
@@ -103,6 +113,20 @@ export class Slot {
       headersTimeout: 0,
       bodyTimeout: 0
     })
+  }
+
+  /** How the connection broke, or `null`. An answer that ends with its connection is complete to undici even then. */
+  get broken (): Error | null {
+    return (this.#socket as Socket).errored
+  }
+
+  /**
+   * The answer is complete. A backend that did not take all of the request first gets the next one on another connection: what
+   * it did not take would be held where nobody counts it.
+   */
+  rest (): void {
+    const socket = this.#socket as Socket
+    if (socket.writableLength > 0) socket.destroy()
   }
 
   /** Ends the request that waits for this connection. */

@@ -92,6 +92,8 @@ export interface ExchangeHandle {
 /** Sends copies and compares: inline, or behind the same interface on a thread. */
 export interface Engine<T = unknown> {
   readonly budget: Budget
+  /** Whether it works on a thread, to which not every option can be sent. */
+  readonly threaded: boolean
   addTarget (options: TargetOptions): T
   /** Why no copy can be sent at all now, or `null`. */
   refusal (): 'closing' | 'thread' | null

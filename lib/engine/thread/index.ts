@@ -34,6 +34,7 @@ function startWorker (workerData: ThreadData): Thread {
  * happens goes out once a turn of the event loop; nothing waits for an answer.
  */
 export class ThreadEngine implements Engine<number>, Line {
+  readonly threaded = true
   readonly budget: Budget
   readonly outbox = new Outbox()
   readonly #start: StartThread
