@@ -10,8 +10,9 @@ import type { Engine } from './engine/types'
 import type { BoundedLog } from './log'
 import { curlCommand } from './mismatches/curl'
 import { MismatchReporter } from './mismatches/reporter'
+import type { MismatchGroups } from './mismatches/groups'
 import { MirrorBooks } from './metrics/books'
-import type { MirrorSkip } from './metrics/books'
+import type { BackendBooks, MirrorSkip } from './metrics/books'
 import { mirrorSnapshot } from './metrics/snapshot'
 import type { MirrorState } from './metrics/snapshot'
 import { verdict } from './metrics/verdict'
@@ -28,15 +29,23 @@ export interface SharedHeaders {
 /** The user's, for every mismatch of every mirror; `null`: none. */
 export type OnMismatch = ((mismatch: MismatchEvent) => unknown) | null
 
+/** What is counted from one start to the next. A request reports to the period in which it began, whenever it ends. */
+export interface Period {
+  readonly since: Date
+  readonly books: MirrorBooks
+  /** In the order of the mirror's backends. */
+  readonly backends: readonly BackendBooks[]
+  readonly groups: MismatchGroups
+}
+
 /** What one mirror owns: its options, its decision, its counters and its backends. */
 export class Mirror implements MirrorState {
   readonly config: MirrorConfig
   readonly engine: Engine
   readonly log: BoundedLog
   readonly backends: readonly Backend[]
-  books = new MirrorBooks()
-  /** When the counters began. */
-  since = new Date()
+  /** The present one. */
+  period: Period
   readonly routes: MirrorRoute[] = []
   readonly mismatches: MismatchReporter
   enabled: boolean
@@ -56,12 +65,17 @@ export class Mirror implements MirrorState {
     this.#headRules = new HeadRules(config.removeHeaders)
     this.backends = config.backends.map(backend => new Backend(backend, config, engine))
     this.mismatches = new MismatchReporter(config.id, config.compare, onMismatch, (...told) => this.warn(...told))
+    this.period = this.#newPeriod()
     this.#conditions = new Conditions(config.conditions)
     this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
   }
 
   get id (): string {
     return this.config.id
+  }
+
+  get books (): MirrorBooks {
+    return this.period.books
   }
 
   addRoute (method: string | string[], url: string): void {
@@ -132,15 +146,19 @@ export class Mirror implements MirrorState {
   /** Whether what has been counted allows to release. */
   verdict (): MirrorVerdict {
     const { verdict: word, backends } = verdict(this.snapshot().backends, this.config.verdict)
-    return { id: this.id, verdict: word, since: this.since.toISOString(), backends }
+    return { id: this.id, verdict: word, since: this.period.since.toISOString(), backends }
   }
 
   /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
   reset (): void {
-    this.books = new MirrorBooks()
     for (const backend of this.backends) backend.reset()
     this.mismatches.groups = this.mismatches.newGroups()
-    this.since = new Date()
+    this.period = this.#newPeriod()
+  }
+
+  #newPeriod (): Period {
+    const { backends, mismatches } = this
+    return { since: new Date(), books: new MirrorBooks(), backends: backends.map(({ books }) => books), groups: mismatches.groups }
   }
 
   /**

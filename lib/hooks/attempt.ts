@@ -3,7 +3,7 @@ import type { Backend } from '../backend'
 import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
 import type { BackendBooks } from '../metrics/books'
 import type { MismatchGroups } from '../mismatches/groups'
-import type { Mirror } from '../mirror'
+import type { Mirror, Period } from '../mirror'
 import type { BodyHead } from '../tap/body-head'
 
 /** What a mismatch would be shown with. */
@@ -30,11 +30,15 @@ export class Attempt implements CopySink {
   /** The request's, where mismatches are logged. */
   readonly #log: FastifyBaseLogger | null
 
-  constructor (mirror: Mirror, backend: Backend, request: RequestSnapshot | null, log: FastifyBaseLogger | null) {
+  /** `index`: the backend's, among its mirror's. `period`: that in which the request began. */
+  constructor (
+    mirror: Mirror, index: number, period: Period, request: RequestSnapshot | null, log: FastifyBaseLogger | null
+  ) {
+    const backend = mirror.backends[index]
     this.#mirror = mirror
     this.#backend = backend
-    this.#books = backend.books
-    this.#groups = mirror.mismatches.groups
+    this.#books = period.backends[index]
+    this.#groups = period.groups
     this.#request = request
     this.#log = log
     this.#trial = backend.gate.enter()

@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import type { Backend } from '../backend'
 import { Backlog } from '../engine/backlog'
 import type { CopyInit, DropReason, ExchangeHandle } from '../engine/types'
-import type { BackendBooks, BackendSkip, MirrorBooks } from '../metrics/books'
-import type { Mirror, SharedHeaders } from '../mirror'
+import type { BackendBooks, BackendSkip } from '../metrics/books'
+import type { Mirror, Period, SharedHeaders } from '../mirror'
 import { originForm } from '../request/routed-path'
 import { Answer, tapDrain, tapNodeStream, tapWebStream } from '../tap/answer'
 import type { AnswerListener } from '../tap/answer'
@@ -28,7 +28,7 @@ export class Chosen implements BodyListener, AnswerListener {
   /** The primary's backend failed: what the gateway answers is its own. */
   primaryFailed = false
 
-  readonly #books: MirrorBooks
+  readonly #period: Period
   readonly #key: string | undefined
   readonly #keyFailed: boolean
   readonly #log: FastifyBaseLogger | null
@@ -51,7 +51,7 @@ export class Chosen implements BodyListener, AnswerListener {
 
   constructor (mirror: Mirror, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
     this.mirror = mirror
-    this.#books = mirror.books
+    this.#period = mirror.period
     this.#key = key
     this.#keyFailed = keyFailed
     this.#log = mirror.config.compare.logMismatches ? request.log : null
@@ -64,7 +64,7 @@ export class Chosen implements BodyListener, AnswerListener {
       if (this.compares) this.#bodyHead = new BodyHead()
       tapRequestBody(raw, this)
     }
-    this.#books.choose()
+    this.#period.books.choose()
   }
 
   onBodyData (chunk: Buffer): void {
@@ -116,17 +116,17 @@ export class Chosen implements BodyListener, AnswerListener {
     const shared: SharedHeaders = { endToEnd: null }
     // Users' functions first: none of them may see books that do not close.
     const verdicts = mirror.backends.map(backend => this.#judge(backend, request, shared))
-    this.#books.offer()
+    this.#period.books.offer()
     const snapshot = this.compares ? this.#snapshot(request, path) : null
     const copies: Array<CopyInit<unknown>> = []
     for (let i = 0; i < verdicts.length; i++) {
       const backend = mirror.backends[i]
-      const headers = this.#count(backend.books, verdicts[i])
+      const headers = this.#count(this.#period.backends[i], verdicts[i])
       if (headers === null) continue
       copies.push({
         target: backend.target,
         head: { path: backend.config.basePath + path, headers },
-        sink: new Attempt(mirror, backend, snapshot, this.#log)
+        sink: new Attempt(mirror, i, this.#period, snapshot, this.#log)
       })
     }
     if (copies.length === 0) {
@@ -259,7 +259,7 @@ export class Chosen implements BodyListener, AnswerListener {
 
   #leaveUnhandled (): void {
     this.#state = 'unhandled'
-    this.#books.abandon()
+    this.#period.books.abandon()
     this.#dropBody()
   }
 
