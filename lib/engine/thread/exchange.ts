@@ -9,8 +9,8 @@ export interface Line {
   readonly outbox: Outbox
   /** The outbox has something; it goes out at the end of this turn. */
   schedule (): void
-  /** Whether so many more bytes may be on their way to the thread. Counts them when they may. */
-  take (bytes: number): boolean
+  /** Counts so many more bytes as on their way to the thread; or says what there is too little of. */
+  take (bytes: number): 'memory' | 'thread' | null
 }
 
 type CopyState = 'open' | 'answered' | 'ended'
@@ -40,10 +40,10 @@ export class ThreadExchange implements ExchangeHandle {
   }
 
   #post (backlog: NonNullable<ExchangeInit<number>['backlog']>): void {
-    const { ended } = backlog
-    for (let offset = 0, bytes; (bytes = backlog.read(offset)) !== null; offset += bytes.length) this.write(bytes)
+    const bytes = backlog.whole()
     backlog.dispose()
-    if (ended) this.end()
+    if (bytes.length > 0) this.write(bytes)
+    if (backlog.ended) this.end()
   }
 
   get done (): boolean {
@@ -56,7 +56,7 @@ export class ThreadExchange implements ExchangeHandle {
 
   write (chunk: Buffer): void {
     if (this.done || !this.#bodyOpen) return
-    if (!this.#line.take(chunk.length)) {
+    if (this.#line.take(chunk.length) !== null) {
       this.#bodyOpen = false
       this.#say(ToThread.Overflow)
       return
@@ -77,8 +77,9 @@ export class ThreadExchange implements ExchangeHandle {
 
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
     if (!this.wantsPrimary) return
-    if (!this.#line.take(body.length)) {
-      this.primaryLost('thread')
+    const refusal = this.#line.take(body.length)
+    if (refusal !== null) {
+      this.primaryLost(refusal)
       return
     }
     this.#primaryOpen = false
@@ -93,8 +94,9 @@ export class ThreadExchange implements ExchangeHandle {
 
   primaryData (chunk: Uint8Array): void {
     if (!this.wantsPrimary) return
-    if (!this.#line.take(chunk.length)) {
-      this.primaryLost('thread')
+    const refusal = this.#line.take(chunk.length)
+    if (refusal !== null) {
+      this.primaryLost(refusal)
       return
     }
     this.#say(ToThread.PrimaryData)

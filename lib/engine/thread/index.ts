@@ -102,10 +102,11 @@ export class ThreadEngine implements Engine<number>, Line {
     return exchange
   }
 
-  take (bytes: number): boolean {
-    if (this.#bytesInTransit + this.#collected + bytes > MAX_IN_TRANSIT || !this.budget.take(bytes)) return false
+  take (bytes: number): 'memory' | 'thread' | null {
+    if (this.#bytesInTransit + this.#collected + bytes > MAX_IN_TRANSIT) return 'thread'
+    if (!this.budget.take(bytes)) return 'memory'
     this.#collected += bytes
-    return true
+    return null
   }
 
   schedule (): void {
