@@ -15,6 +15,7 @@ import { foldPointer, fromPointer, looksLikeId, toPointer } from '../lib/compare
 import { createRedactor } from '../lib/compare/redact'
 import { Slices } from '../lib/compare/slices'
 import { finish, readTape } from '../lib/compare/tape'
+import { Budget } from '../lib/engine/budget'
 import type { BodyComparerOptions, BodyOutcome, CapturedBody } from '../lib/compare/bodies'
 import type { Decoded } from '../lib/compare/decode'
 import type { JsonDifference, JsonOutcome } from '../lib/compare/json'
@@ -498,7 +499,7 @@ t.test('bodies', async (t) => {
   }
 
   function compare (primary: CapturedBody, mirror: CapturedBody, more: Partial<BodyComparerOptions> = {}): Promise<BodyOutcome> {
-    const comparer = new BodyComparer({ limit: 1e6, ignore: compileIgnored(['/t']), redactor: usual, ...more })
+    const comparer = new BodyComparer({ limit: 1e6, memory: new Budget(1e9), ignore: compileIgnored(['/t']), redactor: usual, ...more })
     return new Promise((resolve) => comparer.compare(primary, mirror, resolve))
   }
 
@@ -550,7 +551,7 @@ t.test('bodies', async (t) => {
   })
 
   t.test('that are short are compared before the call returns', async (t) => {
-    const comparer = new BodyComparer({ limit: 100, ignore: [], redactor: usual })
+    const comparer = new BodyComparer({ limit: 100, memory: new Budget(0), ignore: [], redactor: usual })
     let outcome
     comparer.compare(side('{"a":1}', json), side('{"a":2}', json), (result) => { outcome = result })
     t.same(outcome, changed('1', '2'))
@@ -570,6 +571,20 @@ t.test('bodies', async (t) => {
     const many = Array.from({ length: 70 }, () => compare(gzip, side('{ "a":1}', json), { decoder }))
     t.same(await many[69], { outcome: 'unknown', reason: 'busy' })
     t.same(await many[0], match)
+  })
+
+  t.test('are decoded as far as the memory goes, and give it back', async (t) => {
+    const gzip = side(zlib.gzipSync('{"a":1}'), json, 'gzip')
+    const busy = { outcome: 'unknown', reason: 'busy' }
+    const cases: Array<[limit: number, mirror: CapturedBody, expected: object]> = [
+      [6, side('{ "a":1}', json), busy], [7, side('{ "a":1}', json), match], [13, gzip, busy], [14, gzip, match],
+      [7, side('no gzip', json, 'gzip'), hash('not decodable')]
+    ]
+    for (const [limit, mirror, expected] of cases) {
+      const memory = new Budget(limit)
+      t.same(await compare(gzip, mirror, { memory }), expected, `${limit} bytes`)
+      t.equal(memory.used, 0)
+    }
   })
 
   t.test('that break the comparison end nothing else', async (t) => {

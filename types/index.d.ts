@@ -370,10 +370,12 @@ declare namespace fastifyMirror {
     | { kind: 'hash', reason: HashReason }
 
   /**
-   * Why bodies were not looked into: `off`, nobody asked for it; longer than what is captured, or decoded so; in a content
-   * coding that is not known here; not decodable as what they say they are; JSON too long, too deep or with too many values.
+   * Why bodies were not looked into: `off`, nobody asked for it; longer than what is captured, or decoded so; in content
+   * codings that are not known here, or not the same where nothing is decoded; not decodable as what they say they are; JSON
+   * too long, too deep or with too many values; no memory was left for it. Where the codings are not the same, or for want
+   * of memory, it is not known whether the bodies differ, and `mismatches.body` does not count them.
    */
-  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex'
+  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex' | 'memory'
 
   /** One value that differs. */
   export interface JsonDifference {

@@ -1,9 +1,10 @@
 import { BodyComparer } from './bodies'
+import type { Memory } from './bodies'
 import { diffHeaders, ignoredHeaders } from './headers'
 import type { HeaderList } from './headers'
 import { compileIgnored } from './ignored'
 import { createRedactor } from './redact'
-import type { BodyDifference, HeaderDifference, MismatchPart } from '../../types/index'
+import type { BodyDifference, HashReason, HeaderDifference, MismatchPart } from '../../types/index'
 
 /** What a detailed diff leaves out, hides and keeps. Plain data. */
 export interface DiffOptions {
@@ -14,6 +15,9 @@ export interface DiffOptions {
   redact: readonly string[]
 }
 
+/** A body as a whole, or why it is not at hand: longer than what is looked into, or no memory for it. */
+export type CapturedBody = Uint8Array | 'too long' | 'memory'
+
 /** One side's complete answer. */
 export interface ComparedAnswer {
   status: number
@@ -23,8 +27,8 @@ export interface ComparedAnswer {
   hash: string
   /** For a detailed diff. */
   headers: HeaderList
-  /** For a detailed diff; `null`: not captured. */
-  body: Uint8Array | null
+  /** For a detailed diff. */
+  body: CapturedBody
 }
 
 /** Two complete answers that differ. Plain data. */
@@ -37,7 +41,7 @@ export interface Difference {
   differs: MismatchPart[]
   /** Empty without a detailed diff. */
   headers: HeaderDifference[]
-  /** `null`: the bodies match, or can not be compared. */
+  /** `null`: the bodies match. Not among the parts that differ where it is not known whether they do. */
   body: BodyDifference | null
 }
 
@@ -46,12 +50,10 @@ export type Comparison = Difference | null | 'encoding' | 'memory'
 
 /** Compares answers by status and hash. */
 export function compareByHash (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
-  const bodiesMatch = primary.hash === mirror.hash
-  const statusMatches = primary.status === mirror.status
-  // Coded differently, the bytes say nothing of what they decode to. A status that differs is a difference all the same.
-  const coded = primary.encoding !== mirror.encoding && !bodiesMatch
-  if (coded && statusMatches) return 'encoding'
-  return differenceOf(primary, mirror, [], bodiesMatch || coded ? null : { kind: 'hash', reason: 'off' })
+  if (primary.hash === mirror.hash) return differenceOf(primary, mirror, [], null)
+  // Coded differently, the bytes say nothing of what they decode to.
+  if (primary.encoding !== mirror.encoding) return withoutBodies(primary, mirror, [], 'encoding')
+  return differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' })
 }
 
 /** Compares answers in detail: headers always, bodies only when their hashes differ. */
@@ -59,10 +61,12 @@ export class AnswerComparer {
   readonly #ignore: ReadonlySet<string>
   readonly #bodies: BodyComparer
 
-  constructor (options: DiffOptions) {
+  /** `memory`: what decoded bodies are held in. */
+  constructor (options: DiffOptions, memory: Memory) {
     this.#ignore = ignoredHeaders(options.ignoreHeaders)
     this.#bodies = new BodyComparer({
       limit: options.maxBodyCapture,
+      memory,
       ignore: compileIgnored(options.ignoreJsonFields),
       redactor: createRedactor(options.redact)
     })
@@ -75,23 +79,38 @@ export class AnswerComparer {
       callback(differenceOf(primary, mirror, headers, null))
       return
     }
-    this.#bodies.compare(captured(primary), captured(mirror), outcome => {
-      if (outcome.outcome !== 'unknown') {
-        callback(differenceOf(primary, mirror, headers, outcome.outcome === 'match' ? null : outcome.difference))
+    const ofPrimary = captured(primary)
+    const ofMirror = captured(mirror)
+    if (ofPrimary === null || ofMirror === null) {
+      callback(withoutBodies(primary, mirror, headers, 'memory'))
+      return
+    }
+    this.#bodies.compare(ofPrimary, ofMirror, outcome => {
+      if (outcome.outcome === 'unknown') {
+        callback(withoutBodies(primary, mirror, headers, outcome.reason === 'busy' ? 'memory' : 'encoding'))
       } else {
-        const reason = outcome.reason === 'busy' ? 'memory' : 'encoding'
-        callback(differenceOf(primary, mirror, headers, null) ?? reason)
+        callback(differenceOf(primary, mirror, headers, outcome.outcome === 'match' ? null : outcome.difference))
       }
     })
   }
 }
 
+/** `null`: there was no memory for it. */
 function captured ({ body, headers, encoding }: ComparedAnswer) {
-  return { bytes: body, contentType: headerOf(headers, 'content-type'), contentEncoding: encoding }
+  if (body === 'memory') return null
+  return { bytes: body === 'too long' ? null : body, contentType: headerOf(headers, 'content-type'), contentEncoding: encoding }
 }
 
 function headerOf (headers: HeaderList, name: string): string | undefined {
   for (let i = 0; i < headers.length; i += 2) if (headers[i].toLowerCase() === name) return headers[i + 1]
+}
+
+/** The bodies can not be compared; where something else differs, that is a difference all the same. */
+function withoutBodies (
+  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory')
+): Comparison {
+  const difference = differenceOf(primary, mirror, headers, null)
+  return difference === null ? reason : { ...difference, body: { kind: 'hash', reason } }
 }
 
 function differenceOf (

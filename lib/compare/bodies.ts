@@ -29,13 +29,21 @@ export type BodyOutcome =
   | { outcome: 'mismatch', difference: BodyDifference }
   /**
    * The hashes say nothing: `encoding` where the bodies are coded differently and could not both be decoded, `busy` where too
-   * many comparisons wait.
+   * many comparisons wait or the memory does not allow to decode.
    */
   | { outcome: 'unknown', reason: 'encoding' | 'busy' }
+
+/** Bytes that may be held: taken before, given back once. */
+export interface Memory {
+  take (bytes: number): boolean
+  free (bytes: number): void
+}
 
 export interface BodyComparerOptions {
   /** Bytes that a body may decode to. */
   limit: number
+  /** What decoded bodies are held in. */
+  memory: Memory
   ignore: IgnoredPlaces
   redactor: Pick<Redactor, 'isSecret' | 'json'>
   /** Default: those of this thread, which all comparers share. */
@@ -53,12 +61,14 @@ const BUSY: BodyOutcome = { outcome: 'unknown', reason: 'busy' }
 /** Looks into pairs of bodies whose hashes differ. */
 export class BodyComparer {
   readonly #limit: number
+  readonly #memory: Memory
   readonly #options: JsonDiffOptions
   readonly #decoder: Decoder
   readonly #slices: Slices
 
-  constructor ({ limit, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices }: BodyComparerOptions) {
+  constructor ({ limit, memory, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices }: BodyComparerOptions) {
     this.#limit = limit
+    this.#memory = memory
     this.#options = { ignore, redactor }
     this.#decoder = decoder
     this.#slices = slices
@@ -70,16 +80,25 @@ export class BodyComparer {
    */
   compare (primary: CapturedBody, mirror: CapturedBody, callback: (outcome: BodyOutcome) => void): void {
     if (primary.bytes === null || mirror.bytes === null) return callback(undecided(primary, mirror, 'too long'))
-    const ofPrimary = asBuffer(primary.bytes)
-    const ofMirror = asBuffer(mirror.bytes)
-    this.#decoder.decode(ofPrimary, primary.contentEncoding, this.#limit, (before) => {
-      if (typeof before === 'string') return callback(undecided(primary, mirror, before))
-      this.#decoder.decode(ofMirror, mirror.contentEncoding, this.#limit, (after) => {
-        if (typeof after === 'string') return callback(undecided(primary, mirror, after))
-        const json = maybeJson(primary) && maybeJson(mirror)
-        if (!this.#slices.run(compareBytes(before, after, json, this.#options), callback)) callback(BUSY)
+    let held = 0
+    const end = (outcome: BodyOutcome): void => {
+      this.#memory.free(held)
+      callback(outcome)
+    }
+    const decode = (body: Buffer, { contentEncoding }: CapturedBody, onDecoded: (decoded: Buffer) => void): void => {
+      this.#decoder.decode(body, contentEncoding, this.#limit, (decoded) => {
+        if (typeof decoded === 'string') return end(undecided(primary, mirror, decoded))
+        // What was not coded is held by whoever called.
+        const more = decoded === body ? 0 : decoded.length
+        if (!this.#memory.take(more)) return end(BUSY)
+        held += more
+        onDecoded(decoded)
       })
-    })
+    }
+    decode(asBuffer(primary.bytes), primary, (before) => decode(asBuffer(mirror.bytes as Uint8Array), mirror, (after) => {
+      const json = maybeJson(primary) && maybeJson(mirror)
+      if (!this.#slices.run(compareBytes(before, after, json, this.#options), end)) end(BUSY)
+    }))
   }
 }
 

@@ -83,10 +83,20 @@ export class Backlog {
     return null
   }
 
-  /** All bytes that have not been released, together. */
+  /** All bytes that have not been released, in one piece, as which they are held from now on. */
   whole (): Buffer {
-    const pieces = this.#blocks.map(({ bytes, length }) => bytes.subarray(0, length))
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)
+    if (this.#blocks.length !== 1) this.#join()
+    const [{ bytes, length }] = this.#blocks
+    return bytes.subarray(0, length)
+  }
+
+  #join (): void {
+    const bytes = Buffer.concat(this.#blocks.map(({ bytes, length }) => bytes.subarray(0, length)))
+    const start = this.received - bytes.length
+    this.dispose()
+    // Never more than what has just been given back.
+    this.#budget.take(bytes.length)
+    this.#blocks = [{ start, bytes, length: bytes.length }]
   }
 
   /** Frees what lies before `offset`. */

@@ -1,11 +1,12 @@
+import type { CapturedBody } from '../compare/answers'
 import { Backlog } from './backlog'
 import type { Budget } from './budget'
 
-/** The first bytes of an answer's body, kept for a diff, as far as `limit` and the budget allow: all of it, or nothing. */
+/** An answer's body, kept for a diff: all of it, or nothing where it is longer than `limit` or the budget does not allow it. */
 export class Capture {
   readonly #limit: number
   readonly #backlog: Backlog
-  #lost = false
+  #lost: 'too long' | 'memory' | null = null
 
   constructor (budget: Budget, limit: number) {
     this.#limit = limit
@@ -13,20 +14,22 @@ export class Capture {
   }
 
   add (chunk: Uint8Array): void {
-    if (this.#lost) return
-    if (this.#backlog.received + chunk.length > this.#limit || !this.#backlog.append(chunk)) {
-      this.#lost = true
-      this.#backlog.dispose()
-    }
+    if (this.#lost !== null) return
+    if (this.#backlog.received + chunk.length > this.#limit) this.#lose('too long')
+    else if (!this.#backlog.append(chunk)) this.#lose('memory')
   }
 
-  /** The whole body; `null`: it was too long. */
-  get bytes (): Uint8Array | null {
-    return this.#lost ? null : this.#backlog.whole()
+  #lose (reason: 'too long' | 'memory'): void {
+    this.#lost = reason
+    this.#backlog.dispose()
+  }
+
+  /** The whole body, or why it is not at hand. */
+  get bytes (): CapturedBody {
+    return this.#lost ?? this.#backlog.whole()
   }
 
   dispose (): void {
-    this.#lost = true
-    this.#backlog.dispose()
+    this.#lose('memory')
   }
 }

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { ComparedAnswer } from '../compare/answers'
+import type { CapturedBody, ComparedAnswer } from '../compare/answers'
 import { Digest } from '../compare/digest'
 import { Capture } from './capture'
 import { CopyBody } from './copy-body'
@@ -37,7 +37,7 @@ export class Copy implements Expiring, ComparedAnswer {
   /** SHA-256 of the answer's body, where compared. */
   hash = ''
   /** The answer's body, where it is looked into. */
-  body: Uint8Array | null = null
+  body: CapturedBody = 'memory'
   readonly capture: Capture | null
   /** Milliseconds from dispatch on a connection to the answer's end. */
   ms = 0
@@ -167,7 +167,7 @@ export class Copy implements Expiring, ComparedAnswer {
   /** The body will not be looked into any more. */
   freeCapture (): void {
     this.capture?.dispose()
-    this.body = null
+    this.body = 'memory'
   }
 
   #end (): void {

@@ -28,7 +28,7 @@ export class Exchange implements ExchangeHandle {
   #answered: Copy[] | null = null
 
   #primary: Primary
-  readonly #primaryAnswer: ComparedAnswer = { status: 0, encoding: '', hash: '', headers: NO_HEADERS, body: null }
+  readonly #primaryAnswer: ComparedAnswer = { status: 0, encoding: '', hash: '', headers: NO_HEADERS, body: 'memory' }
   #primaryMs = NaN
   #primaryDigest: Digest | null = null
   #primaryCapture: Capture | null = null
@@ -184,8 +184,8 @@ export class Exchange implements ExchangeHandle {
     } else if (comparer === null) {
       this.#tell(copy, compareByHash(this.#primaryAnswer, copy))
     } else {
-      this.#primaryAnswer.body ??= this.#primaryCapture?.bytes ?? null
-      copy.body = copy.capture?.bytes ?? null
+      this.#primaryAnswer.body = (this.#primaryCapture as Capture).bytes
+      copy.body = (copy.capture as Capture).bytes
       comparer.compare(this.#primaryAnswer, copy, comparison => this.#tell(copy, comparison))
     }
   }
@@ -209,6 +209,6 @@ export class Exchange implements ExchangeHandle {
   #freeCapture (): void {
     this.#primaryCapture?.dispose()
     this.#primaryCapture = null
-    this.#primaryAnswer.body = null
+    this.#primaryAnswer.body = 'memory'
   }
 }

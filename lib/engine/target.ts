@@ -39,7 +39,7 @@ export class Target {
     this.deadlines = new Deadlines(options.timeout)
     this.pacer = pacer
     this.budget = budget
-    this.comparer = options.diff === null ? null : new AnswerComparer(options.diff)
+    this.comparer = options.diff === null ? null : new AnswerComparer(options.diff, budget)
     this.maxCapture = options.diff?.maxBodyCapture ?? 0
     const hostname = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
     const servername = options.connect.servername as string | undefined

@@ -1,0 +1,84 @@
+import type { Test } from 'tap'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Client, Dispatcher } from 'undici'
+import type { CompareOptions, FastifyMirrorOptions, MirrorOptions, MismatchEvent, NotComparedReason } from '../../types/index'
+import { startBackend } from './backend'
+import type { TestBackend } from './backend'
+import { keepAlive, startProxy } from './gateway'
+import type { Gateway } from './gateway'
+import { until } from './until'
+
+/** An answer of one of the twins; a function writes it itself. */
+export type Reply =
+  { status?: number, headers?: OutgoingHttpHeaders | string[], body?: string | Buffer } |
+  ((response: ServerResponse) => void)
+
+export type Ask = Partial<Dispatcher.RequestOptions> & { path?: string }
+
+export interface Outcome {
+  response: Dispatcher.ResponseData
+  /** What became of the copy's answer. */
+  fate: 'matched' | 'mismatched' | NotComparedReason
+  /** `null`: none was told of. */
+  mismatch: MismatchEvent | null
+}
+
+/** A gateway in front of a primary, with a shadow; both answer each request as they are told for it. */
+export interface Twins {
+  gateway: Gateway
+  primary: TestBackend
+  shadow: TestBackend
+  client: Client
+  /** In the order in which they came. */
+  events: MismatchEvent[]
+  /** Sends a request, and resolves once its copy has been compared, or has been found not comparable. */
+  ask (primary: Reply, mirror: Reply, request?: Ask): Promise<Outcome>
+}
+
+export interface TwinsSetup {
+  plugin?: FastifyMirrorOptions
+  mirror?: Omit<MirrorOptions, 'backends' | 'compare'>
+  compare?: CompareOptions
+}
+
+export async function startTwins (t: Test, { plugin, mirror, compare }: TwinsSetup): Promise<Twins> {
+  const replies: { primary: Reply, mirror: Reply } = { primary: {}, mirror: {} }
+  const primary = await startBackend(t, (_, response) => answer(response, replies.primary))
+  const shadow = await startBackend(t, (_, response) => answer(response, replies.mirror))
+  const events: MismatchEvent[] = []
+  const gateway = await startProxy(t, primary.url, {
+    id: 'twins', backends: [{ url: shadow.url, name: 'shadow' }], ...mirror, compare: { enabled: true, detailedDiff: true, ...compare }
+  }, { onMismatch: event => { events.push(event) }, ...plugin })
+  const client = keepAlive(t, gateway.url)
+  return { gateway, primary, shadow, client, events, ask }
+
+  async function ask (ofPrimary: Reply, ofMirror: Reply, request: Ask = {}): Promise<Outcome> {
+    replies.primary = ofPrimary
+    replies.mirror = ofMirror
+    const before = fates()
+    const told = events.length
+    const response = await client.request({ method: 'GET', path: '/', ...request })
+    await response.body.dump({ limit: Infinity })
+    let fate: string | undefined
+    await until('the copy is compared', () => {
+      const after = fates()
+      fate = Object.keys(after).find(name => after[name] > before[name])
+      return fate
+    })
+    return { response, fate: fate as Outcome['fate'], mismatch: events[told] ?? null }
+  }
+
+  function fates (): Record<string, number> {
+    const { matched, mismatched, notCompared } = gateway.mirror('twins').backends[0]
+    return { matched, mismatched, ...notCompared }
+  }
+}
+
+function answer (response: ServerResponse, reply: Reply): void {
+  if (typeof reply === 'function') {
+    reply(response)
+  } else {
+    response.writeHead(reply.status ?? 200, reply.headers as OutgoingHttpHeaders)
+    response.end(reply.body)
+  }
+}
