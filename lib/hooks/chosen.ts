@@ -39,6 +39,8 @@ export class Chosen implements BodyListener, AnswerListener {
   /** Bytes were lost to the budget or to `maxBacklogBytes` before the request was sent. */
   #tooLong = false
   #bodyOpen = false
+  /** Somebody read of the body before the request was chosen. */
+  #bodyLost = false
   #bodyHead: BodyHead | null = null
   #state: State = 'pending'
   #exchange: ExchangeHandle | null = null
@@ -62,7 +64,7 @@ export class Chosen implements BodyListener, AnswerListener {
     if (this.#bodyOpen) {
       this.#backlog = new Backlog(mirror.engine.budget, this.#length)
       if (this.compares) this.#bodyHead = new BodyHead()
-      tapRequestBody(raw, this)
+      if (!tapRequestBody(raw, this)) this.#loseBody()
     }
     this.#period.books.choose()
   }
@@ -161,7 +163,7 @@ export class Chosen implements BodyListener, AnswerListener {
     if (!backend.enabled) return 'disabled'
     if (!mirror.samplesFor(backend, this.#key)) return 'unsampled'
     return backend.gate.refusal(this.#tooLong) ?? mirror.engine.refusal() ??
-      (this.#keyFailed ? 'error' : mirror.headersFor(backend, request, shared) ?? 'error')
+      (this.#keyFailed || this.#bodyLost ? 'error' : mirror.headersFor(backend, request, shared) ?? 'error')
   }
 
   #count (books: BackendBooks, verdict: string[] | BackendSkip | DropReason): string[] | null {
@@ -261,6 +263,12 @@ export class Chosen implements BodyListener, AnswerListener {
     this.#state = 'unhandled'
     this.#period.books.abandon()
     this.#dropBody()
+  }
+
+  #loseBody (): void {
+    this.#bodyLost = true
+    this.#dropBody()
+    this.mirror.warn('the body was read before the mirror could see it', null)
   }
 
   #dropBody (): void {

@@ -10,6 +10,7 @@ export interface BodyListener {
 
 type MaybeHttp2 = IncomingMessage & { stream?: ServerHttp2Stream }
 interface Tapped extends IncomingMessage {
+  _readableState: { buffer: Iterable<Buffer>, ended: boolean }
   [kChosen]?: BodyListener | null
   [kPush]: (chunk: unknown, encoding?: BufferEncoding) => boolean
 }
@@ -20,12 +21,30 @@ interface Tapped extends IncomingMessage {
  * The HTTP parser hands each piece to the request by its `push`, which is observed by shadowing it. A 'data' listener, even one that does
  * not start the flow, would: hear bytes twice that a reader peeked at and unshifted; hear text after `setEncoding`; and start the flow,
  * losing bytes for the primary, when somebody's 'readable' listener is removed.
+ *
+ * What came before, while a hook of another plugin took its time, is told at once.
+ * @returns `false`: somebody has taken of the body already, and nothing is heard of it.
  */
-export function tapRequestBody (raw: IncomingMessage, listener: BodyListener): void {
+export function tapRequestBody (raw: IncomingMessage, listener: BodyListener): boolean {
+  const received = receivedOf(raw)
+  if (received === null) return false
   const tapped = raw as Tapped
   tapped[kChosen] = listener
   tapped[kPush] = tapped.push
   tapped.push = observedPush
+  for (const chunk of received) listener.onBodyData(chunk)
+  if (tapped._readableState.ended && endsWell(raw)) listener.onBodyEnd()
+  return true
+}
+
+/**
+ * What a request holds that nobody has read. Reading it and putting it back would not do: Node then takes the body for one that somebody
+ * reads, and waits for them. `buffer` is what undici, too, reads of a stream's state.
+ */
+function receivedOf (raw: IncomingMessage): Iterable<Buffer> | null {
+  if (raw.readableLength === 0) return raw.readableDidRead ? null : []
+  if (raw.readableDidRead || raw.readableEncoding !== null) return null
+  return (raw as Tapped)._readableState.buffer
 }
 
 /** Hears no more; what is under way goes on as if there had never been a tap. */
@@ -44,7 +63,7 @@ function observedPush (this: Tapped, chunk: unknown, encoding?: BufferEncoding):
 
 /** HTTP/2 ends a request's body on a reset stream, too; HTTP/1 does not. */
 function endsWell (raw: MaybeHttp2): boolean {
-  return raw.stream === undefined || raw.stream.readableEnded
+  return raw.stream === undefined || !raw.stream.closed
 }
 
 /** Methods whose body Fastify never reads: a copy of such a request has none. */
