@@ -1,0 +1,174 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { MirrorSnapshot } from '../types/index.js'
+import type { Backends, Behaviour } from './backends.mjs'
+import { Child } from './calls.mjs'
+import type { Contender } from './contenders.mjs'
+import type { Gateway, Usage } from './gateway.mjs'
+import type { Load, LoadGenerator } from './load.mjs'
+import type { Places } from './machine.mjs'
+import { Nginx } from './nginx.mjs'
+
+export type Shadow = Behaviour | 'refusing'
+export type Request = Pick<Load, 'method' | 'path' | 'length'>
+
+/** A gateway under test, in a process of its own. */
+export interface Running {
+  readonly contender: Contender
+  readonly shadow: Shadow
+  readonly port: number
+  begin (): Promise<void>
+  end (): Promise<Usage>
+  forgetPeak (): Promise<void>
+  /** Bytes. */
+  peak (): Promise<number>
+  books (): Promise<MirrorSnapshot | null>
+  stop (): Promise<void>
+}
+
+/** One measurement. */
+export interface Sample {
+  /** Requests answered a second. */
+  throughput: number
+  /** Milliseconds. */
+  p50: number
+  p99: number
+  /** Microseconds a request in which the event loop of the main thread was busy; NaN: not known. */
+  loop: number
+  /** Microseconds of processor time a request, of all threads. */
+  cpu: number
+  /** Copies that the shadow received a request. */
+  copies: number
+  errors: number
+  /** Most memory held, in bytes. */
+  peak: number
+}
+
+/** How a sample is taken. Times in seconds. */
+export interface Timing {
+  /** Load in front of it. */
+  runIn: number
+  sample: number
+  /** Rest behind it. */
+  rest: number
+}
+
+/** What stands around a gateway under test: backends and load generator, each in a process of its own. */
+export class Site {
+  readonly #files: string
+  readonly #plugin: string
+  readonly #places: Places | null
+  readonly #backends: { primary: Child<Backends>, shadow: Child<Backends> }
+  readonly #load: Child<LoadGenerator>
+  readonly #ports = new Map<Shadow | 'primary', Promise<number>>()
+
+  constructor (files: string, dist: string, places: Places | null) {
+    this.#files = files
+    this.#plugin = join(dist, 'index.js')
+    this.#places = places
+    const beside = { cpus: places?.rest ?? null }
+    const backends = join(files, 'backends.mjs')
+    this.#backends = { primary: new Child(backends, beside), shadow: new Child(backends, beside) }
+    this.#load = new Child(join(files, 'load.mjs'), beside)
+  }
+
+  async #url (of: Shadow | 'primary'): Promise<string> {
+    let port = this.#ports.get(of)
+    if (port === undefined) {
+      if (of === 'refusing') port = portOfNobody()
+      else if (of === 'primary') port = this.#backends.primary.call('listen', 'fast')
+      else port = this.#backends.shadow.call('listen', of)
+      this.#ports.set(of, port)
+    }
+    return `http://127.0.0.1:${await port}`
+  }
+
+  /** Starts a gateway. `nodeOptions`: for its process. */
+  async start (contender: Contender, shadow: Shadow, request: Request, nodeOptions?: string[]): Promise<Running> {
+    shadow = contender.shadow ?? shadow
+    const [primaryUrl, shadowUrl] = [await this.#url('primary'), await this.#url(shadow)]
+    const cpus = this.#places?.gateway ?? null
+    if (contender.kind === 'nginx' || contender.kind === 'nginx mirror') {
+      const nginx = await Nginx.start(primaryUrl, contender.kind === 'nginx' ? null : shadowUrl, cpus)
+      return {
+        contender,
+        shadow,
+        port: nginx.port,
+        begin: async () => nginx.begin(),
+        end: async () => nginx.end(),
+        forgetPeak: async () => nginx.forgetPeak(),
+        peak: async () => nginx.peak(),
+        books: async () => null,
+        stop: () => nginx.stop()
+      }
+    }
+    const child = new Child<Gateway>(join(this.#files, 'gateway.mjs'), { cpus, nodeOptions })
+    const port = await child.call('start', {
+      contender, primary: primaryUrl, shadow: shadowUrl, plugin: this.#plugin, threadCpus: this.#places?.thread ?? null, request
+    })
+    return {
+      contender,
+      shadow,
+      port,
+      begin: () => child.call('begin'),
+      end: () => child.call('end'),
+      forgetPeak: () => child.call('forgetPeak'),
+      peak: () => child.call('peak'),
+      books: () => child.call('books'),
+      stop: async () => {
+        if (nodeOptions === undefined) return child.kill()
+        await child.call('close')
+        await child.disconnect()
+      }
+    }
+  }
+
+  async measure (running: Running, load: Omit<Load, 'port'>, { runIn, sample, rest }: Timing): Promise<Sample> {
+    const { port, shadow } = running
+    await this.#load.call('start', { ...load, port })
+    await sleep(runIn * 1000)
+    await running.forgetPeak()
+    const before = await this.#received(shadow)
+    await Promise.all([running.begin(), this.#load.call('begin')])
+    await sleep(sample * 1000)
+    const [usage, seen] = await Promise.all([running.end(), this.#load.call('end')])
+    const received = await this.#received(shadow) - before
+    const peak = await running.peak()
+    await this.#load.call('stop')
+    await sleep(rest * 1000)
+    return {
+      throughput: seen.requests / seen.seconds,
+      p50: seen.p50,
+      p99: seen.p99,
+      loop: usage.loop === null ? NaN : usage.loop * 1000 / seen.requests,
+      cpu: usage.cpu * 1000 / seen.requests,
+      copies: received / seen.requests,
+      errors: seen.errors,
+      peak
+    }
+  }
+
+  /** One large request or answer through a gateway, at most so many bytes a second. Seconds. */
+  transfer (running: Running, direction: 'up' | 'down', bytes: number, pace: number): Promise<number> {
+    return this.#load.call('transfer', { port: running.port, direction, bytes, pace })
+  }
+
+  #received (shadow: Shadow): Promise<number> {
+    return shadow === 'refusing' ? Promise.resolve(0) : this.#backends.shadow.call('received', shadow)
+  }
+
+  async close (): Promise<void> {
+    await Promise.all([this.#backends.primary.kill(), this.#backends.shadow.kill(), this.#load.kill()])
+  }
+}
+
+/** A port on which nobody listens. */
+async function portOfNobody (): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => { server.close(resolve) })
+  return port
+}
