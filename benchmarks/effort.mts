@@ -7,8 +7,8 @@ export interface Effort {
   /** At most so many rounds of samples of at most this length. */
   rounds: number
   sample: number
-  /** Full load on each gateway before the first round. */
-  warmUp: number
+  /** Full load on each gateway before the first round: alike in requests, so that none has run hotter than another. */
+  warmUp: { requests: number, atMost: number }
   /** Load in front of each sample, and rest behind it. */
   runIn: number
   rest: number
@@ -25,7 +25,7 @@ export const full: Effort = {
   without: [],
   rounds: 7,
   sample: 1,
-  warmUp: 2,
+  warmUp: { requests: 20_000, atMost: 4 },
   runIn: 0.2,
   rest: 0.1,
   trouble: { rounds: 3, runIn: 1.5, sample: 5 },
@@ -39,10 +39,10 @@ export const quick: Effort = {
   without: ['diff', 'large', 'connections'],
   rounds: 2,
   sample: 0.25,
-  warmUp: 0.7,
+  warmUp: { requests: 6_000, atMost: 1.5 },
   runIn: 0.1,
   rest: 0.05,
-  trouble: { rounds: 1, runIn: 0.3, sample: 0.7 },
+  trouble: { rounds: 1, runIn: 0.7, sample: 0.7 },
   streams: { rounds: 1, bytes: 128 * MIB },
   hung: { rounds: 1, sample: 2 },
   micro: 0.05

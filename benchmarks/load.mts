@@ -142,6 +142,9 @@ const calls = {
     beganAt = performance.now()
   },
 
+  /** Requests answered since `begin`. */
+  count: (): number => requests,
+
   end (): Seen {
     const seconds = (performance.now() - beganAt) / 1000
     for (const connection of connections) connection.countOutstanding()

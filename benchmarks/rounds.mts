@@ -48,7 +48,6 @@ export async function runRounds (site: Site, scenario: Scenario, effort: Effort,
   const groups: Running[][] = []
   const { load } = scenario
   const rounds = Math.min(scenario.rounds, effort.rounds)
-  const warmUp: Timing = { ...effort, sample: effort.warmUp }
   try {
     for (const names of scenario.groups) {
       const group: Running[] = []
@@ -56,11 +55,11 @@ export async function runRounds (site: Site, scenario: Scenario, effort: Effort,
       for (const name of names) group.push(await site.start(contender(name), 'fast', load))
     }
     const all = groups.flat()
-    for (const running of all) await site.measure(running, { ...load, rate: 0 }, warmUp)
+    for (const running of all) await site.warmUp(running, { ...load, rate: 0 }, effort.warmUp)
 
     const phases = [{ title: scenario.title + ', saturated', rate: 0, pairs: new Map<Running, Pair[]>() }]
     if (scenario.share !== undefined) {
-      const { throughput } = await site.measure(all[0], { ...load, rate: 0 }, warmUp)
+      const { throughput } = await site.measure(all[0], { ...load, rate: 0 }, effort)
       const rate = Math.round(throughput * scenario.share / 100) * 100
       phases.push({ title: `${scenario.title}, at ${rate} requests/s`, rate, pairs: new Map() })
     }

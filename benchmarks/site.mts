@@ -6,6 +6,7 @@ import type { MirrorSnapshot } from '../types/index.js'
 import type { Backends, Behaviour } from './backends.mjs'
 import { Child } from './calls.mjs'
 import type { Contender } from './contenders.mjs'
+import type { Effort } from './effort.mjs'
 import type { Gateway, Usage } from './gateway.mjs'
 import type { Load, LoadGenerator } from './load.mjs'
 import type { Places } from './machine.mjs'
@@ -123,6 +124,15 @@ export class Site {
         await child.disconnect()
       }
     }
+  }
+
+  /** Puts a gateway under full load until it has answered so many requests, or so many seconds have passed. */
+  async warmUp (running: Running, load: Omit<Load, 'port'>, { requests, atMost }: Effort['warmUp']): Promise<void> {
+    await this.#load.call('start', { ...load, port: running.port, rate: 0 })
+    await this.#load.call('begin')
+    const until = performance.now() + atMost * 1000
+    while (performance.now() < until && await this.#load.call('count') < requests) await sleep(50)
+    await this.#load.call('stop')
   }
 
   async measure (running: Running, load: Omit<Load, 'port'>, { runIn, sample, rest }: Timing): Promise<Sample> {
