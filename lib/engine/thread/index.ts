@@ -69,7 +69,8 @@ export class ThreadEngine implements Engine<number>, Line {
     const thread = this.#start(this.#data)
     this.#thread = thread
     this.#processed = 0
-    thread.on('message', (message: MessageFromThread) => this.#onMessage(message))
+    // One that has been found dead may have last words.
+    thread.on('message', (message: MessageFromThread) => { if (this.#thread === thread) this.#onMessage(message) })
     thread.on('error', (error: Error) => this.#onEnd(thread, error))
     thread.on('exit', () => this.#onEnd(thread, GONE))
     thread.unref()

@@ -1,0 +1,248 @@
+import t from 'tap'
+import { EventEmitter } from 'node:events'
+import { MessageChannel } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
+import { ThreadEngine } from '../lib/engine/thread'
+import type { StartThread, Thread } from '../lib/engine/thread'
+import { Host } from '../lib/engine/thread/host'
+import { Outbox, ToThread, joinHeaders, splitHeaders } from '../lib/engine/thread/protocol'
+import type { ThreadData } from '../lib/engine/thread/protocol'
+import type { Engine } from '../lib/engine/types'
+import { startBackend, startTcp } from './helpers/backend'
+import { send } from './helpers/engine'
+import { until } from './helpers/until'
+
+const MIB = 1024 * 1024
+const OPTIONS = { connect: {}, timeout: 10_000, maxBacklogBytes: MIB, diff: null }
+
+/** The other side on this thread: a channel instead of a worker. */
+function inProcess (data: ThreadData): EventEmitter & Thread {
+  const { port1, port2 } = new MessageChannel()
+  const host = new Host(port1, data)
+  // It lives as long as its port.
+  const thread = Object.assign(new EventEmitter(), { host })
+  port2.on('message', message => thread.emit('message', message))
+  port2.on('close', () => thread.emit('exit', 0))
+  return Object.assign(thread, {
+    postMessage: port2.postMessage.bind(port2) as Thread['postMessage'],
+    unref: () => {},
+    terminate: async () => { port2.close(); return 0 }
+  }) as unknown as EventEmitter & Thread
+}
+
+/** A thread that hears everything and does nothing. */
+function stuck (heard: unknown[] = []): StartThread {
+  return () => Object.assign(new EventEmitter(), {
+    postMessage: (message: unknown) => { heard.push(message) },
+    unref: () => {},
+    terminate: async () => 0
+  }) as EventEmitter & Thread
+}
+
+t.test('every operation crosses both ways', async t => {
+  const backend = await startBackend(t, (request, response) => {
+    if (request.url === '/reset') request.socket.destroy()
+    else response.end('ok')
+  })
+  const engine = new ThreadEngine(64 * MIB, () => t.fail('it does not die'), inProcess)
+  const target = engine.addTarget({ origin: backend.url, ...OPTIONS })
+  const other = engine.addTarget({ origin: backend.url, ...OPTIONS, diff: { maxBodyCapture: MIB, ignoreHeaders: [], ignoreJsonFields: [], redact: [] } })
+
+  const whole = send(engine as Engine, [target, target], { method: 'POST', body: 'hello', compare: true })
+  whole.exchange.primaryWhole(200, '', null, 'ok', 1)
+  const bytes = send(engine as Engine, [target], { compare: true })
+  bytes.exchange.primaryWhole(200, '', null, Buffer.from('other'), NaN)
+  const streamed = send(engine as Engine, [other], { method: 'POST', upload: true, compare: true })
+  streamed.exchange.write(Buffer.from('he'))
+  streamed.exchange.write(Buffer.from('llo'))
+  streamed.exchange.end()
+  streamed.exchange.primaryStarts(200, '', ['x-only-there', '1'])
+  streamed.exchange.primaryData(Buffer.from('o'))
+  streamed.exchange.primaryData(Buffer.from('k'))
+  streamed.exchange.primaryEnds(2)
+  const lost = send(engine as Engine, [target], { compare: true })
+  lost.exchange.primaryLost('hijacked')
+  const cut = send(engine as Engine, [target], { method: 'POST', upload: true, length: 5 })
+  cut.exchange.cut()
+  const refused = send(engine as Engine, [target], { path: 'no slash' })
+  const reset = send(engine as Engine, [target], { path: '/reset' })
+  for (const sent of [whole, bytes, streamed, lost, cut, refused, reset]) await sent.ended()
+
+  t.same(whole.sinks.map(sink => sink.calls), [['answered: 200', 'matched'], ['answered: 200', 'matched']])
+  t.equal(whole.sink.latency?.primary, 1)
+  t.same(bytes.sink.calls, ['answered: 200', 'mismatched: body'])
+  t.equal(bytes.sink.latency, null)
+  t.same(streamed.sink.calls, ['answered: 200', 'mismatched: headers'])
+  t.match(streamed.sink.difference?.headers, [{ name: 'x-only-there', primary: ['1'], mirror: [] }])
+  t.same(lost.sink.calls, ['answered: 200', 'not compared: hijacked'])
+  t.same(cut.sink.calls, ['failed: aborted'])
+  t.same(refused.sink.calls, ['refused'])
+  t.match(refused.sink.error, { code: 'UND_ERR_INVALID_ARG' })
+  t.same(reset.sink.calls, ['failed: reset'])
+  t.same(backend.requests.filter(({ url }) => url === '/').map(({ body }) => String(body)).sort(), ['', '', 'hello', 'hello', 'hello'])
+
+  for (const { exchange } of [whole, streamed, lost, cut]) {
+    // What is told after the end goes nowhere.
+    exchange.write(Buffer.from('late'))
+    exchange.end()
+    exchange.cut()
+    exchange.primaryWhole(200, '', null, 'late', 1)
+    exchange.primaryStarts(200, '', null)
+    exchange.primaryData(Buffer.from('late'))
+    exchange.primaryEnds(1)
+    exchange.primaryLost('untapped')
+  }
+  await engine.close(100)
+  t.equal(engine.budget.used, 0, 'the budget is free')
+})
+
+t.test('a thread that dies: its copies are told, it is started again after a pause, and works', async t => {
+  const hung = await startTcp(t, () => {})
+  const backend = await startBackend(t)
+  const workers: Array<EventEmitter & Thread> = []
+  const deaths: Error[] = []
+  const engine = new ThreadEngine(64 * MIB, error => deaths.push(error), data => {
+    const thread = inProcess(data)
+    workers.push(thread)
+    return thread
+  })
+  t.teardown(() => engine.close(0))
+  const toHung = engine.addTarget({ origin: hung.url, ...OPTIONS })
+  const toBackend = engine.addTarget({ origin: backend.url, ...OPTIONS })
+  const waiting = send(engine as Engine, [toHung], { method: 'POST', upload: true, compare: true })
+  waiting.exchange.write(Buffer.alloc(1000))
+  const comparing = send(engine as Engine, [toBackend, toHung], { compare: true })
+  const refused = send(engine as Engine, [toBackend], { path: 'no slash' })
+  await refused.ended()
+  await until('an answer waits for the primary', () => comparing.sink.answered)
+
+  const error = new Error('out of memory')
+  workers[0].emit('error', error)
+  workers[0].emit('exit', 1)
+  t.same(waiting.sink.calls, ['failed: aborted'])
+  t.equal(waiting.sink.error, error)
+  t.same(comparing.sinks.map(sink => sink.calls), [['answered: 200', 'not compared: thread'], ['failed: aborted']])
+  t.same(deaths, [error], 'told once')
+  await workers[0].terminate()
+  t.equal(engine.refusal(), 'thread')
+  t.equal(engine.budget.used, 0)
+  waiting.exchange.write(Buffer.from('to nobody'))
+  const lost = engine.addTarget({ origin: backend.url, ...OPTIONS })
+
+  await until('the thread is there again', () => engine.refusal() === null)
+  const again = [toBackend, lost].map(target => send(engine as Engine, [target]))
+  for (const sent of again) await sent.ended()
+  t.same(again.map(({ sink }) => sink.fate), ['answered: 200', 'answered: 200'], 'with every target')
+})
+
+t.test('a real worker that is terminated fails its copies, and the next one works', async t => {
+  const hung = await startTcp(t, () => {})
+  const deaths: Error[] = []
+  let worker: Worker | null = null
+  const noted = (started: Worker) => { worker ??= started }
+  process.once('worker', noted)
+  const engine = new ThreadEngine(64 * MIB, error => deaths.push(error))
+  t.teardown(() => engine.close(0))
+  const target = engine.addTarget({ origin: hung.url, ...OPTIONS })
+  const sent = send(engine as Engine, [target])
+  await until('the copy is at the backend', () => hung.sockets.size === 1)
+  await (worker as unknown as Worker).terminate()
+  await sent.ended()
+  t.same(sent.sink.calls, ['failed: aborted'])
+  t.equal(deaths.length, 1)
+  await until('it runs again', () => engine.refusal() === null)
+  const next = send(engine as Engine, [target])
+  await until('the next copy is at the backend', () => hung.connections === 2)
+  await engine.close(0)
+  t.same(next.sink.calls, ['failed: aborted'])
+})
+
+t.test('a thread that falls behind gets no more, and what it was to get is told as lost', async t => {
+  const heard: any[] = [] // eslint-disable-line @typescript-eslint/no-explicit-any -- what a stuck thread hears is looked into freely
+  const engine = new ThreadEngine(64 * MIB, () => {}, stuck(heard))
+  const target = engine.addTarget({ origin: 'http://127.0.0.1:1', ...OPTIONS })
+  const upload = send(engine as Engine, [target], { method: 'POST', upload: true, compare: true })
+  const download = send(engine as Engine, [target], { compare: true })
+  const whole = send(engine as Engine, [target], { compare: true })
+  download.exchange.primaryStarts(200, '', null)
+  for (let i = 0; i < 16; i++) upload.exchange.write(Buffer.alloc(MIB))
+  t.equal(engine.budget.used, 16 * MIB)
+  upload.exchange.write(Buffer.alloc(1))
+  upload.exchange.end()
+  download.exchange.primaryData(Buffer.alloc(1))
+  whole.exchange.primaryWhole(200, '', null, 'x', 1)
+  t.equal(engine.budget.used, 16 * MIB, 'nothing more is held')
+  t.notOk(download.exchange.wantsPrimary)
+  await until('it goes out', () => heard.length === 2)
+  const { ops, slabs } = heard[1].batch
+  t.equal(ops.filter((op: unknown) => op === 'thread').length, 2, 'the primary is lost for both')
+  const given = ops.findIndex((op: unknown, i: number) => op === ToThread.Overflow && ops[i + 1] === 0 && ops[i + 2] === ToThread.PrimaryLost)
+  t.ok(given > 0, 'the body is given up')
+  t.ok(slabs.length > 1 && slabs.every((slab: Uint8Array) => slab.length >= MIB))
+  await engine.close(0)
+  t.same([upload, download, whole].map(({ sink }) => sink.calls), Array(3).fill(['failed: aborted']))
+  t.equal(engine.budget.used, 0)
+})
+
+t.test('the budget bounds what is on its way', async t => {
+  const engine = new ThreadEngine(4000, () => {}, stuck())
+  const target = engine.addTarget({ origin: 'http://127.0.0.1:1', ...OPTIONS })
+  const sent = send(engine as Engine, [target], { method: 'POST', upload: true, compare: true })
+  sent.exchange.primaryStarts(200, '', null)
+  sent.exchange.write(Buffer.alloc(1500))
+  sent.exchange.primaryData(Buffer.alloc(1000))
+  t.equal(engine.budget.used, 1500, 'half of it is this side\'s')
+  t.notOk(sent.exchange.wantsPrimary)
+  await engine.close(0)
+})
+
+t.test('a thread that answers no batch is sent no new copies', async t => {
+  const engine = new ThreadEngine(MIB, () => {}, stuck())
+  const target = engine.addTarget({ origin: 'http://127.0.0.1:1', ...OPTIONS })
+  for (let i = 0; i <= 256; i++) {
+    t.equal(engine.refusal(), null)
+    send(engine as Engine, [target])
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  t.equal(engine.refusal(), 'thread')
+  engine.stop()
+  t.equal(engine.refusal(), 'closing')
+  await engine.close(0)
+})
+
+t.test('closing a thread that is gone waits for nothing', async t => {
+  let thread: EventEmitter & Thread | undefined
+  const engine = new ThreadEngine(MIB, () => {}, data => {
+    const started = inProcess(data)
+    thread = started
+    return started
+  })
+  thread?.emit('exit', 1)
+  t.equal(engine.take(10), null)
+  engine.schedule()
+  await thread?.terminate()
+  await new Promise(resolve => setImmediate(resolve))
+  t.equal(engine.budget.used, 0, 'what can not be sent is not held')
+  await engine.close(0)
+  t.equal(engine.refusal(), 'closing', 'and it stays so')
+})
+
+t.test('headers cross as one string', async t => {
+  for (const headers of [[], ['host', 'a'], ['x', '', 'y', 'z, z']]) t.same(splitHeaders(joinHeaders(headers)), headers)
+})
+
+t.test('an outbox keeps slabs as large as the last batch needed, and its bytes apart', async t => {
+  const outbox = new Outbox()
+  outbox.pushBytes(Buffer.alloc(5000, 1))
+  outbox.pushBytes(Buffer.alloc(10, 2))
+  outbox.pushBytes(Buffer.alloc(8000, 3))
+  const { ops, slabs } = outbox.take()
+  const pieces = []
+  for (let i = 0; i < ops.length; i += 3) {
+    const [slab, offset, length] = ops.slice(i, i + 3) as number[]
+    pieces.push(Buffer.from(slabs[slab].subarray(offset, offset + length)))
+  }
+  t.same(pieces, [Buffer.alloc(5000, 1), Buffer.alloc(10, 2), Buffer.alloc(8000, 3)])
+  t.same(outbox.take(), { ops: [], slabs: [] })
+  for (const slab of slabs) t.equal(slab.byteOffset, 0, 'a slab is no piece of a pool')
+})

@@ -1,0 +1,147 @@
+import type { Test } from 'tap'
+import { Backlog } from '../../lib/engine/backlog'
+import { Budget } from '../../lib/engine/budget'
+import { InlineEngine } from '../../lib/engine/inline'
+import { ThreadEngine } from '../../lib/engine/thread'
+import type {
+  CopySink, Difference, Engine, ExchangeHandle, FailureReason, NotComparedReason, PairLatency, TargetOptions
+} from '../../lib/engine/types'
+import { until } from './until'
+
+/** The engines that there are: each is tested alike. */
+export const engines: ReadonlyArray<{ name: string, start: (maxBufferedBytes: number) => Engine }> = [
+  { name: 'inline', start: bytes => new InlineEngine(new Budget(bytes)) as Engine },
+  { name: 'thread', start: bytes => new ThreadEngine(bytes, () => {}) as Engine }
+]
+
+/** Notes what it is told of one copy. */
+export class RecordingSink implements CopySink {
+  /** Every call, in order. */
+  readonly calls: string[] = []
+  error: NodeJS.ErrnoException | null = null
+  ms = NaN
+  difference: Difference | null = null
+  latency: PairLatency | null = null
+
+  onRefused (error: Error): void {
+    this.error = error
+    this.calls.push('refused')
+  }
+
+  onFailed (reason: FailureReason, error: Error): void {
+    this.error = error
+    this.calls.push(`failed: ${reason}`)
+  }
+
+  onAnswered (status: number, ms: number): void {
+    this.ms = ms
+    this.calls.push(`answered: ${status}`)
+  }
+
+  onCompared (difference: Difference | null, latency: PairLatency | null): void {
+    this.difference = difference
+    this.latency = latency
+    this.calls.push(difference === null ? 'matched' : `mismatched: ${difference.differs.join()}`)
+  }
+
+  onNotCompared (reason: NotComparedReason): void {
+    this.calls.push(`not compared: ${reason}`)
+  }
+
+  get answered (): boolean {
+    return this.calls.length > 0 && this.calls[0].startsWith('answered')
+  }
+
+  /** Nothing more may be told. */
+  get done (): boolean {
+    return this.calls.length === (this.answered ? 2 : 1)
+  }
+
+  /** What became of the copy, without the comparison. */
+  get fate (): string {
+    return this.calls[0]
+  }
+}
+
+export interface SendOptions {
+  method?: string
+  path?: string
+  /** Names and values in turn. Default: a Host. */
+  headers?: string[]
+  /** A body that is there as a whole when the copy is sent. */
+  body?: string | Buffer
+  /** The body comes later, by `write` and `end` of the exchange. */
+  upload?: boolean
+  /** Declared length. Default: that of `body`. */
+  length?: number
+  compare?: boolean
+}
+
+/** A mirrored request; `sink`: of its first copy. */
+export interface Sent {
+  exchange: ExchangeHandle
+  sinks: RecordingSink[]
+  sink: RecordingSink
+  /** Every copy has been told its last. */
+  ended (): Promise<void>
+}
+
+/** An engine under test, which must end with nothing held, and with every sink told what it must be told, once. */
+export interface Bench {
+  engine: Engine
+  target (url: string, options?: Partial<TargetOptions>): unknown
+  send (targets: unknown, options?: SendOptions): Sent
+}
+
+/** Runs a test once for each engine. */
+export function testEngines (
+  t: Test, name: string, run: (t: Test, bench: Bench) => Promise<void>, { bytes = 64 * 1024 * 1024, only = '' } = {}
+): void {
+  for (const { name: engineName, start } of engines) {
+    if (only !== '' && engineName !== only) continue
+    t.test(`${engineName}: ${name}`, async t => {
+      const engine = start(bytes)
+      const exchanges: Sent[] = []
+      t.teardown(() => engine.close(0))
+      await run(t, {
+        engine,
+        target: (url, options) => engine.addTarget({
+          origin: url, connect: {}, timeout: 10_000, maxBacklogBytes: 1024 * 1024, diff: null, ...options
+        }),
+        send (targets, options) {
+          const sent = send(engine, Array.isArray(targets) ? targets : [targets], options)
+          exchanges.push(sent)
+          return sent
+        }
+      })
+      await engine.close(0)
+      for (const { exchange } of exchanges) exchange.primaryLost('hijacked')
+      t.equal(engine.budget.used, 0, 'the budget is free')
+      for (const { sinks } of exchanges) {
+        for (const sink of sinks) t.ok(sink.done, `each sink is told once: ${sink.calls.join(', ')}`)
+      }
+    })
+  }
+}
+
+export function send (engine: Engine, targets: unknown[], options: SendOptions = {}): Sent {
+  const { method = 'GET', path = '/', headers = ['host', 'shadow.test'], body, upload = false, compare = false } = options
+  const { length = body === undefined ? 0 : Buffer.byteLength(body) } = options
+  const backlog = body === undefined && !upload ? null : new Backlog(engine.budget, length)
+  if (body !== undefined) backlog?.append(Buffer.from(body))
+  if (backlog !== null) backlog.ended = !upload
+  const sinks = targets.map(() => new RecordingSink())
+  const exchange = engine.open({
+    method,
+    backlog,
+    length,
+    compare,
+    copies: targets.map((target, i) => ({ target, head: { path, headers: [...headers] }, sink: sinks[i] }))
+  })
+  return {
+    exchange,
+    sinks,
+    sink: sinks[0],
+    ended: () => until('every copy has ended', () => sinks.every(sink => sink.done))
+  }
+}
