@@ -18,8 +18,8 @@ export function ignoredHeaders (names: readonly string[]): ReadonlySet<string> {
 }
 
 /**
- * What differs between two answers' headers: by name without regard to case, all values of a name in their order. The
- * order of different names says nothing (RFC 9110 section 5.3). Sorted by name.
+ * What differs between two answers' headers: by name without regard to case, all values of a name in their order, whether in
+ * several lines or in one. The order of different names says nothing (RFC 9110 section 5.3). Sorted by name.
  */
 export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
   const before = valuesByName(primary, ignore)
@@ -28,7 +28,7 @@ export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: Re
   for (const [name, values] of before) {
     const others = after.get(name) ?? []
     after.delete(name)
-    if (!equal(values, others)) differences.push({ name, primary: values, mirror: others })
+    if (!equal(name, values, others)) differences.push({ name, primary: values, mirror: others })
   }
   for (const [name, values] of after) differences.push({ name, primary: [], mirror: values })
   return differences.sort(byName)
@@ -46,8 +46,11 @@ function valuesByName (list: HeaderList, ignore: ReadonlySet<string>): Map<strin
   return values
 }
 
-function equal (a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index])
+function equal (name: string, a: readonly string[], b: readonly string[]): boolean {
+  if (a.length === b.length && a.every((value, index) => value === b[index])) return true
+  if (a.length === 0 || b.length === 0 || name === 'set-cookie') return false
+  // Some clients join the lines of a name, as Node's own and those of HTTP/2 do, and some do not.
+  return a.join(', ') === b.join(', ')
 }
 
 function byName (a: HeaderDifference, b: HeaderDifference): number {

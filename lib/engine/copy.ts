@@ -141,20 +141,26 @@ export class Copy implements Expiring, ComparedAnswer {
   }
 
   onComplete (): void {
-    const slot = this.#slot as Slot
-    if (slot.broken !== null) {
-      this.onError(slot.broken)
-      return
-    }
-    slot.rest()
+    const { broken } = this.#slot as Slot
+    if (broken === null) this.#complete()
+    else this.onError(broken)
+  }
+
+  #complete (): void {
+    (this.#slot as Slot).rest()
     this.ms = performance.now() - this.#dispatchedAt
     if (this.#digest !== null) this.hash = this.#digest.end()
     this.#end()
     this.exchange.answered(this)
   }
 
-  onError (error: Error): void {
+  onError (error: NodeJS.ErrnoException): void {
     if (this.ended) return
+    // A 304 may tell the length of what it stands for (RFC 9110, section 8.6), which undici takes for that of a body cut short.
+    if (this.status === 304 && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+      this.#complete()
+      return
+    }
     const refused = this.#dispatchedAt === 0 && this.#reason === null && isRefusal(error)
     const reason = this.#reason ?? (this.#dispatchedAt === 0 ? 'connect' : this.status === 0 ? 'reset' : 'body')
     this.freeCapture()

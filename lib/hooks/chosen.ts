@@ -12,6 +12,7 @@ import type { AnswerListener } from '../tap/answer'
 import { BodyHead } from '../tap/body-head'
 import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
 import type { BodyListener } from '../tap/request-body'
+import { flatHeaders } from './answer-headers'
 import { Attempt } from './attempt'
 import type { RequestSnapshot } from './attempt'
 
@@ -278,18 +279,6 @@ export class Chosen implements BodyListener, AnswerListener {
     this.#backlog.dispose()
     this.#backlog = null
   }
-}
-
-/** Names and values in turn; those of a `Response` are set over the others. */
-function flatHeaders (headers: OutgoingHttpHeaders, response: Response | null = null): string[] {
-  const all = response === null ? headers : { ...headers, ...Object.fromEntries(response.headers) }
-  const flat: string[] = []
-  for (const name of Object.keys(all)) {
-    const value = all[name]
-    if (Array.isArray(value)) for (const one of value) flat.push(name, one)
-    else if (value !== undefined) flat.push(name, String(value))
-  }
-  return flat
 }
 
 function isResponse (payload: unknown): payload is Response {
