@@ -42,7 +42,7 @@ export class Lookups {
       host = new Host(hostname, options)
       this.#hosts.set(key, host)
     }
-    if (!host.fresh(Date.now())) {
+    if (!host.fresh(performance.now())) {
       if (!host.queued) {
         host.queued = true
         this.#queue.push(host)
@@ -62,11 +62,17 @@ export class Lookups {
     const host = this.#queue.shift()
     if (host === undefined) return
     this.#busy = true
-    this.#resolve(host.hostname, host.options, (error, addresses) => {
+    const learn = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {
       this.#busy = false
-      host.learn(error, addresses, Date.now())
+      host.learn(error, addresses, performance.now())
       this.#next()
-    })
+    }
+    try {
+      this.#resolve(host.hostname, host.options, learn)
+    } catch (error) {
+      // Options that it refuses, which must not keep the other hosts waiting.
+      process.nextTick(learn, error as Error, [])
+    }
   }
 }
 
