@@ -1,10 +1,12 @@
+import type { FastifyInstance } from 'fastify'
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { booksClose } from './helpers/books'
 import { modes } from './helpers/gateway'
 import { startTwins } from './helpers/twins'
 import type { Ask, Reply } from './helpers/twins'
-import type { BodyDifference, MismatchEvent, NotComparedReason } from '../types/index'
+import type { BodyDifference, MirrorOptions, MismatchEvent, MismatchRequest, NotComparedReason } from '../types/index'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const TEXT = { 'content-type': 'text/plain' }
@@ -183,6 +185,88 @@ for (const { mode, plugin } of modes) {
     t.match(await twins.ask(json(A), json(B)), { mismatch: { body: { kind: 'hash', reason: 'off' } } })
     t.match(await twins.ask(json(A), json(A, { 'x-a': 1 })), { fate: 'matched' }, 'headers are not')
     t.strictSame(twins.gateway.backend().mismatches, { status: 1, headers: 0, body: 1 })
+    booksClose(t, twins.gateway.mirror())
+  })
+}
+
+for (const { mode, plugin } of modes) {
+  t.test(`${mode}: the example is the request as the client sent it`, async t => {
+    const routes = (app: FastifyInstance, mirror: MirrorOptions) => {
+      app.get('/plain', { mirror }, async () => 'plain')
+      app.post('/parsed', { mirror }, async () => 'plain')
+      app.register(async streaming => {
+        streaming.removeAllContentTypeParsers()
+        streaming.addContentTypeParser('*', (_, payload, done) => done(null, payload))
+        streaming.post('/streamed', { mirror }, async request => {
+          for await (const chunk of request.body as Readable) if (chunk.length === 0) throw new Error('empty')
+          return 'plain'
+        })
+      })
+    }
+    const twins = await startTwins(t, {
+      plugin,
+      base: '/base',
+      proxy: { prefix: '/api', rewritePrefix: '/v2' },
+      routes,
+      server: { rewriteUrl: request => (request.url as string).replace('/old', '/api') }
+    })
+    const { shadow } = twins
+    const different: Reply = { status: 500 }
+    async function example (request: Ask): Promise<MismatchRequest> {
+      const { mismatch } = await twins.ask(text('ok'), different, request)
+      return (mismatch as MismatchEvent).request
+    }
+    const type = (value: string) => ({ 'content-type': value })
+
+    await t.test('its paths: the client\'s, and the one that the copy had behind the backend\'s URL', async t => {
+      const cases: Array<[path: string, sentPath: string]> = [
+        ['/api/a%20b?c=d&c=%2F', '/v2/a%20b?c=d&c=%2F'],
+        ['/old/a?b=c', '/v2/a?b=c'],
+        ['/plain?', '/plain?'],
+        [`/api/${'x'.repeat(5000)}`, `/v2/${'x'.repeat(4092)}`]
+      ]
+      for (const [path, sentPath] of cases) {
+        const request = await example({ path })
+        t.match(request, { method: 'GET', path: path.slice(0, 4096), sentPath, body: null, truncated: path.length > 4096 })
+        t.equal(shadow.requests.at(-1)?.url.slice(0, sentPath.length + 5), `/base${sentPath}`)
+      }
+    })
+
+    await t.test('its headers, in order, with all values', async t => {
+      const { headers } = await example({ path: '/plain', headers: ['X-A', '1', 'Accept', '*/*', 'x-a', '2', 'Cookie', 'a=b'] })
+      t.strictSame(headers.slice(-8), ['X-A', '1', 'Accept', '*/*', 'x-a', '2', 'Cookie', '[redacted]'])
+    })
+
+    await t.test('its body, up to 2 KiB of it, where it is text', async t => {
+      const cases: Array<[what: string, body: string | Buffer, headers: Record<string, string>, shown: string | null, truncated?: boolean]> = [
+        ['text', 'hello', type('text/plain'), 'hello'],
+        ['JSON, as it was written', '{ "a": [1, 2.0] }', type('application/json'), '{ "a": [1, 2.0] }'],
+        ['2 KiB', 'x'.repeat(2048), type('text/plain'), 'x'.repeat(2048)],
+        ['a byte more', 'x'.repeat(2049), type('text/plain'), 'x'.repeat(2048), true],
+        ['much more, in many pieces', 'x'.repeat(300_000), type('text/plain'), 'x'.repeat(2048), true],
+        ['a character on the edge', 'x'.repeat(2047) + 'é', type('text/plain'), 'x'.repeat(2047), true],
+        ['no text', Buffer.from([0, 1, 2, 255]), type('text/plain'), null],
+        ['coded', gzipSync('hello'), { ...type('text/plain'), 'content-encoding': 'gzip' }, null],
+        ['a form', 'a=b&token=c&d=e', type('application/x-www-form-urlencoded'), 'a=b&token=[redacted]&d=e']
+      ]
+      const longest: Array<[string, string, Record<string, string>, string, boolean?]> = [
+        ['JSON', '{ "a": [1, 2.0] }', type('application/json'), '{ "a": [1, 2.0] }'],
+        ['long JSON', JSON.stringify({ a: 'x'.repeat(3000) }), type('application/json'), '{"a":', true]
+      ]
+      for (const path of ['/api/b', '/streamed']) {
+        for (const [what, body, headers, shown, truncated = false] of cases) {
+          t.match(await example({ method: 'POST', path, body, headers }), { method: 'POST', path, body: shown, truncated }, `${path}: ${what}`)
+          t.strictSame(shadow.requests.at(-1)?.body, Buffer.from(body), 'which the copy has whole')
+        }
+      }
+      for (const [what, body, headers, shown, truncated = false] of longest) {
+        t.strictSame((await example({ method: 'POST', path: '/parsed', body, headers })).body, shown, `/parsed: ${what}`)
+        t.equal(twins.events.at(-1)?.request.truncated, truncated)
+        t.strictSame(shadow.requests.at(-1)?.body, Buffer.from(body), 'which the copy has whole')
+      }
+      const pieces = Readable.from(['{"a":', '1,', '"b":2', '}'].map(piece => Buffer.from(piece)))
+      t.equal((await example({ method: 'POST', path: '/streamed', body: pieces, headers: type('application/json') })).body, '{"a":1,"b":2}')
+    })
     booksClose(t, twins.gateway.mirror())
   })
 }

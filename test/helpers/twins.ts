@@ -1,10 +1,13 @@
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Client, Dispatcher } from 'undici'
 import type { CompareOptions, FastifyMirrorOptions, MirrorOptions, MismatchEvent, NotComparedReason } from '../../types/index'
 import { startBackend } from './backend'
 import type { TestBackend } from './backend'
-import { keepAlive, startProxy } from './gateway'
+import { keepAlive, startGateway } from './gateway'
 import type { Gateway } from './gateway'
 import { until } from './until'
 
@@ -37,18 +40,35 @@ export interface Twins {
 
 export interface TwinsSetup {
   plugin?: FastifyMirrorOptions
+  server?: FastifyServerOptions
+  proxy?: Partial<FastifyHttpProxyOptions>
+  /** Behind the shadow's URL. */
+  base?: string
+  /** Further routes, to be mirrored by the same mirror. */
+  routes?: (app: FastifyInstance, mirror: MirrorOptions) => void
   mirror?: Omit<MirrorOptions, 'backends' | 'compare'>
   compare?: CompareOptions
 }
 
-export async function startTwins (t: Test, { plugin, mirror, compare }: TwinsSetup): Promise<Twins> {
+export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
   const replies: { primary: Reply, mirror: Reply } = { primary: {}, mirror: {} }
   const primary = await startBackend(t, (_, response) => answer(response, replies.primary))
   const shadow = await startBackend(t, (_, response) => answer(response, replies.mirror))
   const events: MismatchEvent[] = []
-  const gateway = await startProxy(t, primary.url, {
-    id: 'twins', backends: [{ url: shadow.url, name: 'shadow' }], ...mirror, compare: { enabled: true, detailedDiff: true, ...compare }
-  }, { onMismatch: event => { events.push(event) }, ...plugin })
+  const mirror: MirrorOptions = {
+    id: 'twins',
+    backends: [{ url: shadow.url + (setup.base ?? ''), name: 'shadow' }],
+    ...setup.mirror,
+    compare: { enabled: true, detailedDiff: true, ...setup.compare }
+  }
+  const gateway = await startGateway(t, {
+    plugin: { onMismatch: event => { events.push(event) }, ...setup.plugin },
+    server: setup.server,
+    async routes (app) {
+      setup.routes?.(app, mirror)
+      await app.register(httpProxy, { upstream: primary.url, ...setup.proxy, config: { mirror } })
+    }
+  })
   const client = keepAlive(t, gateway.url)
   return { gateway, primary, shadow, client, events, ask }
 
@@ -69,7 +89,7 @@ export async function startTwins (t: Test, { plugin, mirror, compare }: TwinsSet
   }
 
   function fates (): Record<string, number> {
-    const { matched, mismatched, notCompared } = gateway.mirror('twins').backends[0]
+    const { matched, mismatched, notCompared } = gateway.mirror(mirror.id).backends[0]
     return { matched, mismatched, ...notCompared }
   }
 }
