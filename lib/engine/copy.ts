@@ -112,9 +112,9 @@ export class Copy implements Expiring, ComparedAnswer {
   abort (reason: FailureReason, error: Error): void {
     if (this.ended || this.#reason !== null) return
     this.#reason = reason
-    if (this.#abort !== null) this.#abort(error)
-    else if (this.#slot !== null) this.#slot.kill(error)
-    else this.onError(error)
+    if (this.#slot === null) this.onError(error)
+    else if (this.#abort === null) this.#slot.kill(error)
+    else this.#slot.abandon(this.#abort, error)
   }
 
   // undici: the request is about to be written on a connection.
