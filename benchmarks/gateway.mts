@@ -27,15 +27,18 @@ export interface GatewayOptions {
 
 /** What was used since `begin`. */
 export interface Usage {
-  /** Milliseconds that the main thread's event loop was busy; `null`: not known. */
-  loop: number | null
-  /** Milliseconds of processor time, of all threads. */
+  /** Milliseconds that the main thread's event loop was busy; NaN: there is none. */
+  loop: number
+  /** Milliseconds of processor time of the main thread; NaN where the system does not tell. */
+  main: number
+  /** The same of all threads. */
   cpu: number
 }
 
 const app = Fastify({ logger: false }) as FastifyInstance
 let utilization = performance.eventLoopUtilization()
 let cpu = process.cpuUsage()
+let main = mainCpu()
 
 /** What anything inline on undici costs at least. */
 function addFloor (shadow: string, { method, path, length }: GatewayOptions['request']): void {
@@ -96,6 +99,15 @@ declare module 'fastify' {
   interface FastifyRequest { mirrored: Promise<{ status: number, hash: string }> | null }
 }
 
+/** Unlike the time in which the loop is busy, it does not grow when something else takes the processor away. */
+function mainCpu (): number {
+  try {
+    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e6
+  } catch {
+    return NaN
+  }
+}
+
 function threads (): string[] {
   try {
     return readdirSync('/proc/self/task')
@@ -128,11 +140,12 @@ const calls = {
   begin (): void {
     utilization = performance.eventLoopUtilization()
     cpu = process.cpuUsage()
+    main = mainCpu()
   },
 
   end (): Usage {
     const { user, system } = process.cpuUsage(cpu)
-    return { loop: performance.eventLoopUtilization(utilization).active, cpu: (user + system) / 1000 }
+    return { loop: performance.eventLoopUtilization(utilization).active, main: mainCpu() - main, cpu: (user + system) / 1000 }
   },
 
   /** Forgets the most memory that was ever held, where the system allows it. */

@@ -92,7 +92,7 @@ export class Nginx {
   }
 
   end (): Usage {
-    return { loop: null, cpu: this.#cpu() - this.#began }
+    return { loop: NaN, main: NaN, cpu: this.#cpu() - this.#began }
   }
 
   forgetPeak (): void {

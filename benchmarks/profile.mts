@@ -15,7 +15,7 @@ interface CpuProfile {
   timeDeltas: number[]
 }
 
-const FUNCTIONS = 40
+const FUNCTIONS = 60
 
 /**
  * Takes a V8 profile of a gateway under full load, one for each of its threads, and tells in which functions the time went.
@@ -24,16 +24,16 @@ const FUNCTIONS = 40
 export async function profile (site: Site, name: string, seconds: number, dist: string): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-profile-'))
   const running = await site.start(contender(name), 'fast', steady, ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', directory])
-  await site.measure(running, steady, { runIn: 2, sample: seconds, rest: 0 })
+  const { throughput } = await site.measure(running, steady, { runIn: 2, sample: seconds, rest: 0 })
   await running.stop()
   return readdirSync(directory).map(file => {
     const taken = JSON.parse(readFileSync(join(directory, file), 'utf8')) as CpuProfile
-    return `${join(directory, file)}\n${summary(taken, seconds * 1e6, dist)}`
+    return `${join(directory, file)}\n${summary(taken, seconds * 1e6, throughput * seconds, dist)}`
   }).join('\n\n')
 }
 
-/** Of the time that the thread was busy, at the profile's end: the share of each function itself, and of the plugin's with all they call. */
-function summary ({ nodes, samples, timeDeltas, startTime, endTime }: CpuProfile, time: number, dist: string): string {
+/** Microseconds a request, at the profile's end: of each function itself, and of the plugin's with all they call. */
+function summary ({ nodes, samples, timeDeltas, startTime, endTime }: CpuProfile, time: number, requests: number, dist: string): string {
   const byId = new Map(nodes.map(node => [node.id, node]))
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map(child => [child, id])))
   const own = new Map<string, number>()
@@ -57,8 +57,8 @@ function summary ({ nodes, samples, timeDeltas, startTime, endTime }: CpuProfile
     for (const name of stack) add(total, name, delta)
   }
   const list = (times: Map<string, number>) => [...times].sort((a, b) => b[1] - a[1]).slice(0, FUNCTIONS)
-    .map(([name, spent]) => `${(spent / busy * 100).toFixed(1).padStart(5)} %  ${name}`).join('\n')
-  return `by itself\n${list(own)}\n\nthe plugin's, with all they call\n${list(total)}`
+    .map(([name, spent]) => `${(spent / requests).toFixed(2).padStart(6)}  ${name}`).join('\n')
+  return `${(busy / requests).toFixed(2)} µs a request, in ${requests.toFixed(0)} requests\n\nby itself\n${list(own)}\n\nthe plugin's, with all they call\n${list(total)}`
 }
 
 function nameOf ({ functionName, url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string {

@@ -43,7 +43,7 @@ function limits (judged: Judged[]): string {
 function rounds ({ rows }: Table): string {
   const ratio = (value: number) => value.toFixed(2)
   return markdown(
-    ['', 'requests/s', 'to base', 'p50 ms', 'p99 ms', 'to base', 'loop µs', 'to base', 'CPU µs', 'to base', 'peak RSS MiB', 'copied', 'compared'],
+    ['', 'requests/s', 'to base', 'p50 ms', 'p99 ms', 'to base', 'loop µs', 'to base', 'main CPU µs', 'to base', 'CPU µs', 'to base', 'peak RSS MiB', 'copied', 'compared'],
     rows.map(({ contender, base, at, ratio: to, compared }: Row) => {
       const isBase = contender === base
       const against = (spread: Spread) => isBase ? '' : around(spread, ratio)
@@ -53,6 +53,7 @@ function rounds ({ rows }: Table): string {
         at.p50.toFixed(2),
         at.p99.toFixed(2), against(to.p99),
         fixed(at.loop, 1), against(to.loop),
+        fixed(at.main, 1), against(to.main),
         fixed(at.cpu, 1), against(to.cpu),
         (at.peak / MIB).toFixed(0),
         percent(at.copies),

@@ -17,7 +17,7 @@ export interface Scenario {
   rounds: number
 }
 
-type Measure = 'throughput' | 'p50' | 'p99' | 'loop' | 'cpu'
+type Measure = 'throughput' | 'p50' | 'p99' | 'loop' | 'main' | 'cpu'
 
 /** What was found about one contender. */
 export interface Row {
@@ -114,12 +114,20 @@ async function rowOf (running: Running, base: Running, pairs: Pair[]): Promise<R
       p50: of('p50'),
       p99: of('p99'),
       loop: of('loop'),
+      main: of('main'),
       cpu: of('cpu'),
       copies: of('copies'),
       errors: of('errors'),
       peak: of('peak')
     },
-    ratio: { throughput: ratio('throughput'), p50: ratio('p50'), p99: ratio('p99'), loop: ratio('loop'), cpu: ratio('cpu') },
+    ratio: {
+      throughput: ratio('throughput'),
+      p50: ratio('p50'),
+      p99: ratio('p99'),
+      loop: ratio('loop'),
+      main: ratio('main'),
+      cpu: ratio('cpu')
+    },
     compared: backend === undefined ? NaN : backend.compared / backend.offered
   }
 }

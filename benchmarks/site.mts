@@ -36,9 +36,11 @@ export interface Sample {
   /** Milliseconds. */
   p50: number
   p99: number
-  /** Microseconds a request in which the event loop of the main thread was busy; NaN: not known. */
+  /** Microseconds a request in which the event loop of the main thread was busy; NaN: there is none. */
   loop: number
-  /** Microseconds of processor time a request, of all threads. */
+  /** Microseconds of processor time a request, of the main thread. */
+  main: number
+  /** The same of all threads. */
   cpu: number
   /** Copies that the shadow received a request. */
   copies: number
@@ -152,7 +154,8 @@ export class Site {
       throughput: seen.requests / seen.seconds,
       p50: seen.p50,
       p99: seen.p99,
-      loop: usage.loop === null ? NaN : usage.loop * 1000 / seen.requests,
+      loop: usage.loop * 1000 / seen.requests,
+      main: usage.main * 1000 / seen.requests,
       cpu: usage.cpu * 1000 / seen.requests,
       copies: received / seen.requests,
       errors: seen.errors,
