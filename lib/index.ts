@@ -25,7 +25,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, err => log.warn({ err }, 'the mirrors\' thread ended, and will be started again'))
     : new InlineEngine(new Budget(maxBufferedBytes))
-  const registry = new Registry(engine as Engine, defaults, onMismatch, log)
+  const registry = new Registry(defaults, { engine: engine as Engine, log, onMismatch }, fastify.log)
   fastify.decorate('mirrors', registry.api)
 
   installAppHooks(fastify)

@@ -17,7 +17,10 @@ import { mirrorSnapshot } from './metrics/snapshot'
 import type { MirrorState } from './metrics/snapshot'
 import { verdict } from './metrics/verdict'
 import type { MirrorConfig } from './options/config'
+import type { MirrorPatch } from './options/patch'
 import { HeadRules, MARK, clientHost } from './request/head'
+import { changeMirror } from './switch'
+import type { Change, MainSwitch, Settings } from './switch'
 
 const sampler = new Sampler()
 
@@ -28,6 +31,14 @@ export interface SharedHeaders {
 
 /** The user's, for every mismatch of every mirror; `null`: none. */
 export type OnMismatch = ((mismatch: MismatchEvent) => unknown) | null
+
+/** What all mirrors of an app have in common. */
+export interface MirrorContext {
+  readonly engine: Engine
+  readonly log: BoundedLog
+  readonly onMismatch: OnMismatch
+  readonly main: Readonly<MainSwitch>
+}
 
 /** What is counted from one start to the next. A request reports to the period in which it began, whenever it ends. */
 export interface Period {
@@ -48,20 +59,20 @@ export class Mirror implements MirrorState {
   period: Period
   readonly routes: MirrorRoute[] = []
   readonly mismatches: MismatchReporter
-  enabled: boolean
-  percentage: number
+  readonly #settings: Settings
+  readonly #main: Readonly<MainSwitch>
   readonly #headRules: HeadRules
   readonly #conditions: Conditions
   readonly #readKey: KeyReader<FastifyRequest>
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
 
-  constructor (config: MirrorConfig, engine: Engine, log: BoundedLog, onMismatch: OnMismatch) {
+  constructor (config: MirrorConfig, { engine, log, onMismatch, main }: MirrorContext) {
     this.config = config
     this.engine = engine
     this.log = log
-    this.enabled = config.enabled
-    this.percentage = config.percentage
+    this.#settings = { enabled: config.enabled, percentage: config.percentage }
+    this.#main = main
     this.#headRules = new HeadRules(config.removeHeaders)
     this.backends = config.backends.map(backend => new Backend(backend, config, engine))
     this.mismatches = new MismatchReporter(config.id, config.compare, onMismatch, (...told) => this.warn(...told))
@@ -72,6 +83,20 @@ export class Mirror implements MirrorState {
 
   get id (): string {
     return this.config.id
+  }
+
+  /** Whether it mirrors: switched on, as all mirrors are. */
+  get enabled (): boolean {
+    return this.#settings.enabled && this.#main.enabled
+  }
+
+  get percentage (): number {
+    return this.#settings.percentage
+  }
+
+  /** Takes effect on the next request; copies in flight end as ever. */
+  update (patch: MirrorPatch): Change {
+    return changeMirror(this.#settings, this.backends, patch)
   }
 
   get books (): MirrorBooks {

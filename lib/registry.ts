@@ -1,28 +1,28 @@
-import type { RouteOptions } from 'fastify'
-import type { CurlSide, MirrorOptions, MirrorSnapshot, Mirrors } from '../types/index'
+import type { FastifyBaseLogger, RouteOptions } from 'fastify'
+import type { CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, SwitchState } from '../types/index'
 import { connectFault } from './engine/connect'
-import type { Engine } from './engine/types'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from './errors'
-import type { BoundedLog } from './log'
 import { Mirror } from './mirror'
-import type { OnMismatch } from './mirror'
-import { invalid, readMirrorOptions, showRoute } from './options'
+import type { MirrorContext } from './mirror'
+import { invalid, readMirrorOptions, readMirrorPatch, readSwitchPatch, showRoute } from './options'
 import type { MirrorConfig } from './options/config'
+import { change, isChange } from './switch'
+import type { MainSwitch } from './switch'
 
 /** Every mirror of a scope, made from its routes' options. */
 export class Registry {
-  readonly #engine: Engine
   readonly #defaults: Readonly<Record<string, unknown>>
-  readonly #log: BoundedLog
-  readonly #onMismatch: OnMismatch
+  readonly #context: MirrorContext
+  readonly #main: MainSwitch = { enabled: true }
+  /** Where changes are logged that nobody else logs. */
+  readonly #log: FastifyBaseLogger
   readonly #byId = new Map<string, Mirror>()
   /** By the user's own object: routes that share it are one mirror. */
   readonly #byOptions = new Map<object, Mirror>()
 
-  constructor (engine: Engine, defaults: Readonly<Record<string, unknown>>, onMismatch: OnMismatch, log: BoundedLog) {
-    this.#engine = engine
+  constructor (defaults: Readonly<Record<string, unknown>>, context: Omit<MirrorContext, 'main'>, log: FastifyBaseLogger) {
     this.#defaults = defaults
-    this.#onMismatch = onMismatch
+    this.#context = { ...context, main: this.#main }
     this.#log = log
   }
 
@@ -42,8 +42,8 @@ export class Registry {
       throw new FST_MIRROR_DUPLICATE_ID(showRoute(route), JSON.stringify(config.id), showRoute(other.routes[0]))
     }
     this.#checkConnects(config, route)
-    const mirror = new Mirror(config, this.#engine, this.#log, this.#onMismatch)
-    for (const warning of warnings) this.#log.warn({ mirror: config.id }, warning)
+    const mirror = new Mirror(config, this.#context)
+    for (const warning of warnings) this.#context.log.warn({ mirror: config.id }, warning)
     this.#byId.set(config.id, mirror)
     this.#byOptions.set(options, mirror)
     return mirror
@@ -51,7 +51,7 @@ export class Registry {
 
   #checkConnects ({ backends }: MirrorConfig, route: RouteOptions): void {
     for (const [index, { origin, connect }] of backends.entries()) {
-      const fault = connectFault(origin, connect, this.#engine.threaded)
+      const fault = connectFault(origin, connect, this.#context.engine.threaded)
       if (fault === null) continue
       const { key, allowed } = fault
       const keys = ['backends', String(index), 'connect', ...key === null ? [] : [key]]
@@ -65,7 +65,7 @@ export class Registry {
   }
 
   /** `fastify.mirrors`. */
-  readonly api: Mirrors = Object.freeze({
+  readonly api: Mirrors = freezeApi(() => this.#main.enabled, {
     list: () => {
       const snapshots: Record<string, MirrorSnapshot> = {}
       for (const [id, mirror] of this.#byId) define(snapshots, id, mirror.snapshot())
@@ -84,7 +84,19 @@ export class Registry {
       mirror?.reset()
       return mirror !== undefined
     },
-    curl: (id: string, group: string, side: CurlSide, base?: string) => this.#byId.get(id)?.curl(group, side, base)
+    curl: (id: string, group: string, side: CurlSide, base?: string) => this.#byId.get(id)?.curl(group, side, base),
+    update: (id: string, patch: MirrorPatch, log = this.#log) => {
+      const mirror = this.#byId.get(id)
+      if (mirror === undefined) return undefined
+      const changed = mirror.update(readMirrorPatch(patch, id, mirror.backends.map(({ name }) => name)))
+      if (isChange(changed)) log.info({ mirror: id, ...changed }, 'mirror switched')
+      return mirror.snapshot()
+    },
+    updateAll: (patch: Partial<SwitchState>, log = this.#log) => {
+      const changed = change(this.#main, readSwitchPatch(patch))
+      if (isChange(changed)) log.info({ ...changed }, 'all mirrors switched')
+      return { enabled: this.#main.enabled }
+    }
   })
 }
 
@@ -96,6 +108,10 @@ function optionsOf (route: RouteOptions): MirrorOptions | false | undefined {
   }
   // Not `??`: `null` is a mistake that is told of.
   return own !== undefined ? own : ofConfig
+}
+
+function freezeApi (enabled: () => boolean, methods: Omit<Mirrors, 'enabled'>): Mirrors {
+  return Object.freeze(Object.defineProperty(methods, 'enabled', { get: enabled, enumerable: true }) as Mirrors)
 }
 
 /** An id may be any text, `__proto__` among them. */

@@ -1,6 +1,7 @@
 /// <reference types="node" />
 
 import type {
+  FastifyBaseLogger,
   FastifyInstance,
   FastifyPluginCallback,
   FastifyReply,
@@ -246,6 +247,23 @@ declare namespace fastifyMirror {
     list (): Record<string, MirrorSnapshot>
     /** One mirror's numbers, or `undefined` when there is no such mirror. */
     get (id: string): MirrorSnapshot | undefined
+    /**
+     * Switches one mirror and its backends, and sets their percentages, from the next request on; copies in flight end as
+     * ever. All or nothing. Each change is logged at level info with the values before and after.
+     * @param log where it is logged: give `request.log` to say who asked. Default: the app's logger
+     * @returns the mirror's numbers, or `undefined` when there is no such mirror
+     * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
+     */
+    update (id: string, patch: MirrorPatch, log?: FastifyBaseLogger): MirrorSnapshot | undefined
+    /** `false`: all mirrors are switched off, whatever their own switches say. */
+    readonly enabled: boolean
+    /**
+     * Switches all mirrors off, those of routes to come among them, or on again: each is then as it was, or as it was set
+     * meanwhile. Requests count as `disabled` while they are off. Changes nothing without `enabled`.
+     * @param log where a change is logged: give `request.log` to say who asked. Default: the app's logger
+     * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
+     */
+    updateAll (patch: Partial<SwitchState>, log?: FastifyBaseLogger): SwitchState
     /** One mirror's mismatches in groups, latest first. */
     mismatches (id: string): MismatchList | undefined
     /** Forgets one mirror's mismatch groups; running totals stay. `false` when there is no such mirror. */
@@ -263,6 +281,24 @@ declare namespace fastifyMirror {
      * when there is no such mirror or group, or no base.
      */
     curl (id: string, group: string, side: CurlSide, base?: string): string | undefined
+  }
+
+  /** What is left out stays as it is. */
+  export interface BackendPatch {
+    enabled?: boolean
+    /** 0 to 100. */
+    percentage?: number
+  }
+
+  /** What is left out stays as it is. */
+  export interface MirrorPatch extends BackendPatch {
+    /** By the backends' names. */
+    backends?: Record<string, BackendPatch>
+  }
+
+  /** Of all mirrors. */
+  export interface SwitchState {
+    enabled: boolean
   }
 
   export type CurlSide = 'mirror' | 'primary'
@@ -435,6 +471,7 @@ declare namespace fastifyMirror {
     id: string
     /** The routes that share this mirror. Left out of the admin routes' answers when they have no guard. */
     routes: MirrorRoute[]
+    /** Whether it mirrors now: its own switch is on, and that of all mirrors is. */
     enabled: boolean
     percentage: number
     /** Requests that reached this mirror's hook. */

@@ -14,7 +14,8 @@ import type {
   FastifyMirrorOptions,
   LatencySummary,
   MirrorOptions,
-  MirrorSnapshot
+  MirrorSnapshot,
+  SwitchState
 } from 'fastify-mirror'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'tstyche'
@@ -242,6 +243,18 @@ describe('fastify.mirrors', () => {
     expect(app.mirrors.list()).type.toBe<Record<string, MirrorSnapshot>>()
     expect(app.mirrors.get('api')).type.toBe<MirrorSnapshot | undefined>()
     expect(app.mirrors.get).type.not.toBeCallableWith(1)
+  })
+
+  test('switches one mirror, and all', () => {
+    expect(app.mirrors.update('api', { enabled: false, percentage: 12.5, backends: { shadow: { enabled: true, percentage: 1 } } }))
+      .type.toBe<MirrorSnapshot | undefined>()
+    expect(app.mirrors.update).type.toBeCallableWith('api', {}, app.log)
+    expect(app.mirrors.update).type.not.toBeCallableWith('api')
+    expect(app.mirrors.update).type.not.toBeCallableWith('api', { percentage: '50' })
+    expect(app.mirrors.update).type.not.toBeCallableWith('api', { timeout: 1 })
+    expect(app.mirrors.updateAll({ enabled: false }, app.log)).type.toBe<SwitchState>()
+    expect(app.mirrors.updateAll).type.not.toBeCallableWith({ percentage: 0 })
+    expect(app.mirrors.enabled).type.toBe<boolean>()
   })
 
   test('is on servers of every kind and in every scope', () => {

@@ -1,8 +1,11 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import type { CurlSide, MirrorSnapshot } from '../../types/index'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { CurlSide, MirrorPatch, MirrorSnapshot, SwitchState } from '../../types/index'
 import { redactSnapshot } from '../metrics/snapshot'
 import type { AdminConfig } from '../options/config'
 import * as schemas from './schemas'
+
+/** Bytes of a PATCH's body: a hundred backends with the longest of names and much air. */
+const MAX_PATCH = 64 * 1024
 
 interface Options {
   admin: AdminConfig
@@ -11,6 +14,7 @@ interface Options {
 }
 
 type Route = Pick<RouteOptions, 'method' | 'url' | 'handler' | 'schema'>
+type More = Partial<Pick<RouteOptions, 'validatorCompiler'>>
 type WithId = FastifyRequest & { params: { id: string } }
 
 /** The routes that `fastify.mirrors` is read and switched by. */
@@ -22,6 +26,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     addNumbers(snapshot => snapshot)
     addMismatches()
     addVerdict()
+    addSwitch()
   } else {
     addNumbers(snapshot => redactSnapshot(snapshot, named(snapshot.id)))
     fastify.addHook('onReady', async () => {
@@ -72,10 +77,28 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     })
   }
 
-  function add (method: Route['method'], path: string, schema: object, handler: Route['handler']): void {
+  function addSwitch () {
+    // Whatever else this app reads its bodies with, or leaves to a proxy.
+    fastify.removeContentTypeParser('application/json')
+    fastify.addContentTypeParser(
+      'application/json', { parseAs: 'string', bodyLimit: MAX_PATCH }, fastify.getDefaultJsonParser('error', 'error')
+    )
+    // Fastify's own validation would turn "50" into 50 and drop a misspelled key: `fastify.mirrors` checks.
+    const unchecked: More = { validatorCompiler: () => () => true }
+    add('PATCH', '', schemas.switchAll, async request => {
+      return mirrors.updateAll(request.body as SwitchState, changeLog(request))
+    }, unchecked)
+    add('PATCH', '/:id', schemas.update, async (request, reply) => {
+      const { id } = (request as WithId).params
+      return mirrors.update(id, request.body as MirrorPatch, changeLog(request)) ?? notFound(request as WithId, reply)
+    }, unchecked)
+  }
+
+  function add (method: Route['method'], path: string, schema: object, handler: Route['handler'], more: More = {}): void {
     const { schema: users, ...rest } = admin.routeOptions
     fastify.route({
       ...rest,
+      ...more,
       method,
       url: admin.prefix + path,
       schema: { ...schema, ...users as object },
@@ -83,6 +106,11 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       handler
     })
   }
+}
+
+/** The request's logger, at the app's level: `routeOptions.logLevel` is to silence those who only look. */
+function changeLog ({ log, server }: FastifyRequest): FastifyBaseLogger {
+  return log.child({}, { level: server.log.level })
 }
 
 function notFound ({ params }: WithId, reply: FastifyReply) {

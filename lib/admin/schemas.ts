@@ -1,12 +1,12 @@
 import type { BackendSnapshot } from '../../types/index'
 
-const text = { type: 'string' }
-const count = { type: 'integer' }
-const number = { type: 'number' }
-const flag = { type: 'boolean' }
-const milliseconds = { type: ['number', 'null'] }
+export const text = { type: 'string' }
+export const count = { type: 'integer' }
+export const number = { type: 'number' }
+export const flag = { type: 'boolean' }
+export const milliseconds = { type: ['number', 'null'] }
 
-function object (properties: Record<string, unknown>) {
+export function object (properties: Record<string, unknown>) {
   return { type: 'object', properties }
 }
 
@@ -44,7 +44,7 @@ const backendProperties: Record<keyof BackendSnapshot, unknown> = {
   breaker: text
 }
 
-const mirror = object({
+export const mirror = object({
   id: text,
   routes: { type: 'array', items: object({ method: { type: 'array', items: text }, url: text }) },
   enabled: flag,
@@ -54,7 +54,9 @@ const mirror = object({
 })
 
 /** As Fastify answers for what is not found. */
-const notFound = object({ statusCode: count, error: text, message: text })
+export const notFound = object({ statusCode: count, error: text, message: text })
+
+export const badRequest = object({ statusCode: count, code: text, error: text, message: text })
 
 const ofMirror = { type: 'object', properties: { id: text }, required: ['id'] }
 
@@ -69,14 +71,14 @@ export const get = {
   response: { 200: mirror, 404: notFound }
 }
 
-const nullableText = { type: ['string', 'null'] }
-const texts = { type: 'array', items: text }
+export const nullableText = { type: ['string', 'null'] }
+export const texts = { type: 'array', items: text }
 
 const header = object({ name: text, primary: texts, mirror: texts })
 
 const jsonDifference = object({ pointer: text, change: text, primary: text, mirror: text })
 
-const mismatch = object({
+export const mismatch = object({
   backend: text,
   time: text,
   request: object({ method: text, path: text, sentPath: text, headers: texts, body: nullableText, truncated: flag }),
@@ -100,7 +102,7 @@ const mismatch = object({
 })
 
 const counted = { id: text, count, first: text, last: text, example: mismatch }
-const nullableCount = { type: ['integer', 'null'] }
+export const nullableCount = { type: ['integer', 'null'] }
 
 export const mismatches = {
   summary: 'One mirror\'s mismatches, by kind, latest first',
@@ -162,7 +164,7 @@ const reason = object({
   needed: nullableCount
 })
 
-const verdictAnswer = object({
+export const verdictAnswer = object({
   id: text,
   verdict: text,
   since: text,
@@ -183,4 +185,22 @@ export const reset = {
   summary: 'Counts one mirror anew, as after a new version of a shadow',
   params: ofMirror,
   response: { 204: { type: 'null' }, 404: notFound }
+}
+
+/** Of bodies these say to readers what is allowed; what checks them is the options' own schema. */
+const settings = { enabled: flag, percentage: { type: 'number', minimum: 0, maximum: 100 } }
+
+const switchState = object({ enabled: flag })
+
+export const switchAll = {
+  summary: 'Switches all mirrors off, or on again as each was',
+  body: switchState,
+  response: { 200: switchState, 400: badRequest }
+}
+
+export const update = {
+  summary: 'Switches one mirror and its backends, and sets their percentages',
+  params: ofMirror,
+  body: object({ ...settings, backends: { type: 'object', additionalProperties: object(settings) } }),
+  response: { 200: mirror, 400: badRequest, 404: notFound }
 }

@@ -1,4 +1,5 @@
 export { invalid } from './fail'
 export { readMirrorOptions } from './mirror-options'
+export { readMirrorPatch, readSwitchPatch } from './patch'
 export { readPluginOptions } from './plugin-options'
 export { showRoute, showValue } from './show'

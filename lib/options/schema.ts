@@ -30,7 +30,7 @@ const JSON_FIELD = '^(?:(?:/(?:[^~/]|~[01])*)+|[^./][^.]*(?:\\.[^.]+)*)$'
 /** Path segments that no client and no router rewrites. */
 const STATIC_PATH = "^(?:/(?!\\.{1,2}(?:/|$))[\\w\\-.~!$&'()+,;=@]+)+$"
 
-const flag = (byDefault: boolean): OptionSchema => ({ type: 'boolean', default: byDefault, allowed: 'true or false' })
+const flag = (byDefault?: boolean): OptionSchema => ({ type: 'boolean', default: byDefault, allowed: 'true or false' })
 const integer = (minimum: number, maximum: number, byDefault?: number): OptionSchema =>
   ({ type: 'integer', minimum, maximum, default: byDefault, allowed: `an integer from ${minimum} to ${maximum}` })
 const number = (minimum: number, maximum: number, byDefault?: number): OptionSchema =>
@@ -203,6 +203,36 @@ export const pluginSchema: OptionSchema = {
   },
   additionalProperties: false,
   allowed: 'an object'
+}
+
+/** What can be changed while the app runs, of a mirror and of a backend. Nothing is filled in. */
+const settings = { enabled: flag(), percentage: number(0, 100) }
+
+/** A change of a mirror. Its backends are known to the mirror alone, which checks them one by one. */
+export const mirrorPatchSchema: OptionSchema = {
+  type: 'object',
+  properties: {
+    ...settings,
+    backends: { type: 'object', maxProperties: 100, allowed: 'an object of at most 100 backends by name' }
+  },
+  additionalProperties: false,
+  allowed: 'an object with enabled, percentage or backends'
+}
+
+/** A change of a backend. */
+export const backendPatchSchema: OptionSchema = {
+  type: 'object',
+  properties: settings,
+  additionalProperties: false,
+  allowed: 'an object with enabled or percentage'
+}
+
+/** A change of all mirrors at once. */
+export const switchPatchSchema: OptionSchema = {
+  type: 'object',
+  properties: { enabled: flag() },
+  additionalProperties: false,
+  allowed: 'an object with enabled'
 }
 
 const NOTHING: Readonly<Record<string, OptionSchema>> = {}

@@ -1,11 +1,12 @@
 import { Ajv } from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import { isAsyncFunction } from 'node:util/types'
+import type { BackendPatch, MirrorPatch, SwitchState } from '../../types/index'
 import type { MirrorBlock, PluginBlock } from './blocks'
 import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
 import { isLabel } from './label'
-import { mirrorSchema, pluginSchema, propertyOf } from './schema'
+import { backendPatchSchema, mirrorPatchSchema, mirrorSchema, pluginSchema, propertyOf, switchPatchSchema } from './schema'
 import type { OptionSchema } from './schema'
 
 // All errors, so that the message can be of the key that is wrong: a misspelled `backends` is also a missing one.
@@ -21,6 +22,9 @@ ajv.addKeyword({ keyword: 'label', type: 'string', validate: (_: true, value: st
 
 const isMirrorBlock = ajv.compile<MirrorBlock>(mirrorSchema)
 const isPluginBlock = ajv.compile<PluginBlock>(pluginSchema)
+const isMirrorPatch = ajv.compile<MirrorPatch>(mirrorPatchSchema)
+const isBackendPatch = ajv.compile<BackendPatch>(backendPatchSchema)
+const isSwitchPatch = ajv.compile<Partial<SwitchState>>(switchPatchSchema)
 
 /** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
 export function validateMirror (options: Record<string, unknown>, place: Place): MirrorBlock {
@@ -30,6 +34,21 @@ export function validateMirror (options: Record<string, unknown>, place: Place):
 /** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
 export function validatePlugin (options: Record<string, unknown>, place: Place): PluginBlock {
   return validate(isPluginBlock, options, place)
+}
+
+/** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validateMirrorPatch (patch: Record<string, unknown>, place: Place) {
+  return validate(isMirrorPatch, patch, place)
+}
+
+/** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validateBackendPatch (patch: Record<string, unknown>, place: Place) {
+  return validate(isBackendPatch, patch, place)
+}
+
+/** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validateSwitchPatch (patch: Record<string, unknown>, place: Place) {
+  return validate(isSwitchPatch, patch, place)
 }
 
 function validate<T> (is: ValidateFunction<T>, options: Record<string, unknown>, place: Place): T {

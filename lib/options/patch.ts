@@ -1,0 +1,54 @@
+import type { BackendPatch, SwitchState } from '../../types/index'
+import { copyOptions } from './copy'
+import { unknownKey } from './fail'
+import type { Place } from './fail'
+import { backendPatchSchema, mirrorPatchSchema, switchPatchSchema } from './schema'
+import { showPath, showValue } from './show'
+import { validateBackendPatch, validateMirrorPatch, validateSwitchPatch } from './validate'
+
+/** A change of a mirror, checked as a whole. What is `undefined` stays as it is. */
+export interface MirrorPatch extends BackendPatch {
+  readonly backends: ReadonlyMap<string, BackendPatch>
+}
+
+/**
+ * A change that somebody asks of the mirror `id`, whose backends have these names.
+ * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, with status code 400
+ */
+export function readMirrorPatch (raw: unknown, id: string, names: readonly string[]): MirrorPatch {
+  return asked(() => {
+    const place = { owner: `mirror ${showValue(id)}`, root: '' }
+    const { backends = {}, ...own } = validateMirrorPatch(copyOptions(raw, mirrorPatchSchema, place), place)
+    return { ...own, backends: readBackends(backends, names, place) }
+  })
+}
+
+function readBackends (raw: Record<string, unknown>, names: readonly string[], place: Place): Map<string, BackendPatch> {
+  const patches = new Map<string, BackendPatch>()
+  for (const [name, patch] of Object.entries(raw)) {
+    if (!names.includes(name)) throw unknownKey(place, ['backends', name], patch, names)
+    const own = { owner: place.owner, root: showPath('backends', [name]) }
+    patches.set(name, validateBackendPatch(copyOptions(patch, backendPatchSchema, own), own))
+  }
+  return patches
+}
+
+/**
+ * A change that somebody asks of all mirrors.
+ * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, with status code 400
+ */
+export function readSwitchPatch (raw: unknown): Partial<SwitchState> {
+  return asked(() => {
+    const place = { owner: 'all mirrors', root: '' }
+    return validateSwitchPatch(copyOptions(raw, switchPatchSchema, place), place)
+  })
+}
+
+/** What is wrong here is the fault of whoever asked, which an app may pass on as it is. */
+function asked<T> (read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw Object.assign(error as Error, { statusCode: 400 })
+  }
+}
