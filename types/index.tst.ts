@@ -54,7 +54,8 @@ const complete = {
     ignoreHeaders: ['server'],
     ignoreJsonFields: ['/items/*/updatedAt', 'user.lastSeen'],
     redact: ['email']
-  }
+  },
+  verdict: { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: 20 }
 } satisfies MirrorOptions
 
 declare function accept (options: MirrorOptions): void
