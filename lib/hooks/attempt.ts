@@ -74,7 +74,9 @@ export class Attempt implements CopySink {
     this.#mirror.mismatches.report(this.#groups, this.#backend.name, request, difference, this.#log)
   }
 
-  #warn (message: string, reason: string, err: Error): void {
+  #warn (message: string, reason: string, err: Error & { data?: string }): void {
+    // Of an answer that could not be parsed undici gives the raw text, with whatever secret is in it.
+    if (err.data !== undefined) err.data = undefined
     this.#mirror.log.warn({ mirror: this.#mirror.id, backend: this.#backend.name, reason, err }, message)
   }
 }

@@ -50,6 +50,9 @@ export interface TwinsSetup {
   compare?: CompareOptions
 }
 
+/** Milliseconds that a busy machine is given. */
+export const PATIENCE = 30_000
+
 export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
   const replies: { primary: Reply, mirror: Reply } = { primary: {}, mirror: {} }
   const primary = await startBackend(t, (_, response) => answer(response, replies.primary))
@@ -57,6 +60,7 @@ export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
   const events: MismatchEvent[] = []
   const mirror: MirrorOptions = {
     id: 'twins',
+    timeout: PATIENCE,
     backends: [{ url: shadow.url + (setup.base ?? ''), name: 'shadow' }],
     ...setup.mirror,
     compare: { enabled: true, detailedDiff: true, ...setup.compare }
@@ -84,7 +88,7 @@ export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
       const after = fates()
       fate = Object.keys(after).find(name => after[name] > before[name])
       return fate
-    })
+    }, PATIENCE)
     return { response, fate: fate as Outcome['fate'], mismatch: events[told] ?? null }
   }
 
