@@ -394,6 +394,12 @@ t.test('content codings', async (t) => {
       ['gzip, br', zlib.brotliCompressSync(zlib.gzipSync(body))],
       ['deflate, gzip, br', zlib.brotliCompressSync(zlib.gzipSync(zlib.deflateSync(body)))]
     ]
+    // Bare streams that begin almost as wrapped ones do: a padding bit in a stored block, and a checksum that is right by chance.
+    cases.push(['deflate', Buffer.concat([Buffer.from([0x08, 0, 0, 0xff, 0xff]), zlib.deflateRawSync(body)])])
+    const bare = Array.from({ length: 1000 }, (_, i) => zlib.deflateRawSync(`${i}${body.toString()}`))
+    const unlucky = bare.filter((bytes) => bytes.readUInt16BE(0) % 31 === 0)
+    t.not(unlucky.length, 0)
+    for (const bytes of unlucky) t.same(await decode(bytes, 'deflate'), zlib.inflateRawSync(bytes))
     const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (body: Buffer) => Buffer }
     if (zstdCompressSync !== undefined) cases.push(['zstd', zstdCompressSync(body)])
     for (const [coding, bytes] of cases) t.same(await decode(bytes, coding), body, String(coding))
@@ -423,11 +429,14 @@ t.test('content codings', async (t) => {
   })
 
   t.test('that would decode to gigabytes end at the limit', async (t) => {
-    const bomb = zlib.gzipSync(zlib.gzipSync(Buffer.alloc(100e6)))
+    const zeros = Buffer.alloc(50e6)
+    const bombs: Array<[string, Buffer]> = [
+      ['gzip, gzip', zlib.gzipSync(zlib.gzipSync(zeros, { level: 1 }))],
+      ['br', zlib.brotliCompressSync(zeros, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } })]
+    ]
     const before = process.memoryUsage().rss
-    t.equal(await decode(bomb, 'gzip, gzip'), 'too long')
-    t.equal(await decode(zlib.brotliCompressSync(Buffer.alloc(50e6)), 'br'), 'too long')
-    t.ok(process.memoryUsage().rss - before < 50e6)
+    for (const [coding, bomb] of bombs) t.equal(await decode(bomb, coding), 'too long', coding)
+    t.ok(process.memoryUsage().rss - before < 30e6)
   })
 
   t.test('are taken off one body at a time, in turn, and no more than so many wait', async (t) => {
@@ -492,11 +501,27 @@ t.test('long work', async (t) => {
       slices.run(burn(10, 1), () => order.push('first'))
       slices.run(burn(1, 0), () => {
         order.push('second')
-        slices.run(burn(1, 0), () => { order.push('fourth'); resolve() })
+        slices.run(burn(1, 0), () => {
+          order.push('fourth')
+          resolve()
+        })
+        order.push('the end of second')
       })
       slices.run(burn(1, 0), () => order.push('third'))
     })
-    t.same(order, ['first', 'second', 'third', 'fourth'])
+    t.same(order, ['first', 'second', 'the end of second', 'third', 'fourth'])
+  })
+
+  t.test('that comes again and again takes no more than its share', async (t) => {
+    const slices = new Slices()
+    const start = performance.now()
+    const done: number[] = []
+    while (performance.now() - start < 400) {
+      slices.run(burn(1, 1), (steps) => done.push(steps))
+      burn(1, 1).next() // what else the thread has to do
+      await turn()
+    }
+    t.ok(done.length <= 0.2 * (performance.now() - start) + 4)
   })
 
   t.test('is refused when too much waits', async (t) => {
