@@ -105,8 +105,12 @@ export class Slot {
           if (error === null) {
             this.#socket = socket
             paceReads(socket, target.pacer, () => this.copy !== null && this.copy.running)
+          } else if (isOfOtherName(error)) {
+            this.dead = true
           }
           callback(...result)
+          // After this error undici's client takes its failed request for a running one, and would never begin another.
+          if (error !== null && this.dead) this.client.destroy(error, noop)
         })
       },
       pipelining: 1,
@@ -148,6 +152,10 @@ export class Slot {
       this.client.destroy(error, noop)
     }
   }
+}
+
+function isOfOtherName (error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ERR_TLS_CERT_ALTNAME_INVALID'
 }
 
 function noop (): void {}

@@ -80,6 +80,8 @@ export async function track (t: Test, server: net.Server | http.Server) {
 
   async function close () {
     for (const socket of sockets) socket.destroy()
+    // A TLS connection does not end with its socket.
+    if ('closeAllConnections' in server) server.closeAllConnections()
     if (server.listening) await new Promise(resolve => server.close(resolve))
   }
 }
