@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { CurlSide, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent } from '../types/index'
 import { Backend } from './backend'
+import { valueOf } from './compare/headers'
 import { Conditions } from './decision/conditions'
 import { keyReader } from './decision/key'
 import type { KeyReader } from './decision/key'
@@ -196,7 +197,23 @@ export class Mirror implements MirrorState {
     const { request } = example
     if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
     const backend = this.backends.find(({ name }) => name === example.backend) as Backend
-    return curlCommand({ ...request, path: request.sentPath }, base ?? backend.url)
+    const headers = this.#headRules.endToEnd({ rawHeaders: request.headers, headers: {} }, false)
+    // Marked as the copy was: a shadow may take care that what it is asked has no effect.
+    headers.push(MARK, valueOf(request.headers, 'host') ?? valueOf(request.headers, ':authority') ?? 'unknown')
+    return curlCommand({ ...request, path: request.sentPath, headers }, base ?? backend.url)
+  }
+
+  /** What was counted since the mirror was made, whatever was reset. For those who asked for histograms. */
+  totals (): MirrorTotals {
+    const { books, backends } = this.#lifetime.totals(this.period)
+    return {
+      id: this.id,
+      enabled: this.enabled,
+      books,
+      backends: this.backends.map(({ name, breaker, histograms }, index) => {
+        return { name, breaker, books: backends[index], latency: histograms as LatencyHistograms }
+      })
+    }
   }
 
   snapshot (): MirrorSnapshot {

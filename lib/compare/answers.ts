@@ -1,6 +1,6 @@
 import { BodyComparer } from './bodies'
 import type { Memory } from './bodies'
-import { diffHeaders, ignoredHeaders } from './headers'
+import { diffHeaders, ignoredHeaders, valueOf } from './headers'
 import type { HeaderList } from './headers'
 import { compileIgnored } from './ignored'
 import { createRedactor } from './redact'
@@ -98,11 +98,7 @@ export class AnswerComparer {
 /** `null`: there was no memory for it. */
 function captured ({ body, headers, encoding }: ComparedAnswer) {
   if (body === 'memory') return null
-  return { bytes: body === 'too long' ? null : body, contentType: headerOf(headers, 'content-type'), contentEncoding: encoding }
-}
-
-function headerOf (headers: HeaderList, name: string): string | undefined {
-  for (let i = 0; i < headers.length; i += 2) if (headers[i].toLowerCase() === name) return headers[i + 1]
+  return { bytes: body === 'too long' ? null : body, contentType: valueOf(headers, 'content-type'), contentEncoding: encoding }
 }
 
 /** The bodies can not be compared; where something else differs, that is a difference all the same. */

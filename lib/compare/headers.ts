@@ -34,6 +34,11 @@ export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: Re
   return differences.sort(byName)
 }
 
+/** The first value of a name, given in lower case. */
+export function valueOf (list: HeaderList, name: string): string | undefined {
+  for (let i = 0; i + 1 < list.length; i += 2) if (list[i].toLowerCase() === name) return list[i + 1]
+}
+
 function valuesByName (list: HeaderList, ignore: ReadonlySet<string>): Map<string, string[]> {
   const values = new Map<string, string[]>()
   for (let i = 0; i + 1 < list.length; i += 2) {

@@ -1,5 +1,6 @@
 import { cut } from '../compare/cut'
 import { codingsOf } from '../compare/decode'
+import { valueOf } from '../compare/headers'
 import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from '../../types/index'
 import type { HeaderList } from '../compare/headers'
 import type { KeptBody, Redactor } from '../compare/redact'
@@ -91,10 +92,6 @@ function requestHeaders (list: HeaderList, redactor: Redactor): string[] {
 function requestBody ({ headers, body, complete }: MirroredRequest, redactor: Redactor): KeptBody | null {
   if (body.length === 0 || codingsOf(valueOf(headers, 'content-encoding')).length > 0) return null
   return redactor.body(body, valueOf(headers, 'content-type'), complete, MAX_BODY)
-}
-
-function valueOf (list: HeaderList, name: string): string | undefined {
-  for (let i = 0; i < list.length; i += 2) if (list[i].toLowerCase() === name) return list[i + 1]
 }
 
 function headerOf ({ name, primary, mirror }: HeaderDifference, redactor: Redactor): HeaderDifference {

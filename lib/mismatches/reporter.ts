@@ -70,9 +70,8 @@ export class MismatchReporter {
   #tell (onMismatch: (mismatch: MismatchEvent) => unknown, event: MismatchEvent): void {
     const failed = (error: unknown) => this.#onError('onMismatch failed', error)
     try {
-      const result = onMismatch(event)
-      // Nobody else would handle the rejection of an async function.
-      if (result instanceof Promise) result.catch(failed)
+      // Nobody else would handle the rejection of an async function, whoever made its promise.
+      Promise.resolve(onMismatch(event)).catch(failed)
     } catch (error) {
       failed(error)
     }
