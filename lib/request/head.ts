@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { isPromise } from 'node:util/types'
 
 /** The header that marks a copy; its value is the Host that the client asked for. */
 export const MARK = 'x-mirrored-from'
@@ -13,6 +14,10 @@ const NEVER_COPIED = [
 ]
 
 const COLON = 58
+
+/** RFC 9110, sections 5.1 and 5.5: a name; what no value may have in it. */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /** A request's head as Node gives it. */
 export interface RawHead {
@@ -61,21 +66,31 @@ export class HeadRules {
     return kept
   }
 
-  /** The same of headers that a user's function returned. Throws a TypeError for what is none. */
-  ofRewritten (headers: IncomingHttpHeaders, connection: string | undefined): string[] {
-    if (headers === null || typeof headers !== 'object' || typeof (headers as { then?: unknown }).then === 'function') {
+  /** The same of what a user's function returned. Throws a TypeError where that is anything but headers. */
+  ofRewritten (headers: unknown, connection: string | undefined): string[] {
+    // Nobody else would handle the rejection of an async function.
+    if (isPromise(headers)) headers.catch(noop)
+    if (headers === null || typeof headers !== 'object' || Array.isArray(headers) || isPromise(headers)) {
       throw new TypeError('rewriteRequestHeaders must return an object of headers, synchronously')
     }
     const nominated = nominatedBy(connection)
     const kept: string[] = []
-    for (const name of Object.keys(headers)) {
-      const value = headers[name]
+    for (const [name, value] of Object.entries(headers)) {
       if (value === undefined || this.#drops(name, nominated)) continue
-      if (Array.isArray(value)) for (const one of value) kept.push(name, one)
-      else kept.push(name, value)
+      if (!NAME.test(name)) throw new TypeError(`rewriteRequestHeaders must return names of headers, not ${JSON.stringify(name)}`)
+      for (const one of Array.isArray(value) ? value : [value]) kept.push(name, headerText(name, one))
     }
     return kept
   }
+}
+
+function noop (): void {}
+
+/** A header's value as it is sent. Throws a TypeError for what is none, so that it is not found out on the way to a backend. */
+function headerText (name: string, value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text === 'string' && !NO_VALUE.test(text)) return text
+  throw new TypeError(`rewriteRequestHeaders must return a header's text, or a list of them, as ${name}`)
 }
 
 const NONE: ReadonlySet<string> = new Set()
