@@ -3,6 +3,7 @@ import type { DiffOptions } from './compare/answers'
 import { Gate } from './engine/gate'
 import type { Engine } from './engine/types'
 import { BackendBooks } from './metrics/books'
+import type { LatencyHistograms } from './metrics/histogram'
 import type { BackendState } from './metrics/snapshot'
 import type { BackendConfig, MirrorConfig } from './options/config'
 
@@ -12,12 +13,16 @@ export class Backend implements BackendState {
   readonly gate: Gate
   /** The engine's handle. */
   readonly target: unknown
-  books = new BackendBooks()
+  /** `null`: nobody asks for them. */
+  readonly histograms: LatencyHistograms | null
+  books: BackendBooks
   enabled = true
   percentage: number
 
-  constructor (config: BackendConfig, mirror: MirrorConfig, engine: Engine) {
+  constructor (config: BackendConfig, mirror: MirrorConfig, engine: Engine, histograms: LatencyHistograms | null) {
     this.config = config
+    this.histograms = histograms
+    this.books = new BackendBooks(histograms)
     this.percentage = config.percentage
     this.gate = new Gate(mirror.maxInFlight, mirror.breaker)
     this.target = engine.addTarget({
@@ -43,7 +48,7 @@ export class Backend implements BackendState {
 
   /** Counts anew; copies in flight go on reporting to the counters in which they began. */
   reset (): void {
-    this.books = new BackendBooks()
+    this.books = new BackendBooks(this.histograms)
   }
 
   /** A copy that was attempted has ended. `null`: it was answered. */

@@ -9,6 +9,7 @@ import type { Engine } from './engine/types'
 import { FST_MIRROR_ALREADY_REGISTERED } from './errors'
 import { installAppHooks, installRouteHooks } from './hooks'
 import { BoundedLog } from './log'
+import { expose } from './metrics/prometheus'
 import { readPluginOptions } from './options'
 import { Registry } from './registry'
 
@@ -19,13 +20,13 @@ module.exports = fastifyMirror
 // Async, so that what it throws rejects the registration: with a callback it would end the process.
 async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions): Promise<void> {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
-  const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch } = readPluginOptions(options)
+  const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus } = readPluginOptions(options)
 
   const log = new BoundedLog(fastify.log)
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, err => log.warn({ err }, 'the mirrors\' thread ended, and will be started again'))
     : new InlineEngine(new Budget(maxBufferedBytes))
-  const registry = new Registry(defaults, { engine: engine as Engine, log, onMismatch }, fastify.log)
+  const registry = new Registry(defaults, { engine: engine as Engine, log, onMismatch, histograms: prometheus !== null }, fastify.log)
   fastify.decorate('mirrors', registry.api)
 
   installAppHooks(fastify)
@@ -37,4 +38,9 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
 
   fastify.addHook('preClose', async () => engine.stop())
   fastify.addHook('onClose', async () => engine.close(closeTimeout))
+
+  if (prometheus !== null) {
+    const conceal = expose(prometheus.register, () => ({ mirrors: registry.totals(), bufferedBytes: engine.bufferedBytes }))
+    fastify.addHook('onClose', async () => conceal())
+  }
 }

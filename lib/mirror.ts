@@ -14,6 +14,9 @@ import { MismatchReporter } from './mismatches/reporter'
 import type { MismatchGroups } from './mismatches/groups'
 import { MirrorBooks } from './metrics/books'
 import type { BackendBooks, MirrorSkip } from './metrics/books'
+import type { MirrorTotals } from './metrics/families'
+import { LatencyHistograms } from './metrics/histogram'
+import { Lifetime } from './metrics/lifetime'
 import { mirrorSnapshot } from './metrics/snapshot'
 import type { MirrorState } from './metrics/snapshot'
 import { verdict } from './metrics/verdict'
@@ -39,6 +42,8 @@ export interface MirrorContext {
   readonly log: BoundedLog
   readonly onMismatch: OnMismatch
   readonly main: Readonly<MainSwitch>
+  /** Whether latencies are counted by size, too. */
+  readonly histograms: boolean
 }
 
 /** What is counted from one start to the next. A request reports to the period in which it began, whenever it ends. */
@@ -58,6 +63,7 @@ export class Mirror implements MirrorState {
   readonly backends: readonly Backend[]
   /** The present one. */
   period: Period
+  readonly #lifetime = new Lifetime()
   readonly routes: MirrorRoute[] = []
   readonly mismatches: MismatchReporter
   readonly #settings: Settings
@@ -68,14 +74,16 @@ export class Mirror implements MirrorState {
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
 
-  constructor (config: MirrorConfig, { engine, log, onMismatch, main }: MirrorContext) {
+  constructor (config: MirrorConfig, { engine, log, onMismatch, main, histograms }: MirrorContext) {
     this.config = config
     this.engine = engine
     this.log = log
     this.#settings = { enabled: config.enabled, percentage: config.percentage }
     this.#main = main
     this.#headRules = new HeadRules(config.removeHeaders)
-    this.backends = config.backends.map(backend => new Backend(backend, config, engine))
+    this.backends = config.backends.map(backend => {
+      return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
+    })
     this.mismatches = new MismatchReporter(config.id, config.compare, onMismatch, (...told) => this.warn(...told))
     this.period = this.#newPeriod()
     this.#conditions = new Conditions(config.conditions)
@@ -177,6 +185,7 @@ export class Mirror implements MirrorState {
 
   /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
   reset (): void {
+    this.#lifetime.add(this.period)
     for (const backend of this.backends) backend.reset()
     this.mismatches.groups = this.mismatches.newGroups()
     this.period = this.#newPeriod()

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, RouteOptions } from 'fastify'
 import type { CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, SwitchState } from '../types/index'
 import { connectFault } from './engine/connect'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from './errors'
+import type { MirrorTotals } from './metrics/families'
 import { Mirror } from './mirror'
 import type { MirrorContext } from './mirror'
 import { invalid, readMirrorOptions, readMirrorPatch, readSwitchPatch, showRoute } from './options'
@@ -57,6 +58,11 @@ export class Registry {
       const keys = ['backends', String(index), 'connect', ...key === null ? [] : [key]]
       throw invalid({ owner: showRoute(route), root: 'mirror' }, keys, allowed, key === null ? connect : connect[key])
     }
+  }
+
+  /** What every mirror has counted since it was made. */
+  totals (): MirrorTotals[] {
+    return Array.from(this.#byId.values(), mirror => mirror.totals())
   }
 
   /** For each backend of a mirror, whether its name is the user's. */

@@ -412,7 +412,8 @@ t.test('what is not given has a default', async t => {
     thread: false,
     maxBufferedBytes: 67108864,
     closeTimeout: 1000,
-    onMismatch: null
+    onMismatch: null,
+    prometheus: null
   }
   t.strictSame(readPluginOptions(), plugin)
   t.strictSame(readPluginOptions({ admin: undefined, prefix: '/scope', logLevel: 'warn', logSerializers: {} }), plugin, 'what Fastify adds is no option')

@@ -52,6 +52,22 @@ declare namespace fastifyMirror {
      * main thread, behind the request: it should be quick.
      */
     onMismatch?: (mismatch: MismatchEvent) => unknown
+    /** Tells a registry of prom-client what the mirrors count, until the app is closed. Default: none. */
+    prometheus?: PrometheusOptions
+  }
+
+  export interface PrometheusOptions {
+    /**
+     * Of prom-client 15: its global `register`, or one of your own. Apps that share one are told of as one.
+     */
+    register: PrometheusRegistry
+  }
+
+  /** As much of prom-client's `Registry` as is used, so that prom-client need not be installed. */
+  export interface PrometheusRegistry {
+    registerMetric (metric: object): void
+    getSingleMetric (name: string): object | undefined
+    removeSingleMetric (name: string): void
   }
 
   export interface AdminOptions {

@@ -22,6 +22,10 @@ export class InlineEngine implements Engine<Target> {
     this.budget = budget
   }
 
+  get bufferedBytes (): number {
+    return this.budget.used
+  }
+
   addTarget (options: TargetOptions): Target {
     const target = new Target(options, this.#pacer, this.budget)
     this.#targets.push(target)

@@ -94,6 +94,8 @@ export interface Engine<T = unknown> {
   readonly budget: Budget
   /** Whether it works on a thread, to which not every option can be sent. */
   readonly threaded: boolean
+  /** Bytes held in memory for mirrors, as far as is known. */
+  readonly bufferedBytes: number
   addTarget (options: TargetOptions): T
   /** Why no copy can be sent at all now, or `null`. */
   refusal (): 'closing' | 'thread' | null

@@ -1,5 +1,6 @@
 import type { DropReason, FailureReason, MismatchPart, NotComparedReason, StatusClass } from '../../types/index'
 import type { Difference, PairLatency } from '../engine/types'
+import type { LatencyHistograms } from './histogram'
 import { Ring } from './ring'
 
 /** Why a mirror leaves a request alone, in the order in which it is tested. */
@@ -49,6 +50,16 @@ export class MirrorBooks {
     this.pending--
     this.mirrored++
   }
+
+  /** Whether nothing is under way that will be told of here. */
+  get settled (): boolean {
+    return this.pending === 0
+  }
+
+  /** Counts what another set has counted, too. */
+  add (other: MirrorBooks): void {
+    addCounts(this, other)
+  }
 }
 
 /**
@@ -82,7 +93,14 @@ export class BackendBooks {
   }
 
   readonly mismatches: Record<MismatchPart, number> = { status: 0, headers: 0, body: 0 }
-  readonly latency = { mirror: new Ring(), primary: new Ring(), difference: new Ring() }
+  readonly latency: Readonly<Record<keyof LatencyHistograms, Ring>>
+
+  /** `histograms`: hear each latency, too. */
+  constructor (histograms: LatencyHistograms | null = null) {
+    this.latency = {
+      mirror: new Ring(histograms?.mirror), primary: new Ring(histograms?.primary), difference: new Ring(histograms?.difference)
+    }
+  }
 
   /** A mirrored request is not for this backend. */
   skip (reason: BackendSkip): void {
@@ -145,6 +163,25 @@ export class BackendBooks {
   leaveUncompared (reason: NotComparedReason): void {
     this.comparing--
     this.notCompared[reason]++
+  }
+
+  /** Whether nothing is under way that will be told of here. */
+  get settled (): boolean {
+    return this.inFlight === 0 && this.comparing === 0
+  }
+
+  /** Counts what another set has counted, too; latencies apart. */
+  add ({ latency, ...counts }: BackendBooks): void {
+    addCounts(this, counts)
+  }
+}
+
+/** Adds every number that `from` holds, in records too, to that of the same name. */
+function addCounts (into: object, from: object): void {
+  const [sums, counts] = [into, from] as Array<Record<string, number | object>>
+  for (const [key, count] of Object.entries(counts)) {
+    if (typeof count === 'number') sums[key] = sums[key] as number + count
+    else addCounts(sums[key] as object, count)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LatencySummary } from '../../types/index'
+import type { Histogram } from './histogram'
 
 const SIZE = 1000
 const NONE = new Float64Array(0)
@@ -9,11 +10,18 @@ export class Ring {
   count = 0
   // Made at the first sample: most rings of a backend that is not compared never get one.
   #samples = NONE
+  readonly #histogram: Histogram | null
+
+  /** `histogram`: hears each sample, too. */
+  constructor (histogram: Histogram | null = null) {
+    this.#histogram = histogram
+  }
 
   add (ms: number): void {
     if (this.#samples === NONE) this.#samples = new Float64Array(SIZE)
     this.#samples[this.count % SIZE] = ms
     this.count++
+    if (this.#histogram !== null) this.#histogram.observe(ms)
   }
 
   /** Percentiles by nearest rank, in milliseconds rounded to the microsecond; `null` while there is no sample. */

@@ -1,3 +1,4 @@
+import type { PrometheusOptions } from '../../types/index'
 import type { BackendConfig, BreakerConfig, CompareConfig, MirrorConfig, VerdictConfig } from './config'
 
 /** A `mirror` block that the schema found valid, its defaults filled in. */
@@ -42,4 +43,5 @@ export interface PluginBlock {
   maxBufferedBytes: number
   closeTimeout: number
   onMismatch?: (mismatch: unknown) => void
+  prometheus?: PrometheusOptions
 }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RE2JS } from 're2js'
-import type { MismatchEvent } from '../../types/index'
+import type { MismatchEvent, PrometheusOptions } from '../../types/index'
 
 /** A mirror's options as the rest of the plugin reads them: validated, complete, in one spelling. */
 export interface MirrorConfig {
@@ -85,6 +85,8 @@ export interface PluginConfig {
   readonly maxBufferedBytes: number
   readonly closeTimeout: number
   readonly onMismatch: ((mismatch: MismatchEvent) => unknown) | null
+  /** `null`: not told. */
+  readonly prometheus: Readonly<PrometheusOptions> | null
 }
 
 export interface AdminConfig {

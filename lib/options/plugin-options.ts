@@ -25,7 +25,8 @@ export function readPluginOptions (raw: unknown = {}): PluginConfig {
     thread: block.thread,
     maxBufferedBytes: block.maxBufferedBytes,
     closeTimeout: block.closeTimeout,
-    onMismatch: block.onMismatch ?? null
+    onMismatch: block.onMismatch ?? null,
+    prometheus: block.prometheus ?? null
   }
 }
 

@@ -16,6 +16,8 @@ export interface OptionSchema {
   readonly caseless?: boolean
   /** A function; `sync`: one that is not declared `async`. */
   readonly callable?: 'any' | 'sync'
+  /** A registry of Prometheus metrics. */
+  readonly registry?: boolean
   /** Text that can be an id or a name. */
   readonly label?: boolean
   readonly [keyword: string]: unknown
@@ -199,7 +201,14 @@ export const pluginSchema: OptionSchema = {
     thread: flag(false),
     maxBufferedBytes: integer(0, Number.MAX_SAFE_INTEGER, 67108864),
     closeTimeout: integer(0, MAX_INT, 1000),
-    onMismatch: { callable: 'any', allowed: 'a function' }
+    onMismatch: { callable: 'any', allowed: 'a function' },
+    prometheus: {
+      type: 'object',
+      properties: { register: { registry: true, allowed: 'a Registry of prom-client' } },
+      required: ['register'],
+      additionalProperties: false,
+      allowed: 'an object with a Registry of prom-client as its register'
+    }
   },
   additionalProperties: false,
   allowed: 'an object'

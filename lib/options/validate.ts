@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import { isAsyncFunction } from 'node:util/types'
-import type { BackendPatch, MirrorPatch, SwitchState } from '../../types/index'
+import type { BackendPatch, MirrorPatch, PrometheusRegistry, SwitchState } from '../../types/index'
 import type { MirrorBlock, PluginBlock } from './blocks'
 import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
@@ -18,6 +18,7 @@ ajv.addKeyword({
   validate: (kind: 'any' | 'sync', value: unknown) =>
     typeof value === 'function' && (kind === 'any' || !isAsyncFunction(value))
 })
+ajv.addKeyword({ keyword: 'registry', validate: (_: true, value: unknown) => isRegistry(value) })
 ajv.addKeyword({ keyword: 'label', type: 'string', validate: (_: true, value: string) => isLabel(value) })
 
 const isMirrorBlock = ajv.compile<MirrorBlock>(mirrorSchema)
@@ -85,4 +86,10 @@ function keysOf (error: ErrorObject): string[] {
 
 function valueAt (options: unknown, keys: readonly string[]): unknown {
   return keys.reduce((value, key) => (value as Record<string, unknown>)[key], options)
+}
+
+/** By what it can do: prom-client need not be there, may be there twice, and has forks. */
+function isRegistry (value: unknown): boolean {
+  const registry = Object(value) as Partial<PrometheusRegistry>
+  return [registry.registerMetric, registry.getSingleMetric, registry.removeSingleMetric].every(method => typeof method === 'function')
 }

@@ -112,7 +112,7 @@ export class Host {
 
   #flush (): void {
     this.#scheduled = false
-    const message: MessageFromThread = { ops: this.#ops, processed: this.#processed }
+    const message: MessageFromThread = { ops: this.#ops, processed: this.#processed, held: this.#engine.bufferedBytes }
     this.#ops = []
     this.#port.postMessage(message)
   }

@@ -54,6 +54,8 @@ export class ThreadEngine implements Engine<number>, Line {
   #inTransit: number[] = []
   #bytesInTransit = 0
   #processed = 0
+  /** Bytes that the thread held when it was last heard of. */
+  #heldThere = 0
 
   constructor (maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker) {
     const half = Math.floor(maxBufferedBytes / 2)
@@ -79,6 +81,10 @@ export class ThreadEngine implements Engine<number>, Line {
 
   #post (message: MessageToThread, transfer?: Parameters<MessagePort['postMessage']>[1]): void {
     (this.#thread as Thread).postMessage(message, transfer as readonly ArrayBuffer[])
+  }
+
+  get bufferedBytes (): number {
+    return this.budget.used + this.#heldThere
   }
 
   addTarget (target: TargetOptions): number {
@@ -130,7 +136,8 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#post({ batch }, batch.slabs.map(slab => slab.buffer as ArrayBuffer))
   }
 
-  #onMessage ({ ops, processed }: MessageFromThread): void {
+  #onMessage ({ ops, processed, held }: MessageFromThread): void {
+    this.#heldThere = held
     for (const bytes of this.#inTransit.splice(0, processed - this.#processed)) {
       this.#bytesInTransit -= bytes
       this.budget.free(bytes)
@@ -177,7 +184,7 @@ export class ThreadEngine implements Engine<number>, Line {
     if (this.#thread !== thread) return
     this.#thread = null
     this.budget.free(this.#bytesInTransit)
-    this.#bytesInTransit = 0
+    this.#bytesInTransit = this.#heldThere = 0
     this.#inTransit = []
     const exchanges = [...this.#exchanges.values()]
     this.#exchanges.clear()

@@ -62,10 +62,11 @@ export type MessageToThread =
   { target: TargetOptions } |
   { close: number }
 
-/** A message from the thread. `processed`: batches that it has done with since it began. */
+/** A message from the thread. `processed`: batches that it has done with since it began. `held`: bytes that it holds now. */
 export interface MessageFromThread {
   ops: unknown[]
   processed: number
+  held: number
 }
 
 /** Neither a header nor its name can have it (RFC 9110, section 5.5). */

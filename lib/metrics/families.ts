@@ -1,0 +1,138 @@
+import type { BreakerState } from '../../types/index'
+import type { BackendBooks, MirrorBooks } from './books'
+import type { Histogram, LatencyHistograms } from './histogram'
+
+/** What is told of an app: counts since it began, whatever is reset. */
+export interface AppTotals {
+  readonly mirrors: readonly MirrorTotals[]
+  readonly bufferedBytes: number
+}
+
+export interface MirrorTotals {
+  readonly id: string
+  readonly enabled: boolean
+  readonly books: MirrorBooks
+  readonly backends: readonly BackendTotals[]
+}
+
+export interface BackendTotals {
+  readonly name: string
+  readonly breaker: BreakerState
+  readonly books: BackendBooks
+  readonly latency: LatencyHistograms
+}
+
+type Labels = Readonly<Record<string, string | number>>
+
+/** Takes one value. `suffix`: of the name, where a family has several. */
+export type Emit = (labels: Labels, value: number, suffix?: string) => void
+
+/** One family of metrics, as Prometheus calls those that have a name in common. */
+export interface Family {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  read (app: AppTotals, emit: Emit): void
+}
+
+type Read<T> = (totals: T, emit: Emit) => void
+
+const STATES: readonly BreakerState[] = ['closed', 'open', 'half-open']
+
+/**
+ * Everything that Prometheus is told. Names by its rules, and labels that have no more values than the configuration has
+ * mirrors and backends. All values can be summed over instances.
+ * @see https://prometheus.io/docs/practices/naming/
+ */
+export const families: readonly Family[] = [
+  ofMirrors('counter', 'seen_total', 'Requests that reached the mirror.', ({ books }, emit) => emit({}, books.seen)),
+  ofMirrors('counter', 'unsent_total', 'Requests that were not mirrored, by reason.', ({ books }, emit) => {
+    const { disabled, filtered, looped, upgraded, unsampled, unhandled } = books
+    emitEach('reason', { disabled, filtered, looped, upgraded, unsampled, unhandled }, emit)
+  }),
+  ofMirrors('counter', 'mirrored_total', 'Requests that were offered to every backend.', ({ books }, emit) => {
+    emit({}, books.mirrored)
+  }),
+  ofMirrors('gauge', 'pending', 'Requests that were chosen and are not sent yet.', ({ books }, emit) => {
+    emit({}, books.pending)
+  }),
+  ofMirrors('gauge', 'enabled', 'Whether the mirror is on, 1 or 0.', ({ enabled }, emit) => emit({}, Number(enabled))),
+
+  ofBackends('counter', 'backend_unsent_total', 'Mirrored requests that were not for this backend, by reason.', ({ books }, emit) => {
+    emitEach('reason', { disabled: books.disabled, unsampled: books.unsampled }, emit)
+  }),
+  ofBackends('counter', 'dropped_total', 'Mirrored requests that were not attempted, by reason.', ({ books }, emit) => {
+    emitEach('reason', books.dropped, emit)
+  }),
+  // Not `total`, which goes down where the client library refuses a copy: a counter never does.
+  ofBackends('counter', 'sent_total', 'Copies that were sent and have ended, with or without an answer.', ({ books }, emit) => {
+    emit({}, books.total - books.inFlight)
+  }),
+  ofBackends('counter', 'outcomes_total', 'Copies that have ended: success, or the reason of the failure.', ({ books }, emit) => {
+    emitEach('outcome', { success: books.success, ...books.failure }, emit)
+  }),
+  ofBackends('counter', 'answers_total', 'Complete answers by status class.', ({ books }, emit) => {
+    emitEach('status', books.status, emit)
+  }),
+  ofBackends('counter', 'comparisons_total', 'Answers compared with the primary\'s, by result.', ({ books }, emit) => {
+    emitEach('result', { matched: books.matched, mismatched: books.mismatched }, emit)
+  }),
+  ofBackends('counter', 'not_compared_total', 'Complete answers that were not compared, by reason.', ({ books }, emit) => {
+    emitEach('reason', books.notCompared, emit)
+  }),
+  ofBackends('counter', 'mismatches_total', 'Mismatches by what differed; one can count in several.', ({ books }, emit) => {
+    emitEach('part', books.mismatches, emit)
+  }),
+  ofBackends('gauge', 'in_flight', 'Copies that were attempted and have not ended.', ({ books }, emit) => {
+    emit({}, books.inFlight)
+  }),
+  ofBackends('gauge', 'breaker_state', 'Whether the breaker is in this state, 1 or 0.', ({ breaker }, emit) => {
+    for (const state of STATES) emit({ state }, Number(state === breaker))
+  }),
+  ofLatency('mirror', 'latency_seconds', 'Time of the mirror, from dispatch on a connection to the end of its answer.'),
+  ofLatency('primary', 'primary_latency_seconds', 'Time of the primary, on requests that were compared.'),
+  ofLatency('difference', 'latency_difference_seconds', 'Mirror minus primary, request by request; negative where the mirror is faster.'),
+
+  family('gauge', 'buffered_bytes', 'Bytes held in memory for mirrors.', ({ bufferedBytes }, emit) => emit({}, bufferedBytes))
+]
+
+function family (type: Family['type'], name: string, help: string, read: Read<AppTotals>): Family {
+  return { name: `fastify_mirror_${name}`, type, help, read }
+}
+
+function ofMirrors (type: Family['type'], name: string, help: string, read: Read<MirrorTotals>): Family {
+  return family(type, name, help, ({ mirrors }, emit) => {
+    for (const mirror of mirrors) {
+      read(mirror, (labels, value, suffix) => emit({ mirror: mirror.id, ...labels }, value, suffix))
+    }
+  })
+}
+
+function ofBackends (type: Family['type'], name: string, help: string, read: Read<BackendTotals>): Family {
+  return ofMirrors(type, name, help, ({ backends }, emit) => {
+    for (const backend of backends) {
+      read(backend, (labels, value, suffix) => emit({ backend: backend.name, ...labels }, value, suffix))
+    }
+  })
+}
+
+function ofLatency (of: keyof LatencyHistograms, name: string, help: string): Family {
+  return ofBackends('histogram', name, help, ({ latency }, emit) => emitHistogram(latency[of], emit))
+}
+
+function emitEach (label: string, counts: Readonly<Record<string, number>>, emit: Emit): void {
+  for (const [value, count] of Object.entries(counts)) emit({ [label]: value }, count)
+}
+
+/** Each bucket counts the smaller ones, too. */
+function emitHistogram ({ bounds, counts, sum }: Histogram, emit: Emit): void {
+  let count = 0
+  for (let bucket = 0; bucket < bounds.length; bucket++) {
+    count += counts[bucket]
+    emit({ le: bounds[bucket] }, count, '_bucket')
+  }
+  count += counts[bounds.length]
+  emit({ le: '+Inf' }, count, '_bucket')
+  emit({}, sum, '_sum')
+  emit({}, count, '_count')
+}
