@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client'
 import t from 'tap'
 import * as errors from '../lib/errors'
 import { readMirrorOptions, readPluginOptions, showRoute, showValue } from '../lib/options'
@@ -488,13 +489,23 @@ t.test('messages read as a whole', async t => {
   }
   const pluginCases: Array<[options: unknown, message: string]> = [
     [null, 'options must be an object, got null'],
-    [{ thraed: true }, 'thraed (true) is not an option, did you mean "thread"?; allowed: defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch'],
+    [{ thraed: true }, 'thraed (true) is not an option, did you mean "thread"?; allowed: defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus'],
     [{ admin: { routeOptions: { handler: 1 } } },
       'admin.routeOptions.handler (1) is not an option; allowed: route options other than method, url, path, handler, onRequest and mirror'],
     [{ defaults: { compare: { enabled: 1 } } }, 'defaults.compare.enabled must be true or false, got 1'],
     [{ defaults: { backends: ['http://a?b'] } }, `defaults.backends[0].url must be ${URL_ALLOWED}, got "http://a?..."`],
     [{ defaults: { backends: [] } }, 'defaults.backends must be an array of 1 to 100 backends, each a URL or an object with a url, got []'],
-    [{ max_buffered_bytes: 1, maxBufferedBytes: 1 }, 'max_buffered_bytes and maxBufferedBytes are the same option, give only one of them']
+    [{ max_buffered_bytes: 1, maxBufferedBytes: 1 }, 'max_buffered_bytes and maxBufferedBytes are the same option, give only one of them'],
+    [{ prometheus: true }, 'prometheus must be an object with a Registry of prom-client as its register, got true'],
+    [{ prometheus: new Registry() }, 'prometheus must be an object with a Registry of prom-client as its register, got [object Object]'],
+    [{ prometheus: {} }, 'prometheus.register must be a Registry of prom-client, got undefined'],
+    [{ prometheus: { register: null } }, 'prometheus.register must be a Registry of prom-client, got null'],
+    [{ prometheus: { register: { registerMetric () {} } } }, 'prometheus.register must be a Registry of prom-client, got {"registerMetric":[function]}'],
+    [{ prometheus: { register: Registry } }, 'prometheus.register must be a Registry of prom-client, got [function]'],
+    [
+      { prometheus: { registry: new Registry() } },
+      'prometheus.registry ([object Object]) is not an option, did you mean "register"?; allowed: register'
+    ]
   ]
   for (const [options, message] of pluginCases) t.equal(refusal(() => readPluginOptions(options)).message, `plugin options: ${message}`)
 })
