@@ -102,6 +102,8 @@ export class Slot {
         this.#connecting = target.connect(options, (...result) => {
           const [error, socket] = result
           this.#connecting = null
+          // After a certificate for another name, undici's client never connects again.
+          this.dead = error !== null
           if (error === null) {
             this.#socket = socket
             paceReads(socket, target.pacer, () => this.copy !== null && this.copy.running)

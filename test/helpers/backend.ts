@@ -53,7 +53,7 @@ export async function startBackend (t: Test, answer: Answer = (_, response) => r
       answer(request, response, received)
     })
   }
-  return { ...await track(t, http.createServer(listener)), requests }
+  return Object.assign(await track(t, http.createServer(listener)), { requests })
 }
 
 /** A TCP server that does what it likes with its connections. */
