@@ -1,8 +1,12 @@
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { CurlSide, MirrorPatch, MirrorSnapshot, SwitchState } from '../../types/index'
 import { redactSnapshot } from '../metrics/snapshot'
 import type { AdminConfig } from '../options/config'
+import { changeLog, unchecked } from './route'
+import type { AddRoute } from './route'
+import { refuseOtherOrigins } from './same-origin'
 import * as schemas from './schemas'
+import { addPage } from './ui'
 
 /** Bytes of a PATCH's body: a hundred backends with the longest of names and much air. */
 const MAX_PATCH = 64 * 1024
@@ -13,8 +17,6 @@ interface Options {
   named: (id: string) => boolean[]
 }
 
-type Route = Pick<RouteOptions, 'method' | 'url' | 'handler' | 'schema'>
-type More = Partial<Pick<RouteOptions, 'validatorCompiler'>>
 type WithId = FastifyRequest & { params: { id: string } }
 
 /** The routes that `fastify.mirrors` is read and switched by. */
@@ -27,6 +29,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     addMismatches()
     addVerdict()
     addSwitch()
+    addPage(mirrors, add)
   } else {
     addNumbers(snapshot => redactSnapshot(snapshot, named(snapshot.id)))
     fastify.addHook('onReady', async () => {
@@ -60,7 +63,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       // The primary's side is this app, as whoever asks has reached it: never the Host of the mirrored request, which anybody chose.
       const own = side === 'primary' ? `${request.protocol}://${request.host}` : undefined
       const command = mirrors.curl(id, group, side, base ?? own)
-      return command === undefined ? notFound(request as WithId, reply) : reply.type('text/plain').send(command + '\n')
+      return command === undefined ? notFound(request as WithId, reply) : reply.type('text/plain; charset=utf-8').send(command + '\n')
     })
   }
 
@@ -83,8 +86,6 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     fastify.addContentTypeParser(
       'application/json', { parseAs: 'string', bodyLimit: MAX_PATCH }, fastify.getDefaultJsonParser('error', 'error')
     )
-    // Fastify's own validation would turn "50" into 50 and drop a misspelled key: `fastify.mirrors` checks.
-    const unchecked: More = { validatorCompiler: () => () => true }
     add('PATCH', '', schemas.switchAll, async request => {
       return mirrors.updateAll(request.body as SwitchState, changeLog(request))
     }, unchecked)
@@ -94,7 +95,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     }, unchecked)
   }
 
-  function add (method: Route['method'], path: string, schema: object, handler: Route['handler'], more: More = {}): void {
+  function add (...[method, path, schema, handler, more]: Parameters<AddRoute>): void {
     const { schema: users, ...rest } = admin.routeOptions
     fastify.route({
       ...rest,
@@ -102,15 +103,10 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       method,
       url: admin.prefix + path,
       schema: { ...schema, ...users as object },
-      onRequest: admin.onRequest as RouteOptions['onRequest'],
+      onRequest: (method === 'GET' ? admin.onRequest : [...admin.onRequest, refuseOtherOrigins]) as RouteOptions['onRequest'],
       handler
     })
   }
-}
-
-/** The request's logger, at the app's level: `routeOptions.logLevel` is to silence those who only look. */
-function changeLog ({ log, server }: FastifyRequest): FastifyBaseLogger {
-  return log.child({}, { level: server.log.level })
 }
 
 function notFound ({ params }: WithId, reply: FastifyReply) {

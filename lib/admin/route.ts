@@ -1,0 +1,16 @@
+import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
+
+export type MoreOptions = Partial<Pick<RouteOptions, 'validatorCompiler'>>
+
+/** Adds a route below the admin prefix, behind the guard. */
+export type AddRoute = (
+  method: 'GET' | 'PATCH' | 'POST' | 'DELETE', path: string, schema: object, handler: RouteOptions['handler'], more?: MoreOptions
+) => void
+
+/** Fastify's own validation would turn "50" into 50 and drop a misspelled key: `fastify.mirrors` checks. */
+export const unchecked: MoreOptions = { validatorCompiler: () => () => true }
+
+/** The request's logger, at the app's level: `routeOptions.logLevel` is to silence those who only look. */
+export function changeLog ({ log, server }: FastifyRequest): FastifyBaseLogger {
+  return log.child({}, { level: server.log.level })
+}

@@ -1,0 +1,92 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import { readFileSync, readdirSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import type { MirrorPatch, Mirrors, SwitchState } from '../../types/index'
+import { changeLog, unchecked } from './route'
+import type { AddRoute } from './route'
+import { PageRows, pageExample, pageMirror } from './page-data'
+import * as schemas from './page-schemas'
+
+/** The page's files, as they are served. */
+const FOLDER = join(__dirname, 'ui')
+const PAGE = 'page.html'
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml'
+}
+
+/**
+ * The page may do nothing but load its own files and talk to where it came from: no inline script or style, no other
+ * host, in no frame, and no text that becomes HTML, whatever a backend answers.
+ */
+const HEADERS = {
+  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store'
+}
+
+interface Query { mirror?: string, group: string, base: string }
+
+/**
+ * The page for people, at `{prefix}/ui`, its files and its data below that. A mirror's id goes into the query: it may hold
+ * slashes, which proxies on the way decode in a path.
+ */
+export function addPage (mirrors: Mirrors, add: AddRoute): void {
+  for (const name of readdirSync(FOLDER)) addFile(name)
+  const rows = new PageRows(mirrors)
+  const instance = randomUUID()
+
+  add('GET', '/ui/state', schemas.state, async (request, reply) => {
+    const { mirror } = request.query as Query
+    reply.headers(HEADERS)
+    return {
+      instance,
+      prefix: request.routeOptions.url?.slice(0, -'/ui/state'.length),
+      mirrors: await rows.read(),
+      mirror: mirror === undefined ? null : pageMirror(mirrors, mirror),
+      enabled: mirrors.enabled,
+      time: new Date().toISOString()
+    }
+  })
+  add('GET', '/ui/group', schemas.group, async (request, reply) => {
+    const { mirror = '', group, base } = request.query as Query
+    reply.headers(HEADERS)
+    return pageExample(mirrors, mirror, group, base) ?? notFound(reply, 'such mismatch: it may have been cleared meanwhile')
+  })
+  add('PATCH', '/ui/state', schemas.change, async (request, reply) => {
+    const { mirror } = request.query as Query
+    rows.forget()
+    if (mirror === undefined) {
+      mirrors.updateAll(request.body as SwitchState, changeLog(request))
+    } else if (mirrors.update(mirror, request.body as MirrorPatch, changeLog(request)) === undefined) {
+      return notFound(reply, 'such mirror')
+    }
+    return reply.code(204).send()
+  }, unchecked)
+  add('POST', '/ui/reset', schemas.reset, async (request, reply) => {
+    const { mirror = '' } = request.query as Query
+    rows.forget()
+    return mirrors.reset(mirror) ? reply.code(204).send() : notFound(reply, 'such mirror')
+  })
+
+  function addFile (name: string): void {
+    const content = readFileSync(join(FOLDER, name))
+    const headers = { ...HEADERS, 'content-type': TYPES[extname(name)] }
+    add('GET', name === PAGE ? '/ui' : `/ui/${name}`, schemas.file, async (request: FastifyRequest, reply: FastifyReply) => {
+      // Its links are relative to the path without a slash at its end, which some apps ignore.
+      if (name === PAGE && /\/(?:\?|$)/.test(request.raw.url as string)) return reply.redirect('../ui')
+      return reply.headers(headers).send(content)
+    })
+  }
+}
+
+function notFound (reply: FastifyReply, what: string) {
+  return reply.code(404).send({ statusCode: 404, error: 'Not Found', message: `there is no ${what}` })
+}

@@ -1,0 +1,104 @@
+// The last mismatch of a kind: its request, and what differs side by side. All of it is text of whoever sent it.
+
+import { el, setText } from './dom.mjs'
+import { at, count, foreign } from './format.mjs'
+
+/**
+ * @typedef {import('../../../types/index').Mismatch} Mismatch
+ * @typedef {import('../page-data').PageExample} Example
+ * @typedef {import('../page-data').PageGroup} Group
+ */
+
+/** @param {Example} shown @param {() => void} reload @returns {import('./dom.mjs').Part<Group>} */
+export function createExample ({ example, curl }, reload) {
+  const newer = el('button', { type: 'button', class: 'plain', hidden: true, click: reload }, 'Show a newer one')
+  return {
+    node: el('div', { class: 'example' },
+      el('p', {}, el('code', { class: 'request' }, `${foreign(example.request.method)} ${foreign(example.request.path)}`)),
+      el('p', { class: 'quiet' }, `The last of them as of ${at(example.time, Date.now())}. `, newer),
+      differencesOf(example),
+      requestOf(example),
+      ...curlOf(curl)
+    ),
+    update (group) {
+      newer.hidden = group.last === example.time
+    }
+  }
+}
+
+/** @param {Mismatch} mismatch */
+function differencesOf ({ primaryStatus, mirrorStatus, primaryHash, mirrorHash, headers, body }) {
+  /** @type {Node[]} */
+  const rows = []
+  if (primaryStatus !== mirrorStatus) row('status', String(primaryStatus), String(mirrorStatus))
+  for (const { name, primary, mirror } of headers) row(`header ${name}`, valuesOf(primary), valuesOf(mirror))
+  if (body?.kind === 'json') {
+    for (const { pointer, primary, mirror } of body.differences) row(pointer === '' ? 'body' : pointer, primary, mirror)
+    if (body.truncated) rows.push(el('tr', {}, el('td', { colspan: 3, class: 'quiet' }, 'There are more differences.')))
+  } else if (body?.kind === 'hash') {
+    row(`SHA-256 of the body (not looked into: ${body.reason})`, primaryHash, mirrorHash)
+  } else if (body !== null) {
+    row(`length of the ${body.kind} body`, `${count(body.primaryLength)} bytes`, `${count(body.mirrorLength)} bytes`)
+    row(`SHA-256, differing from byte ${count(body.offset)} on`, primaryHash, mirrorHash)
+  }
+  return el('table', { class: 'differences' },
+    el('caption', { class: 'hidden' }, 'What differs'),
+    el('thead', {}, el('tr', {}, ...['where', 'primary', 'mirror'].map(name => el('th', { scope: 'col' }, name)))),
+    el('tbody', {}, ...rows)
+  )
+
+  /** @param {string} where @param {string | undefined} primary @param {string | undefined} mirror */
+  function row (where, primary, mirror) {
+    rows.push(el('tr', {}, el('th', { scope: 'row' }, foreign(where)), value('primary', primary), value('mirror', mirror)))
+  }
+}
+
+/** @param {string} side @param {string | undefined} text */
+function value (side, text) {
+  return el('td', { 'data-side': side }, text === undefined ? el('em', {}, 'absent') : el('code', {}, text === '' ? ' ' : foreign(text)))
+}
+
+/** @param {string[]} values */
+function valuesOf (values) {
+  return values.length === 0 ? undefined : values.join('\n')
+}
+
+/** @param {Mismatch} mismatch */
+function requestOf ({ request: { path, sentPath, headers, body, truncated } }) {
+  const lines = []
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
+  return el('details', {},
+    el('summary', {}, 'The request'),
+    ...(sentPath === path ? [] : [el('p', {}, 'The shadow was asked for ', el('code', { class: 'request' }, foreign(sentPath)))]),
+    el('pre', { tabindex: 0, 'aria-label': 'Headers' }, foreign(lines.join('\n'))),
+    ...(body === null ? [] : [el('pre', { tabindex: 0, 'aria-label': 'Body' }, foreign(body))]),
+    ...(truncated ? [el('p', { class: 'quiet' }, 'Something is left out because of its length.')] : [])
+  )
+}
+
+/** @param {Example['curl']} curl */
+function curlOf (curl) {
+  const told = el('span', { role: 'status', class: 'quiet' })
+  // Also for where the clipboard can not be written: over plain HTTP, browsers forbid it.
+  const text = el('textarea', { readonly: true, rows: 3, spellcheck: false, hidden: true, 'aria-label': 'curl command' })
+  const buttons = [copy('mirror', 'Copy curl to the shadow'), copy('primary', 'Copy curl to the primary')]
+  return [el('p', { class: 'buttons' }, ...buttons, told), text]
+
+  /** @param {'mirror' | 'primary'} side @param {string} label */
+  function copy (side, label) {
+    return el('button', {
+      type: 'button',
+      async click () {
+        text.hidden = false
+        text.value = curl[side]
+        try {
+          await navigator.clipboard.writeText(curl[side])
+          setText(told, 'Copied')
+        } catch {
+          text.select()
+          setText(told, document.execCommand('copy') ? 'Copied' : 'Selected: copy it from below')
+        }
+      }
+    }, label)
+  }
+}

@@ -1,0 +1,73 @@
+// Whether what has been counted allows to release, and why.
+
+import { el, keyed, setAttribute, setText } from './dom.mjs'
+import { at, foreign } from './format.mjs'
+import { SIGNS } from './words.mjs'
+
+/**
+ * @typedef {import('../../../types/index').MirrorVerdict} Verdict
+ * @typedef {import('../../../types/index').BackendVerdict} BackendVerdict
+ * @typedef {import('../../../types/index').VerdictReason} Reason
+ */
+
+/** @param {() => void} askReset @returns {import('./dom.mjs').Part<{ verdict: Verdict, now: number }>} */
+export function createVerdict (askReset) {
+  const sign = el('span', { class: 'sign', 'aria-hidden': 'true' })
+  const word = el('strong')
+  const since = el('span', { class: 'quiet' })
+  const backends = el('div')
+  let several = false
+  const show = keyed(backends, (/** @type {BackendVerdict} */ { name }) => name, createBackend)
+  const node = el('section', { class: 'verdict' },
+    el('h3', { class: 'hidden' }, 'Verdict'),
+    el('p', { class: 'word' }, sign, word, since, el('button', { type: 'button', class: 'plain', click: askReset }, 'Count anew…')),
+    backends
+  )
+  return {
+    node,
+    update ({ verdict, now }) {
+      several = verdict.backends.length > 1
+      setAttribute(node, 'data-state', verdict.verdict)
+      setText(sign, SIGNS[verdict.verdict])
+      setText(word, capital(verdict.verdict))
+      setText(since, `counted since ${at(verdict.since, now)}`)
+      show(verdict.backends)
+    }
+  }
+
+  /** @param {BackendVerdict} backend @returns {import('./dom.mjs').Part<BackendVerdict>} */
+  function createBackend ({ name }) {
+    const title = el('h4', {}, foreign(name))
+    const list = el('ul', { class: 'reasons' })
+    const showReasons = keyed(list, (/** @type {Reason} */ { about }) => about, createReason)
+    return {
+      node: el('div', {}, title, list),
+      update ({ reasons }) {
+        title.hidden = !several
+        showReasons(reasons)
+      }
+    }
+  }
+}
+
+/** @returns {import('./dom.mjs').Part<Reason>} */
+function createReason () {
+  const sign = el('span', { class: 'sign', 'aria-hidden': 'true' })
+  const state = el('span', { class: 'hidden' })
+  const text = el('span')
+  const node = el('li', {}, sign, state, text)
+  return {
+    node,
+    update (reason) {
+      setAttribute(node, 'data-state', reason.state)
+      setText(sign, SIGNS[reason.state])
+      setText(state, `${capital(reason.state)}: `)
+      setText(text, capital(reason.text))
+    }
+  }
+}
+
+/** @param {string} text */
+export function capital (text) {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
