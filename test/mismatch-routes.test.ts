@@ -1,0 +1,374 @@
+import Fastify from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { execFile, execFileSync } from 'node:child_process'
+import { promisify } from 'node:util'
+import t from 'tap'
+import type { Test } from 'tap'
+import { request } from 'undici'
+import fastifyMirror from '../lib'
+import type { AdminOptions, MismatchEvent, MismatchList } from '../types/index'
+import { startBackend } from './helpers/backend'
+import { booksClose } from './helpers/books'
+import { modes, startGateway } from './helpers/gateway'
+import { watchProcess } from './helpers/process'
+import { startTwins } from './helpers/twins'
+import type { Ask, Reply } from './helpers/twins'
+import { until } from './helpers/until'
+
+const KEY = 'letmein'
+
+/** Lets in who has the key. */
+async function guard (request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  if (request.headers['x-key'] !== KEY) return reply.code(401).send({ guard: 'no' })
+}
+
+interface Answer { status: number, type: string | undefined, text: string, json: unknown }
+
+async function admin (url: string, method: 'GET' | 'DELETE' | 'POST' | 'PATCH' = 'GET', headers: Record<string, string> = { 'x-key': KEY }): Promise<Answer> {
+  const { statusCode, headers: answered, body } = await request(url, { method, headers })
+  const text = await body.text()
+  const type = answered['content-type']?.toString()
+  return { status: statusCode, type, text, json: type?.startsWith('application/json') ? JSON.parse(text) : undefined }
+}
+
+/** As it would come out of `JSON.stringify`. */
+function plain<T> (value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T
+}
+
+function json (value: unknown): Reply {
+  return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) }
+}
+
+for (const { mode, plugin } of modes) {
+  t.test(`${mode}: mismatches in groups`, async t => {
+    const twins = await startTwins(t, {
+      plugin: { ...plugin, admin: { onRequest: guard } }, compare: { logMismatches: true, maxMismatches: 4 }
+    })
+    const { gateway, events } = twins
+    const path = `${gateway.url}/mirrors/twins/mismatches`
+    const list = async (): Promise<MismatchList> => {
+      const { status, json } = await admin(path)
+      t.equal(status, 200)
+      const own = gateway.app.mirrors.mismatches('twins')
+      t.strictSame(json, plain(own), 'the route loses nothing')
+      return json as MismatchList
+    }
+
+    t.strictSame(await list(), { limit: 4, limited: false, groups: [], others: [] }, 'none at first')
+
+    await twins.ask({ body: 'ok' }, { status: 500, body: 'ok' }, { path: '/rare' })
+    for (let i = 0; i < 20; i++) {
+      const old = json({ items: [{ id: i, price: 1 }], [1000 + i]: { at: 1 } })
+      await twins.ask(old, json({ items: [{ id: i, price: 2 }, { id: 0 }], [1000 + i]: { at: 2 } }), { path: `/frequent/${i}` })
+    }
+    const { groups } = await list()
+    t.match(groups, [
+      {
+        count: 20,
+        backend: 'shadow',
+        primaryStatus: 200,
+        mirrorStatus: 200,
+        headers: [],
+        pointers: ['/*/at', '/items/*', '/items/*/price'],
+        body: 'json',
+        example: { request: { path: '/frequent/19' }, body: { kind: 'json' } }
+      },
+      { count: 1, primaryStatus: 200, mirrorStatus: 500, pointers: [], body: null, example: { request: { path: '/rare' } } }
+    ])
+    t.equal(groups.length, 2)
+    t.ok(groups[0].first < groups[0].last, 'first and last time')
+    t.equal(groups[0].last, groups[0].example.time)
+    t.equal(groups[0].id, events.at(-1)?.group)
+
+    await twins.ask({ body: 'a' }, { body: 'b' })
+    await twins.ask({ headers: { 'x-a': '1' } }, { headers: { 'x-a': '2' } })
+    for (const status of [501, 501, 502]) await twins.ask({ body: 'ok' }, { status, body: 'ok', headers: { 'x-b': '1' } })
+    const full = await list()
+    t.match(full, {
+      limit: 4,
+      limited: true,
+      groups: [{ headers: ['x-a'] }, { body: 'text' }, { count: 20 }, { count: 1, mirrorStatus: 500 }],
+      others: [
+        { backend: 'shadow', primaryStatus: 200, mirrorStatus: 502, count: 1 },
+        { backend: 'shadow', primaryStatus: 200, mirrorStatus: 501, count: 2 }
+      ]
+    })
+    t.equal(full.groups.length, 4)
+    t.equal(full.others.length, 2)
+    await twins.ask({ body: 'ok' }, { status: 500, body: 'ok' }, { path: '/rare/again' })
+    t.match((await list()).groups[0], { count: 2, id: groups[1].id, first: groups[1].first, example: { request: { path: '/rare/again' } } })
+
+    const { mismatched } = gateway.backend()
+    t.equal(mismatched, 27)
+    t.equal(events.length, 27)
+    t.strictSame(events.map(({ mirror }) => mirror), Array(27).fill('twins'))
+
+    const logged = gateway.log.filter(({ msg }) => msg === 'mirror mismatch')
+    t.equal(logged.length, 27)
+    t.match(logged[0], {
+      level: 40,
+      reqId: String,
+      mirror: 'twins',
+      backend: 'shadow',
+      primaryStatus: 200,
+      mirrorStatus: 500,
+      bodyMatch: true,
+      group: groups[1].id,
+      headers: [],
+      body: null
+    })
+    t.match(logged[1], { bodyMatch: false, body: { kind: 'json', differences: [{ pointer: '/1000/at' }, { pointer: '/items/0/price' }, { pointer: '/items/1' }] } })
+
+    const cleared = await admin(path, 'DELETE')
+    t.match(cleared, { status: 204, text: '' })
+    t.strictSame(await list(), { limit: 4, limited: false, groups: [], others: [] })
+    t.equal(gateway.backend().mismatched, mismatched, 'running totals stay')
+    await twins.ask({ body: 'a' }, { body: 'b' })
+    t.match((await list()).groups, [{ count: 1 }])
+    booksClose(t, gateway.mirror())
+  })
+
+  t.test(`${mode}: whatever listens to mismatches, it goes no further`, async t => {
+    const faults = watchProcess(t)
+    const told: MismatchEvent[] = []
+    const boom = new Error('boom')
+    const thenable = { then: (_: unknown, reject: (error: Error) => void) => reject(boom) }
+    const results = [() => { throw boom }, async () => { throw boom }, () => thenable, () => 'ok', () => null]
+    const twins = await startTwins(t, {
+      plugin: {
+        ...plugin,
+        onMismatch: event => {
+          told.push(event)
+          return results[told.length - 1]()
+        }
+      }
+    })
+    for (let i = 0; i < results.length; i++) {
+      const { response } = await twins.ask({ body: 'a' }, { body: 'b' })
+      t.equal(response.statusCode, 200)
+    }
+    t.match(told[0], { mirror: 'twins', group: told[1].group, backend: 'shadow', body: { kind: 'text' } })
+    const failed = () => twins.gateway.log.filter(({ msg }) => msg === 'onMismatch failed')
+    await until('all failures are logged', () => failed().length === 3)
+    for (const line of failed()) t.match(line, { level: 40, mirror: 'twins', err: { message: 'boom' } })
+    t.match(twins.gateway.app.mirrors.mismatches('twins')?.groups, [{ count: 5 }])
+    booksClose(t, twins.gateway.mirror())
+    t.strictSame(faults.filter(fault => fault instanceof Error && fault.message === 'boom'), [])
+  })
+}
+
+t.test('a logger that throws does not keep a mismatch from being counted and told of', async t => {
+  const events: MismatchEvent[] = []
+  const shadow = await startBackend(t, (_, response) => response.end('other'))
+  const gateway = await startGateway(t, {
+    plugin: { onMismatch: event => { events.push(event) } },
+    routes: app => {
+      app.addHook('onRequest', async request => {
+        request.log = Object.assign(Object.create(request.log), { warn () { throw new Error('no disk') } })
+      })
+      app.get('/', { mirror: { backends: [shadow.url], compare: { enabled: true, logMismatches: true } } }, async () => 'ok')
+    }
+  })
+  await (await request(gateway.url)).body.dump()
+  await until('the mismatch is told of', () => events.length === 1)
+  t.match(gateway.log.at(-1), { msg: 'the mismatch could not be logged', err: { message: 'no disk' } })
+  t.match(gateway.app.mirrors.mismatches('GET /')?.groups, [{ count: 1, body: 'hash: off' }])
+  booksClose(t, gateway.mirror())
+})
+
+/** Routes of the plugin, as `GET /mirrors`. */
+async function adminRoutes (t: Test, options: AdminOptions | undefined): Promise<{ app: FastifyInstance, routes: string[], log: string[] }> {
+  const log: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: line => { log.push(JSON.parse(line).msg) } } } }) as FastifyInstance
+  t.teardown(() => app.close())
+  const routes: string[] = []
+  app.addHook('onRoute', ({ method, url }: RouteOptions) => { routes.push(...[method].flat().map(one => `${one} ${url}`)) })
+  await app.register(fastifyMirror, options === undefined ? {} : { admin: options })
+  await app.ready()
+  return { app, routes, log }
+}
+
+t.test('without a guard there are the numbers, and nothing else', async t => {
+  const { app, routes, log } = await adminRoutes(t, undefined)
+  t.strictSame(routes.sort(), ['GET /mirrors', 'GET /mirrors/:id', 'HEAD /mirrors', 'HEAD /mirrors/:id'])
+  for (const path of ['a/mismatches', 'a/verdict', 'a/reset', 'a/mismatches/b/curl']) {
+    for (const method of ['GET', 'POST', 'DELETE', 'PATCH'] as const) {
+      t.match((await app.inject({ method, url: `/mirrors/${path}` })).json(), { statusCode: 404, message: /^Route / }, `${method} ${path}`)
+    }
+  }
+  t.match(log, [/can be read by whoever reaches this app/])
+})
+
+t.test('with a guard nothing answers before it', async t => {
+  const called: string[] = []
+  const first = async (request: FastifyRequest) => { called.push(`1 ${request.method} ${request.url}`) }
+  const second = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    called.push('2')
+    if (request.headers['x-key'] === KEY) done()
+    else reply.code(401).send({ guard: 'no' })
+  }
+  const { app, routes, log } = await adminRoutes(t, { prefix: '/internal/m', onRequest: [first, second] })
+  t.strictSame(log, [])
+  for (const route of ['GET :id/mismatches', 'DELETE :id/mismatches', 'GET :id/mismatches/:group/curl', 'GET :id/verdict', 'POST :id/reset']) {
+    t.ok(routes.includes(route.replace(' ', ' /internal/m/')), route)
+  }
+  const queries = ['', '?side=wrong', '?base=wrong', '?gate=1&gate=2']
+  for (const route of routes) {
+    const [method, url] = route.split(' ')
+    for (const query of queries) {
+      const path = url.replace(':id', 'unknown').replace(':group', 'unknown') + query
+      called.length = 0
+      const answer = await app.inject({ method: method as 'GET', url: path, headers: { 'content-type': 'application/json', origin: 'http://elsewhere' }, body: method === 'GET' || method === 'HEAD' ? undefined : '{' })
+      t.strictSame(called, [`1 ${method} ${path}`, '2'], `${method} ${path}`)
+      t.equal(answer.statusCode, 401)
+      if (method !== 'HEAD') t.strictSame(answer.json(), { guard: 'no' })
+    }
+  }
+
+  const failing = await adminRoutes(t, { onRequest: async () => { throw Object.assign(new Error('no'), { statusCode: 403 }) } })
+  for (const url of ['/mirrors', '/mirrors/a', '/mirrors/a/mismatches', '/mirrors/a/verdict']) {
+    t.match((await failing.app.inject(url)).json(), { statusCode: 403, message: 'no' }, url)
+  }
+})
+
+t.test('what there is not is not found', async t => {
+  const { app } = await adminRoutes(t, { onRequest: guard })
+  const headers = { 'x-key': KEY }
+  for (const [method, url, message] of [
+    ['GET', '/mirrors/a', /no mirror .*"a"/], ['GET', '/mirrors/a/mismatches', /no mirror .*"a"/], ['DELETE', '/mirrors/a/mismatches', /no mirror/],
+    ['GET', '/mirrors/a/verdict', /no mirror/], ['GET', '/mirrors/a/verdict?gate', /no mirror/], ['POST', '/mirrors/a/reset', /no mirror/],
+    ['GET', '/mirrors/a/mismatches/b/curl', /no such mismatch group .*"b"/]
+  ] as const) {
+    const answer = await app.inject({ method, url, headers })
+    t.match(answer.json(), { statusCode: 404, error: 'Not Found', message }, `${method} ${url}`)
+    t.equal(answer.statusCode, 404)
+  }
+  const { mirrors } = app
+  t.strictSame(
+    [mirrors.get('a'), mirrors.mismatches('a'), mirrors.clear('a'), mirrors.verdict('a'), mirrors.reset('a'), mirrors.curl('a', 'b', 'mirror')],
+    [undefined, undefined, false, undefined, false, undefined]
+  )
+})
+
+t.test('an id may be any text, in every route', async t => {
+  const shadow = await startBackend(t, (_, response) => response.end('other'))
+  const ids = ['a/b', 'GET /users/:id', '/api/*', '50% %2F ?a=b&c#d', '__proto__', 'constructor', '日本 ü 😀', 'mismatches', 'x'.repeat(100)]
+  const gateway = await startGateway(t, {
+    plugin: { admin: { onRequest: guard } },
+    routes: app => {
+      ids.forEach((id, i) => app.get(`/${i}`, { mirror: { id, backends: [shadow.url], compare: { enabled: true } } }, async () => 'ok'))
+    }
+  })
+  for (const [i, id] of ids.entries()) {
+    await (await request(`${gateway.url}/${i}`)).body.dump()
+    await until('it is compared', () => gateway.app.mirrors.get(id)?.backends[0].compared === 1)
+    const url = `${gateway.url}/mirrors/${encodeURIComponent(id)}`
+    t.strictSame((await admin(url)).json, plain(gateway.app.mirrors.get(id)), id)
+    const { groups } = (await admin(`${url}/mismatches`)).json as MismatchList
+    t.match(groups, [{ count: 1, example: { request: { path: `/${i}` } } }])
+    t.match(await admin(`${url}/mismatches/${groups[0].id}/curl`), { status: 200, type: 'text/plain; charset=utf-8', text: new RegExp(`'${shadow.url}/${i}'\n$`) })
+    t.match((await admin(`${url}/verdict`)).json, { id, verdict: 'not ready' })
+    t.equal((await admin(`${url}/mismatches`, 'DELETE')).status, 204)
+    t.equal((await admin(`${url}/reset`, 'POST')).status, 204)
+    t.equal(gateway.app.mirrors.get(id)?.seen, 0)
+  }
+  const all = (await admin(`${gateway.url}/mirrors`)).json as object
+  t.strictSame(Object.keys(all), ids)
+  t.strictSame(JSON.stringify(all), JSON.stringify(gateway.app.mirrors.list()))
+})
+
+t.test('an example is a curl command', async t => {
+  const nasty = "it's \"$(touch /tmp/x)\" `id` $HOME \\ !! % ; & | > < * ? ~ # {a,b} [c] é"
+  const twins = await startTwins(t, {
+    plugin: { admin: { onRequest: guard } },
+    base: '/base/',
+    proxy: { prefix: '/api', rewritePrefix: '/v2' },
+    mirror: { removeHeaders: ['X-Removed'] }
+  })
+  const { gateway, shadow, primary } = twins
+  const post: Ask = {
+    method: 'POST',
+    path: "/api/a%20b//c?d='e'&f=$(id)&g=[h]",
+    headers: {
+      host: 'evil.example',
+      'content-type': 'text/plain',
+      accept: '*/*',
+      'user-agent': 'it',
+      'x-nasty': Buffer.from(nasty).toString('latin1'),
+      'x-empty': '',
+      'x-removed': '1',
+      connection: 'keep-alive'
+    },
+    body: `${nasty}\n\t"two lines"\r\n`
+  }
+  const { mismatch } = await twins.ask({ body: 'a' }, { body: 'b' }, post)
+  const url = `${gateway.url}/mirrors/twins/mismatches/${mismatch?.group}/curl`
+  const line = async (query: string): Promise<string> => {
+    const { status, text } = await admin(url + query)
+    t.equal(status, 200, query)
+    t.equal(text.at(-1), '\n')
+    t.notMatch(text.trimEnd(), /\p{Cc}/u, 'of one line')
+    return text
+  }
+
+  await t.test('that a shell reads as nothing but words', async t => {
+    for (const query of ['', '?side=primary']) {
+      const words = execFileSync('sh', ['-c', `curl () { for word do printf '%s\\0' "$word"; done; cat; }\n${await line(query)}`], { input: '' }).toString().split('\0')
+      t.equal(words[0], '--globoff')
+      t.equal(words.pop(), post.body, 'the body goes in as it was')
+      const target = new URL(words[words.indexOf('--url') + 1])
+      t.equal(target.host, query === '' ? shadow.host : `127.0.0.1:${gateway.port}`, 'whose Host the client of the gateway did not choose')
+      t.ok(words.includes(`x-nasty: ${nasty}`))
+    }
+  })
+
+  await t.test('aimed at either side, or where one likes', async t => {
+    t.match(await line(''), `--url '${shadow.url}/base/v2/`)
+    t.equal(await line('?side=mirror'), await line(''))
+    t.match(await line('?side=primary'), `--url 'http://127.0.0.1:${gateway.port}/api/`)
+    t.match(await line('?side=primary&base=https://gateway.example'), "--url 'https://gateway.example/api/")
+    t.match(await line('?side=mirror&base=http://localhost:1/x/'), "--url 'http://localhost:1/x/v2/")
+    t.match(await line(`?base=${encodeURIComponent("http://a/'; rm -rf x; '")}`), "http://a/'\\'';%20rm%20-rf%20x;%20'\\''/v2/")
+    for (const query of ['?side=both', '?base=ftp://a', '?base=', '?base=javascript:x', `?base=http://${'x'.repeat(2000)}`]) {
+      t.equal((await admin(url + query)).status, 400, query)
+    }
+    const own = gateway.app.mirrors
+    t.equal(own.curl('twins', mismatch?.group as string, 'primary'), undefined, 'code has to say where the primary is')
+    t.match(own.curl('twins', mismatch?.group as string, 'primary', 'http://a'), "--url 'http://a/api/")
+    t.match(own.curl('twins', mismatch?.group as string, 'mirror'), `--url '${shadow.url}/base/v2/`)
+    t.equal(own.curl('twins', 'unknown', 'mirror'), undefined)
+  })
+
+  await t.test('which repeats the request', async t => {
+    try {
+      execFileSync('curl', ['--version'])
+    } catch {
+      t.pass('there is no curl here')
+      return
+    }
+    const run = promisify(execFile)
+    const copy = shadow.requests[0]
+    t.equal((await run('sh', ['-c', await line('')])).stdout, 'b', 'at the shadow')
+    const repeated = shadow.requests[1]
+    for (const key of ['method', 'url', 'body'] as const) t.strictSame(repeated[key], copy[key], key)
+    const { connection, ...headers } = copy.headers
+    t.strictSame(repeated.headers, headers, 'with the headers of the copy')
+    t.equal(copy.headers['x-removed'], undefined)
+    t.equal(copy.headers['x-mirrored-from'], 'evil.example', 'its mark among them')
+
+    t.equal((await run('sh', ['-c', await line('?side=primary')])).stdout, 'a', 'at this app')
+    const again = primary.requests[1]
+    for (const key of ['method', 'url', 'body'] as const) t.strictSame(again[key], primary.requests[0][key], key)
+    t.match(again.headers, { 'x-removed': '1', 'x-nasty': copy.headers['x-nasty'], 'x-empty': '', 'x-mirrored-from': undefined })
+    await until('which is mirrored as any', () => gateway.backend().compared === 2)
+  })
+
+  await t.test('for groups of all others, too', async t => {
+    const full = await startTwins(t, { plugin: { admin: { onRequest: guard } }, compare: { maxMismatches: 0 } })
+    await full.ask({ body: 'a' }, { body: 'b' }, { path: '/a' })
+    const { groups, others } = (await admin(`${full.gateway.url}/mirrors/twins/mismatches`)).json as MismatchList
+    t.strictSame(groups, [])
+    t.match(await admin(`${full.gateway.url}/mirrors/twins/mismatches/${others[0].id}/curl`), { status: 200, text: /^curl / })
+  })
+})
