@@ -102,17 +102,14 @@ export class Slot {
         this.#connecting = target.connect(options, (...result) => {
           const [error, socket] = result
           this.#connecting = null
-          // After a certificate for another name, undici's client never connects again.
-          this.dead = error !== null
           if (error === null) {
             this.#socket = socket
             paceReads(socket, target.pacer, () => this.copy !== null && this.copy.running)
-          } else if (isOfOtherName(error)) {
+          } else {
+            // After a certificate for another name, undici's client takes its failed request for a running one, and begins no other.
             this.dead = true
           }
           callback(...result)
-          // After this error undici's client takes its failed request for a running one, and would never begin another.
-          if (error !== null && this.dead) this.client.destroy(error, noop)
         })
       },
       pipelining: 1,
@@ -154,10 +151,6 @@ export class Slot {
       this.client.destroy(error, noop)
     }
   }
-}
-
-function isOfOtherName (error: NodeJS.ErrnoException): boolean {
-  return error.code === 'ERR_TLS_CERT_ALTNAME_INVALID'
 }
 
 function noop (): void {}
