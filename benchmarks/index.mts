@@ -13,6 +13,7 @@ import { report } from './report.mjs'
 import { runRounds } from './rounds.mjs'
 import { scenarios } from './scenarios.mjs'
 import { Site } from './site.mjs'
+import type { Shadow } from './site.mjs'
 import { runTrouble } from './trouble.mjs'
 
 const HELP = `npm run bench -- [options]
@@ -21,7 +22,8 @@ const HELP = `npm run bench -- [options]
   --only <names>    of ${[...scenarios.map(({ name }) => name), 'trouble', 'up', 'down', 'hung', 'micro'].join(', ')}
   --who <names>     only these contenders, in the tables made in rounds, beside their base
   --dist <folder>   a compiled plugin, instead of building this one
-  --profile <name>  a V8 profile of one contender under full load, and nothing else
+  --profile <name>  a V8 profile of one contender under full load, and nothing else;
+  --shadow <kind>   with one that is fast, differs, slow, hung or refusing
   --json <file>     all figures
   --write           the report goes into benchmarks/README.md
 `
@@ -36,6 +38,7 @@ const { values: options } = parseArgs({
     who: { type: 'string', default: '' },
     dist: { type: 'string' },
     profile: { type: 'string' },
+    shadow: { type: 'string', default: 'fast' },
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
@@ -98,7 +101,7 @@ const places = findPlaces()
 const site = new Site(files, dist, places)
 try {
   if (options.profile !== undefined) {
-    process.stdout.write(await profile(site, options.profile, options.quick ? 2 : 8, dist) + '\n')
+    process.stdout.write(await profile(site, options.profile, options.shadow as Shadow, options.quick ? 2 : 8, dist) + '\n')
   } else {
     const nginx = hasNginx()
     const results = await run(site, files, dist, nginx)

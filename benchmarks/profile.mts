@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { contender } from './contenders.mjs'
 import { steady } from './scenarios.mjs'
-import type { Site } from './site.mjs'
+import type { Shadow, Site } from './site.mjs'
 
 interface CpuProfile {
   nodes: Array<{ id: number, children?: number[], callFrame: { functionName: string, url: string, lineNumber: number } }>
@@ -15,15 +15,15 @@ interface CpuProfile {
   timeDeltas: number[]
 }
 
-const FUNCTIONS = 60
+const FUNCTIONS = 80
 
 /**
  * Takes a V8 profile of a gateway under full load, one for each of its threads, and tells in which functions the time went.
  * @param dist the compiled plugin, whose functions are listed apart
  */
-export async function profile (site: Site, name: string, seconds: number, dist: string): Promise<string> {
+export async function profile (site: Site, name: string, shadow: Shadow, seconds: number, dist: string): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-profile-'))
-  const running = await site.start(contender(name), 'fast', steady, ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', directory])
+  const running = await site.start(contender(name), shadow, steady, ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', directory])
   const { throughput } = await site.measure(running, steady, { runIn: 2, sample: seconds, rest: 0 })
   await running.stop()
   return readdirSync(directory).map(file => {
