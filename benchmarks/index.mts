@@ -105,7 +105,10 @@ try {
   } else {
     const nginx = hasNginx()
     const results = await run(site, files, dist, nginx)
-    const skipped = nginx ? [] : ['nginx, which is not installed here']
+    const skipped = [
+      ...nginx ? [] : ['nginx, which is not installed here'],
+      ...options.only === '' && effort.without.length > 0 ? [effort.without.join(', ')] : []
+    ]
     const command = ['npm run bench', ...process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []].join(' ')
     const text = report(results, describeMachine(places), command, skipped)
     if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2))
