@@ -1,7 +1,31 @@
 import t from 'tap'
 import type { Test } from 'tap'
+import { createHash } from 'node:crypto'
+import type { LookupAddress } from 'node:dns'
+import { readdirSync, readFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { dirname, join, relative } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { Digest, digestOf } from '../lib/compare/digest'
+import { Backlog } from '../lib/engine/backlog'
+import { Breaker } from '../lib/engine/breaker'
+import { Budget } from '../lib/engine/budget'
+import { Capture } from '../lib/engine/capture'
+import { connectFault } from '../lib/engine/connect'
+import { Copy } from '../lib/engine/copy'
+import { CopyBody } from '../lib/engine/copy-body'
 import { Deadlines } from '../lib/engine/deadlines'
 import type { Expiring } from '../lib/engine/deadlines'
+import type { Exchange } from '../lib/engine/exchange'
+import { Gate } from '../lib/engine/gate'
+import { InlineEngine } from '../lib/engine/inline'
+import { Lookups } from '../lib/engine/lookup'
+import type { Resolve } from '../lib/engine/lookup'
+import { paceReads } from '../lib/engine/paced-reads'
+import { Pacer } from '../lib/engine/pacer'
+import type { Target } from '../lib/engine/target'
+import type { FailureReason } from '../lib/engine/types'
+import { RecordingSink } from './helpers/engine'
 import { seeded } from './helpers/random'
 import { until } from './helpers/until'
 
@@ -134,6 +158,730 @@ t.test('deadlines', async t => {
       }
       await until('all expired', () => order.length >= expected.length)
       t.ok(order.length === expected.length && order.every((item, i) => item === expected[i]), `round ${round}`)
+    }
+  })
+})
+
+t.test('budget', async t => {
+  const budget = new Budget(10)
+  t.equal(budget.take(6), true)
+  t.equal(budget.take(5), false, 'past the limit nothing is taken')
+  t.equal(budget.used, 6)
+  t.equal(budget.take(4), true, 'up to the limit all is')
+  budget.free(10)
+  t.equal(budget.used, 0)
+})
+
+t.test('backlog', async t => {
+  t.test('whatever is appended, read and released, each reader gets the body, and the budget gets all back', async t => {
+    const random = seeded(3)
+    const upTo = (limit: number) => Math.floor(random() * limit)
+    for (let round = 0; round < 150; round++) {
+      const budget = new Budget(4 * 1024 * 1024)
+      const body = Buffer.from(Array.from({ length: upTo(300_000 * random() ** 2) }, () => upTo(256)))
+      const backlog = new Backlog(budget, random() < 0.5 ? body.length : upTo(2) * upTo(100_000))
+      const readers = Array.from({ length: 1 + upTo(3) }, () => ({ offset: 0, got: [] as Buffer[] }))
+      let at = 0
+      while (at < body.length || readers.some(({ offset }) => offset < body.length)) {
+        if (at < body.length && random() < 0.5) {
+          const piece = body.subarray(at, at + 1 + upTo(100_000 * random() ** 3))
+          at += piece.length
+          const shared = random()
+          const own = shared < 0.3 ? piece : shared < 0.6 ? Buffer.from(piece) : new Uint8Array(piece)
+          if (!backlog.append(own)) t.fail('the budget is large enough')
+        }
+        for (const reader of readers) {
+          const bytes = random() < 0.5 ? backlog.read(reader.offset) : null
+          if (bytes === null) continue
+          reader.got.push(Buffer.from(bytes))
+          reader.offset += bytes.length
+          backlog.release(Math.min(...readers.map(({ offset }) => offset)))
+        }
+        const slowest = Math.min(...readers.map(({ offset }) => offset))
+        // One block that is not full, one that is not read to its end, and what has not been read.
+        if (budget.used > at - slowest + 2 * 100_000) t.fail(`${budget.used} bytes are held for ${at - slowest}`)
+      }
+      t.equal(backlog.received, body.length)
+      t.equal(backlog.read(body.length), null)
+      t.ok(readers.every(({ got }) => Buffer.concat(got).equals(body)), `round ${round}, ${body.length} bytes`)
+      backlog.dispose()
+      t.equal(budget.used, 0)
+      backlog.dispose()
+      t.equal(budget.used, 0, 'once')
+    }
+  })
+
+  t.test('a body of a known length lies in one piece, and takes no more than that', async t => {
+    const budget = new Budget(1_000_000)
+    const backlog = new Backlog(budget, 1000)
+    const slab = Buffer.alloc(65536, 'x')
+    backlog.append(slab.subarray(0, 10))
+    t.equal(budget.used, 1000)
+    backlog.append(slab.subarray(0, 990))
+    t.equal(backlog.read(0)?.length, 1000)
+    backlog.append(slab.subarray(0, 1))
+    t.equal(backlog.received, 1001, 'more than was declared is kept as well')
+    t.equal(backlog.read(1000)?.length, 1)
+  })
+
+  t.test('single bytes share memory, however many they are', async t => {
+    const budget = new Budget(1_000_000)
+    const backlog = new Backlog(budget, 0)
+    const slab = Buffer.alloc(65536, 'x')
+    for (let i = 0; i < 100_000; i++) backlog.append(slab.subarray(0, 1))
+    t.ok(budget.used < 200_000, `${budget.used} bytes for 100000`)
+  })
+
+  t.test('a piece that is most of its memory is kept as it is, a small part of a large one is not', async t => {
+    const budget = new Budget(1_000_000)
+    const large = Buffer.alloc(100_000, 'a')
+    for (const [piece, kept] of [[large, true], [large.subarray(0, 50_000), true], [large.subarray(0, 49_999), false]] as const) {
+      const backlog = new Backlog(budget, 0)
+      backlog.append(piece)
+      const memory = backlog.read(0)?.buffer
+      t.equal(memory === large.buffer, kept)
+      backlog.dispose()
+    }
+  })
+
+  t.test('what the budget does not allow is not appended', async t => {
+    for (const size of [5000, 100_000]) {
+      const budget = new Budget(4999)
+      const backlog = new Backlog(budget, size)
+      t.equal(backlog.append(Buffer.alloc(size)), false)
+      t.equal(backlog.append(Buffer.alloc(2 * size).subarray(0, size - 1)), false)
+      backlog.dispose()
+      t.equal(budget.used, 0)
+    }
+  })
+
+  t.test('what has been read of the block that is still filled stays until that is full', async t => {
+    const budget = new Budget(1_000_000)
+    const backlog = new Backlog(budget, 0)
+    backlog.append(Buffer.alloc(10, 'a'))
+    backlog.release(10)
+    t.equal(backlog.read(0)?.toString(), 'aaaaaaaaaa')
+    backlog.append(Buffer.alloc(10_000, 'b').subarray(0, 4086))
+    t.equal(budget.used, 4096)
+    backlog.release(4095)
+    t.equal(budget.used, 4096)
+    backlog.release(4096)
+    t.equal(budget.used, 0)
+  })
+
+  t.test('as a whole it is one piece, and takes no more than before', async t => {
+    for (const sizes of [[], [10], [10, 5000, 20_000, 3], [100_000, 100_000]]) {
+      const budget = new Budget(1_000_000)
+      const backlog = new Backlog(budget, 0)
+      const pieces = sizes.map((size, i) => Buffer.alloc(size, String(i)))
+      for (const piece of pieces) backlog.append(piece)
+      const before = budget.used
+      const whole = backlog.whole()
+      t.ok(whole.equals(Buffer.concat(pieces)))
+      t.ok(budget.used <= before)
+      t.equal(backlog.whole().buffer, whole.buffer)
+      backlog.dispose()
+      t.equal(budget.used, 0)
+    }
+  })
+
+  t.test('it goes on after it was taken as a whole, and after some was released', async t => {
+    const budget = new Budget(1_000_000)
+    const backlog = new Backlog(budget, 0)
+    for (const text of ['a', 'b', 'c']) backlog.append(Buffer.alloc(50_000, text))
+    backlog.release(50_000)
+    t.equal(backlog.whole().length, 100_000)
+    backlog.append(Buffer.from('end'))
+    t.equal(backlog.received, 150_003)
+    t.equal(backlog.read(50_000)?.toString('latin1', 0, 1), 'b')
+    t.equal(backlog.read(150_000)?.toString(), 'end')
+    backlog.dispose()
+    t.equal(budget.used, 0)
+  })
+})
+
+t.test('capture', async t => {
+  t.test('a body up to the limit is at hand, a longer one is not and holds nothing', async t => {
+    const budget = new Budget(1_000_000)
+    const capture = new Capture(budget, 10)
+    capture.add(Buffer.from('hello'))
+    capture.add(Buffer.from('world'))
+    t.equal(String(capture.bytes), 'helloworld')
+    capture.add(Buffer.from('.'))
+    t.equal(capture.bytes, 'too long')
+    t.equal(budget.used, 0)
+    capture.add(Buffer.from('.'))
+    t.equal(budget.used, 0)
+    t.equal(capture.bytes, 'too long')
+  })
+
+  t.test('without memory for it it says so, and holds nothing', async t => {
+    const budget = new Budget(5000)
+    const capture = new Capture(budget, 10_000)
+    capture.add(Buffer.from('hello'))
+    capture.add(Buffer.alloc(6000))
+    t.equal(capture.bytes, 'memory')
+    t.equal(budget.used, 0)
+  })
+
+  t.test('disposed of, it holds nothing', async t => {
+    const budget = new Budget(5000)
+    const capture = new Capture(budget, 10_000)
+    capture.add(Buffer.from('hello'))
+    capture.dispose()
+    capture.add(Buffer.from('hello'))
+    t.equal(budget.used, 0)
+  })
+})
+
+t.test('breaker', async t => {
+  t.test('opens after so many failures in a row, lets one try after the time, and closes when that succeeds', async t => {
+    const breaker = new Breaker({ failures: 3, cooldown: 100 })
+    const fail = (now: number) => breaker.failed(breaker.begin(), now)
+    fail(1)
+    fail(2)
+    breaker.succeeded(breaker.begin())
+    fail(3)
+    fail(4)
+    t.equal(breaker.state, 'closed', 'a success in between starts the count again')
+    t.equal(breaker.blocks(4), false)
+    fail(5)
+    t.equal(breaker.state, 'open')
+    t.equal(breaker.blocks(104), true)
+    t.equal(breaker.blocks(105), false)
+    t.equal(breaker.state, 'open', 'until somebody begins')
+    const trial = breaker.begin()
+    t.equal(trial, true)
+    t.equal(breaker.state, 'half-open')
+    t.equal(breaker.blocks(1000), true, 'one at a time')
+    breaker.succeeded(trial)
+    t.equal(breaker.state, 'closed')
+    fail(6)
+    fail(7)
+    t.equal(breaker.state, 'closed', 'the count starts again')
+    fail(8)
+    t.equal(breaker.state, 'open')
+  })
+
+  t.test('a try that fails opens it anew, one that says nothing leaves the next one to try', async t => {
+    const breaker = new Breaker({ failures: 1, cooldown: 100 })
+    breaker.failed(breaker.begin(), 0)
+    breaker.failed(breaker.begin(), 100)
+    t.equal(breaker.state, 'open')
+    t.equal(breaker.blocks(199), true)
+    breaker.undecided(breaker.begin())
+    t.equal(breaker.state, 'open')
+    t.equal(breaker.blocks(200), false)
+    breaker.succeeded(breaker.begin())
+    t.equal(breaker.state, 'closed')
+  })
+
+  t.test('attempts that began before it opened change nothing', async t => {
+    const breaker = new Breaker({ failures: 1, cooldown: 100 })
+    const early = [breaker.begin(), breaker.begin(), breaker.begin()]
+    breaker.failed(early[0], 0)
+    breaker.failed(early[1], 50)
+    t.equal(breaker.blocks(100), false, 'the time runs from the opening')
+    breaker.succeeded(early[2])
+    t.equal(breaker.state, 'open')
+    const trial = breaker.begin()
+    breaker.succeeded(false)
+    breaker.failed(false, 100)
+    breaker.undecided(false)
+    t.equal(breaker.state, 'half-open')
+    breaker.succeeded(trial)
+    t.equal(breaker.state, 'closed')
+  })
+
+  t.test('without options it never opens', async t => {
+    const breaker = new Breaker(null)
+    for (let i = 0; i < 10_000; i++) breaker.failed(breaker.begin(), i)
+    t.equal(breaker.state, 'closed')
+    t.equal(breaker.blocks(0), false)
+  })
+})
+
+t.test('gate', async t => {
+  t.test('as many are in flight as may be, and a place is free when one leaves', async t => {
+    const gate = new Gate(2, null)
+    t.equal(gate.refusal(false), null)
+    gate.enter()
+    gate.enter()
+    t.equal(gate.refusal(false), 'inFlight')
+    t.equal(gate.refusal(true), 'inFlight', 'the first reason is told')
+    gate.leave(false, null)
+    t.equal(gate.inFlight, 1)
+    t.equal(gate.refusal(false), null)
+    t.equal(gate.refusal(true), 'memory')
+  })
+
+  t.test('what says something of the backend counts for the breaker, and nothing else', async t => {
+    const counts: Array<[FailureReason, boolean]> = [
+      ['timeout', true], ['connect', true], ['reset', true], ['body', true], ['aborted', false], ['overflow', false]
+    ]
+    for (const [reason, opens] of counts) {
+      const gate = new Gate(10, { failures: 2, cooldown: 60_000 })
+      for (let i = 0; i < 2; i++) gate.leave(gate.enter(), reason)
+      t.equal(gate.breaker, opens ? 'open' : 'closed', reason)
+      t.equal(gate.refusal(false), opens ? 'breaker' : null)
+      t.equal(gate.refusal(true), 'memory')
+    }
+  })
+
+  t.test('after its time one copy is the trial, and decides', async t => {
+    for (const [failure, state] of [[null, 'closed'], ['timeout', 'open'], ['aborted', 'open']] as const) {
+      const gate = new Gate(10, { failures: 1, cooldown: 0 })
+      gate.leave(gate.enter(), 'reset')
+      t.equal(gate.refusal(false), null)
+      const trial = gate.enter()
+      t.equal(trial, true)
+      t.equal(gate.breaker, 'half-open')
+      t.equal(gate.refusal(false), 'breaker')
+      gate.leave(trial, failure)
+      t.equal(gate.breaker, state)
+    }
+  })
+})
+
+t.test('pacer', async t => {
+  const KIB = 1024
+
+  t.test('a turn has room for so much, then whoever spends waits for a later one', async t => {
+    const pacer = new Pacer()
+    let resumed = 0
+    const resume = () => { resumed++ }
+    t.equal(pacer.spend(300 * KIB, resume), true)
+    t.equal(pacer.spend(200 * KIB, resume), true)
+    t.equal(pacer.spend(12 * KIB, resume), false)
+    t.equal(pacer.spend(1, resume), false)
+    t.equal(resumed, 0)
+    await setImmediate()
+    t.equal(resumed, 2)
+    t.equal(pacer.spend(511 * KIB, resume), true, 'a new turn has new room')
+  })
+
+  t.test('the first to wait is the first to go on, none is left out, and a turn takes no more than its share', async t => {
+    const pacer = new Pacer()
+    const random = seeded(9)
+    const spent = Array.from({ length: 50 }, () => 0)
+    const order: number[] = []
+    let turn = 0
+    let inTurn = 0
+    const most: number[] = []
+    const read = (i: number) => {
+      if (turn === 500) return
+      order.push(i)
+      for (let room = true; room;) {
+        const bytes = 1 + Math.floor(random() * 64 * KIB)
+        spent[i] += bytes
+        inTurn += bytes
+        room = pacer.spend(bytes, () => read(i))
+      }
+    }
+    for (let i = 0; i < spent.length; i++) read(i)
+    for (; turn < 500; turn++) {
+      inTurn = 0
+      await setImmediate()
+      most.push(inTurn)
+    }
+    t.ok(Math.max(...most) < (512 + 64) * KIB, 'no turn takes more than its share and one piece')
+    t.ok(Math.min(...most) > 0, 'every turn gets on')
+    t.strictSame(order.slice(50, 500), order.slice(0, 450), 'always in the same order')
+    t.ok(Math.min(...spent) > Math.max(...spent) / 4, 'all get about the same')
+  })
+
+  t.test('it costs nothing when nobody spends', async t => {
+    const pacer = new Pacer()
+    pacer.spend(1, () => {})
+    await setImmediate()
+    await setImmediate()
+    t.notOk(process.getActiveResourcesInfo().includes('Immediate'))
+  })
+})
+
+t.test('paced reads', async t => {
+  class FakePacer extends Pacer {
+    readonly spent: number[] = []
+    room = true
+    resume: () => void = () => t.fail('nobody waits')
+
+    override spend (bytes: number, resume: () => void): boolean {
+      this.spent.push(bytes)
+      if (!this.room) this.resume = resume
+      return this.room
+    }
+  }
+
+  /** A connection from which whatever has been pushed can be read. */
+  function pacedSocket (t: Test, pacer: Pacer, mayWait: () => boolean): { socket: Socket, got: Buffer[] } {
+    const socket = new Socket()
+    const got: Buffer[] = []
+    // As undici reads.
+    socket.on('readable', () => {
+      for (let chunk; (chunk = socket.read()) !== null;) got.push(chunk)
+    })
+    paceReads(socket, pacer, mayWait)
+    t.teardown(() => socket.destroy())
+    return { socket, got }
+  }
+
+  t.test('all that is read is spent, and past the share there is nothing to read until the turn comes', async t => {
+    const pacer = new FakePacer()
+    const { socket, got } = pacedSocket(t, pacer, () => true)
+    socket.push(Buffer.from('one'))
+    await until('it is read', () => got.length === 1)
+    pacer.room = false
+    socket.push(Buffer.from('two'))
+    await until('it is read', () => got.length === 2)
+    socket.push(Buffer.from('three'))
+    socket.push(Buffer.from('four'))
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+    t.equal(Buffer.concat(got).toString(), 'onetwo')
+    pacer.room = true
+    pacer.resume()
+    t.equal(Buffer.concat(got).toString(), 'onetwothreefour')
+    t.equal(pacer.spent.reduce((sum, bytes) => sum + bytes), Buffer.concat(got).length)
+    socket.push(Buffer.from('five'))
+    await until('it goes on', () => got.length > 3)
+  })
+
+  t.test('the end comes after all that is held, not before', async t => {
+    const pacer = new FakePacer()
+    const { socket, got } = pacedSocket(t, pacer, () => true)
+    let ended = false
+    socket.on('end', () => { ended = true })
+    pacer.room = false
+    socket.push(Buffer.from('one'))
+    await until('it is read', () => got.length === 1)
+    socket.push(Buffer.from('two'))
+    socket.push(null)
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+    t.equal(ended, false)
+    pacer.room = true
+    pacer.resume()
+    t.equal(Buffer.concat(got).toString(), 'onetwo')
+    await until('it ends', () => ended)
+  })
+
+  t.test('nothing is held back where no answer is awaited', async t => {
+    const pacer = new FakePacer()
+    let awaited = true
+    const { socket, got } = pacedSocket(t, pacer, () => awaited)
+    pacer.room = false
+    socket.push(Buffer.from('one'))
+    await until('it is read', () => got.length === 1)
+    awaited = false
+    socket.push(Buffer.from('two'))
+    await until('it is read', () => got.length === 2)
+    t.strictSame(pacer.spent, [3], 'it waits once')
+  })
+})
+
+t.test('look-ups', async t => {
+  const A: LookupAddress = { address: '10.0.0.1', family: 4 }
+  const B: LookupAddress = { address: '::1', family: 6 }
+
+  type Asked = Parameters<Resolve>
+  interface Answer { error: Error | null, address: unknown, family: number | undefined }
+
+  /** Look-ups whose resolver waits to be answered by the test, and whose clock stands still. */
+  function setUp (t: Test) {
+    const asked: Asked[] = []
+    const clock = { now: 1_000_000 }
+    t.intercept(performance, 'now', { value: () => clock.now, configurable: true })
+    const lookups = new Lookups((...args) => { asked.push(args) })
+    const ask = (hostname: string, options: Record<string, unknown> = {}) => {
+      const answers: Answer[] = []
+      lookups.lookup(hostname, options, (error, address, family) => answers.push({ error, address, family }))
+      return answers
+    }
+    const answer = (addresses: LookupAddress[] | Error) => {
+      const [, , callback] = asked[asked.length - 1]
+      if (addresses instanceof Error) callback(addresses, [])
+      else callback(null, addresses)
+    }
+    return { asked, ask, answer, clock }
+  }
+
+  t.test('all addresses are asked for once, and each caller gets what it wants of them', async t => {
+    const { asked, ask, answer } = setUp(t)
+    const one = ask('a')
+    const all = ask('a', { all: true })
+    t.equal(asked.length, 1)
+    t.match(asked[0], ['a', { all: true }])
+    t.strictSame([one, all], [[], []])
+    answer([A, B])
+    t.strictSame(one, [{ error: null, address: '10.0.0.1', family: 4 }])
+    t.strictSame(all, [{ error: null, address: [A, B], family: undefined }])
+    const later = ask('a')
+    t.strictSame(later, [], 'never at once')
+    await setImmediate()
+    t.strictSame(later, [{ error: null, address: '10.0.0.1', family: 4 }])
+    t.equal(asked.length, 1)
+  })
+
+  t.test('one host at a time, in turn', async t => {
+    const { asked, ask, answer } = setUp(t)
+    for (const host of ['a', 'b', 'a', 'c', 'b']) ask(host)
+    for (const host of ['a', 'b', 'c']) {
+      t.equal(asked[asked.length - 1][0], host)
+      answer([A])
+    }
+    t.equal(asked.length, 3)
+  })
+
+  t.test('an answer is kept ten seconds, a failure one', async t => {
+    const { asked, ask, answer, clock } = setUp(t)
+    ask('a')
+    answer([A])
+    clock.now += 9_999
+    ask('a')
+    t.equal(asked.length, 1)
+    clock.now += 1
+    const failing = ask('a')
+    t.equal(asked.length, 2)
+    const error = new Error('no such host')
+    answer(error)
+    t.equal(failing[0].error, error)
+    clock.now += 999
+    const still = ask('a')
+    await setImmediate()
+    t.equal(still[0].error, error)
+    t.equal(asked.length, 2)
+    clock.now += 1
+    const again = ask('a')
+    t.equal(asked.length, 3)
+    answer([B])
+    t.equal(again[0].address, '::1')
+  })
+
+  t.test('while another host is slow an old answer is better than none', async t => {
+    const { asked, ask, answer, clock } = setUp(t)
+    ask('old')
+    answer([A])
+    clock.now += 20_000
+    const slow = ask('slow')
+    const old = ask('old')
+    const unknown = ask('unknown')
+    await setImmediate()
+    t.equal(old[0].address, '10.0.0.1')
+    t.strictSame([slow, unknown], [[], []])
+    answer([B])
+    t.equal(asked[2][0], 'old', 'it is asked for anew')
+    const waiting = ask('unknown')
+    answer([B])
+    answer([B])
+    t.equal(unknown.length + waiting.length, 2)
+    const renewed = ask('old')
+    await setImmediate()
+    t.equal(renewed[0].address, '::1')
+  })
+
+  t.test('families and hints that differ are looked up apart', async t => {
+    const { asked, ask, answer } = setUp(t)
+    for (const options of [{}, { family: 4 }, { family: 6 }, { hints: 32 }, { family: 4 }]) {
+      ask('a', options)
+      answer([A])
+    }
+    t.strictSame(asked.map(([, options]) => [options.family, options.hints]), [
+      [undefined, undefined], [4, undefined], [6, undefined], [undefined, 32]
+    ])
+  })
+
+  t.test('options that the system refuses fail the caller, and stop nobody', async t => {
+    const refused = new TypeError('no such family')
+    const lookups = new Lookups((hostname, _options, callback) => {
+      if (hostname === 'bad') throw refused
+      callback(null, [A])
+    })
+    const answers: unknown[] = []
+    lookups.lookup('bad', {}, error => answers.push(error))
+    await setImmediate()
+    t.strictSame(answers, [refused])
+    lookups.lookup('good', {}, () => {})
+    lookups.lookup('good', {}, (_, address) => answers.push(address))
+    await setImmediate()
+    t.equal(answers[1], '10.0.0.1')
+  })
+
+  t.test('by default the system is asked', async t => {
+    const found = await new Promise(resolve => new Lookups().lookup('localhost', {}, (_, address) => resolve(address)))
+    t.match(found, /^(127\.0\.0\.1|::1)$/)
+  })
+})
+
+t.test('digest', async t => {
+  const reference = (body: Buffer) => createHash('sha256').update(body).digest('hex')
+
+  t.test('whatever the pieces, it is the hash of the whole', async t => {
+    const random = seeded(1)
+    for (let round = 0; round < 200; round++) {
+      const body = Buffer.alloc(Math.floor(random() ** 3 * 60_000), String(round))
+      const digest = new Digest()
+      const scratch = Buffer.alloc(body.length)
+      for (let at = 0; at < body.length;) {
+        const length = Math.min(body.length - at, Math.floor(random() ** 2 * 20_000))
+        body.copy(scratch, 0, at, at + length)
+        digest.update(scratch.subarray(0, length))
+        // The memory may be used again as soon as the piece was taken.
+        scratch.fill(0, 0, length)
+        at += length
+      }
+      if (digest.end() !== reference(body)) t.fail(`round ${round}`)
+      t.equal(digest.length, body.length)
+    }
+  })
+
+  t.test('at the edge between one shot and many', async t => {
+    for (const size of [0, 1, 8191, 8192, 8193]) {
+      const body = Buffer.alloc(size, 'e')
+      const digest = new Digest()
+      digest.update(body)
+      t.equal(digest.end(), reference(body))
+      t.equal(digestOf(body), reference(body))
+    }
+    t.equal(new Digest().end(), reference(Buffer.alloc(0)))
+  })
+
+  t.test('text is hashed as UTF-8', async t => {
+    t.equal(digestOf('h\u00e9llo \u{1f600}'), reference(Buffer.from('h\u00e9llo \u{1f600}')))
+    t.equal(digestOf(''), reference(Buffer.alloc(0)))
+  })
+})
+
+t.test('copy body', async t => {
+  function setUp () {
+    const backlog = new Backlog(new Budget(1_000_000), 0)
+    const advances: number[] = []
+    const body: CopyBody = new CopyBody(backlog, () => advances.push(body.offset))
+    return { backlog, body, advances }
+  }
+
+  t.test('gives what is there, waits for more, and ends with the body', async t => {
+    const { backlog, body, advances } = setUp()
+    backlog.append(Buffer.from('some'))
+    t.equal(String((await body.next()).value), 'some')
+    t.strictSame([body.offset, advances], [0, []], 'what was given is not yet taken')
+    const next = body.next()
+    t.strictSame([body.offset, advances], [4, [4]])
+    body.wake()
+    backlog.append(Buffer.from('thing'))
+    body.wake()
+    body.wake()
+    t.equal(String((await next).value), 'thing')
+    const last = body.next()
+    backlog.ended = true
+    body.wake()
+    t.strictSame(await last, { done: true, value: undefined })
+    t.equal(body.offset, 9)
+    t.equal((await body.next()).done, true)
+  })
+
+  t.test('as an iterator', async t => {
+    const { backlog, body } = setUp()
+    backlog.append(Buffer.from('ab'))
+    backlog.ended = true
+    const got: string[] = []
+    for await (const piece of body) got.push(piece.toString())
+    t.strictSame(got, ['ab'])
+  })
+
+  t.test('closed, it lets go of whoever waits, and has nothing more', async t => {
+    const { backlog, body } = setUp()
+    const waiting = body.next()
+    body.close()
+    t.equal((await waiting).done, true)
+    backlog.append(Buffer.from('more'))
+    t.equal((await body.next()).done, true)
+    body.close()
+  })
+})
+
+t.test('copy', async t => {
+  t.test('called off before its connection was there, it does not use one that comes up all the same', async t => {
+    const sink = new RecordingSink()
+    const killed: Error[] = []
+    const slot = { client: { dispatch () {} }, kill: (error: Error) => killed.push(error) }
+    const target = {
+      origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }
+    } as unknown as Target
+    const exchange = {
+      method: 'GET', backlog: null, length: 0, copyEnded () {}, failed () {}
+    } as unknown as Exchange
+    const copy = new Copy(exchange, target, { path: '/', headers: [] }, sink, false)
+    copy.dispatch()
+    copy.abort('aborted', new Error('called off'))
+    t.equal(killed.length, 1)
+    copy.abort('timeout', new Error('once'))
+    t.equal(killed.length, 1)
+    let aborted = 0
+    copy.onConnect(() => {
+      aborted++
+      copy.onError(new Error('aborted'))
+      copy.onError(new Error('again'))
+    })
+    t.equal(aborted, 1)
+    t.strictSame(sink.calls, ['failed: aborted'])
+  })
+})
+
+t.test('connect options', async t => {
+  t.test('what TLS or a thread would refuse is told', async t => {
+    const fine = { servername: 'shadow.test', timeout: 100 }
+    t.equal(connectFault('http://shadow.test', fine, true), null)
+    t.equal(connectFault('https://shadow.test', fine, false), null)
+    t.equal(connectFault('http://shadow.test', { ca: 'nonsense', lookup () {} }, false), null, 'no TLS, no thread')
+    t.match(connectFault('https://shadow.test', { cert: 'nonsense' }, false), { key: null, allowed: /PEM|start line/i })
+    t.match(connectFault('http://shadow.test', { timeout: 1, lookup () {} }, true), { key: 'lookup', allowed: /function/ })
+  })
+})
+
+t.test('an engine that is closed with nothing under way is closed at once', async t => {
+  const engine = new InlineEngine(new Budget(1))
+  const started = performance.now()
+  await engine.close(60_000)
+  t.ok(performance.now() - started < 30_000)
+})
+
+t.test('walls', async t => {
+  const lib = join(__dirname, '..', 'lib')
+  const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const walled = files.filter(name => /^(engine|compare|metrics|decision)\b./.test(name))
+  t.ok(walled.length > 30, 'they are found')
+
+  interface Import { from: string, names: string, type: boolean }
+
+  function importsOf (name: string): Import[] {
+    const text = readFileSync(join(lib, name), 'utf8')
+    const found = text.matchAll(/^(?:import|export) (type )?(?:([^']*?) from )?'([^']+)'|\b(?:require|import)\('([^']+)'\)/gm)
+    return [...found].map(([, type, names, from, required]) => ({ from: from ?? required, names: names ?? '', type: type !== undefined }))
+  }
+
+  /** A relative import as a file of lib. */
+  function fileOf (name: string, from: string): string {
+    const path = relative(lib, join(lib, dirname(name), from))
+    return files.includes(`${path}.ts`) ? `${path}.ts` : join(path, 'index.ts')
+  }
+
+  t.test('engine, compare, metrics and decision know nothing of Fastify', async t => {
+    const known = new Set(walled)
+    for (const name of known) {
+      for (const { from, type } of importsOf(name)) {
+        if (walled.includes(name) || !type) t.notMatch(from, /fastify(?!\/error)/, `${name} does not import Fastify`)
+        if (from.startsWith('.') && !type) known.add(fileOf(name, from))
+      }
+    }
+    t.ok(known.has(join('compare', 'digest.ts')))
+  })
+
+  t.test('only engine/target opens sockets', async t => {
+    const opening = (name: string) => importsOf(name).filter(({ from, type }) => !type && /^(undici|(node:)?(net|tls|https?|http2|dgram))$/.test(from))
+    t.ok(opening(join('engine', 'target.ts')).some(({ from }) => from === 'undici'), 'those that do are seen')
+    for (const name of files) {
+      if (name === join('engine', 'target.ts')) continue
+      // What these offer beside sockets.
+      for (const { names, from } of opening(name)) t.match(names, /^\{ (createSecureContext|isIP) \}$/, `${name} imports ${from}`)
+      t.notMatch(readFileSync(join(lib, name), 'utf8'), /\bfetch\(|new (WebSocket|EventSource)\b/, name)
     }
   })
 })
