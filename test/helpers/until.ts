@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Resolves when the condition holds; rejects, naming it, when it does not within `ms`. */
-export async function until (what: string, condition: () => unknown, ms = 10_000): Promise<void> {
+export async function until (what: string, condition: () => unknown, ms = 30_000): Promise<void> {
   const end = performance.now() + ms
   while (!condition()) {
     if (performance.now() > end) throw new Error(`waited ${ms} ms in vain until ${what}`)
