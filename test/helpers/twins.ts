@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Client, Dispatcher } from 'undici'
-import type { CompareOptions, FastifyMirrorOptions, MirrorOptions, MismatchEvent, NotComparedReason } from '../../types/index'
+import type { CompareOptions, FailureReason, FastifyMirrorOptions, MirrorOptions, MismatchEvent, NotComparedReason } from '../../types/index'
 import { startBackend } from './backend'
 import type { TestBackend } from './backend'
 import { keepAlive, startGateway } from './gateway'
@@ -20,8 +20,8 @@ export type Ask = Partial<Dispatcher.RequestOptions> & { path?: string }
 
 export interface Outcome {
   response: Dispatcher.ResponseData
-  /** What became of the copy's answer. */
-  fate: 'matched' | 'mismatched' | NotComparedReason
+  /** What became of the copy. */
+  fate: 'matched' | 'mismatched' | NotComparedReason | FailureReason
   /** `null`: none was told of. */
   mismatch: MismatchEvent | null
 }
@@ -34,7 +34,7 @@ export interface Twins {
   client: Client
   /** In the order in which they came. */
   events: MismatchEvent[]
-  /** Sends a request, and resolves once its copy has been compared, or has been found not comparable. */
+  /** Sends a request, and resolves once its copy has been compared, has been found not comparable or has failed. */
   ask (primary: Reply, mirror: Reply, request?: Ask): Promise<Outcome>
 }
 
@@ -84,7 +84,7 @@ export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
     const response = await client.request({ method: 'GET', path: '/', ...request })
     await response.body.dump({ limit: Infinity })
     let fate: string | undefined
-    await until('the copy is compared', () => {
+    await until('the copy has ended', () => {
       const after = fates()
       fate = Object.keys(after).find(name => after[name] > before[name])
       return fate
@@ -93,8 +93,8 @@ export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
   }
 
   function fates (): Record<string, number> {
-    const { matched, mismatched, notCompared } = gateway.mirror(mirror.id).backends[0]
-    return { matched, mismatched, ...notCompared }
+    const { matched, mismatched, notCompared, failure } = gateway.mirror(mirror.id).backends[0]
+    return { matched, mismatched, ...notCompared, ...failure }
   }
 }
 
