@@ -148,6 +148,12 @@ export class Mirror implements MirrorState {
     return sampler.chosenBackend(backend.percentage, key, backend.name)
   }
 
+  /** Whether no backend takes a copy now. */
+  refusesAll (): boolean {
+    for (const { gate } of this.backends) if (gate.refusal(false) === null) return false
+    return true
+  }
+
   /** The headers of the copy for one backend, names and values in turn; `null`: the user's function failed. */
   headersFor (backend: Backend, request: FastifyRequest, shared: SharedHeaders): string[] | null {
     const { raw } = request

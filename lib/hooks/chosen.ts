@@ -15,6 +15,7 @@ import type { BodyListener } from '../tap/request-body'
 import { flatHeaders } from './answer-headers'
 import { Attempt } from './attempt'
 import type { RequestSnapshot } from './attempt'
+import type { Upstream } from './reply-from'
 
 type State = 'pending' | 'sent' | 'unhandled'
 
@@ -28,6 +29,8 @@ export class Chosen implements BodyListener, AnswerListener {
   handled = false
   /** The primary's backend failed: what the gateway answers is its own. */
   primaryFailed = false
+  /** Of a proxied request: where it goes, as far as reply-from tells. */
+  readonly upstream: Upstream = { base: undefined, query: undefined }
 
   readonly #period: Period
   readonly #key: string | undefined

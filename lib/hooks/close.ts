@@ -14,7 +14,8 @@ export function onceClosed (request: IncomingMessage, response: ServerResponse, 
     if (request.socket?.closed !== false) return false
     watchSocket(request.socket, response, listener)
   }
-  response.once('close', listener)
+  // Not `once`, which costs an object: whoever listens may hear it twice anyway.
+  response.on('close', listener)
   return true
 }
 

@@ -31,12 +31,15 @@ function listOf<T> (hooks: T | T[] | undefined): T[] {
 }
 
 function makeOnRequest (mirror: Mirror) {
+  const { loopTime } = mirror.engine
   return function mirrorOnRequest (request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const begun = loopTime.begin()
     try {
       choose(mirror, request as Request, reply.raw)
     } catch (error) {
       mirror.warn('mirroring failed', error)
     }
+    loopTime.end(begun)
     done()
   }
 }
@@ -66,7 +69,9 @@ function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler']
     if (chosen === null || chosen.handled) return handler.call(this, request, reply)
     chosen.primaryStarts()
     if (canProxy(reply)) {
-      observeFrom(reply)
+      // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
+      if (chosen.mirror.refusesAll()) sendAsIs(chosen, request)
+      else observeFrom(reply)
       return handler.call(this, request, reply)
     }
     const result = handler.call(this, request, reply)
@@ -79,11 +84,14 @@ function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler']
 }
 
 function sendAsIs (chosen: Chosen, request: FastifyRequest): void {
+  const { loopTime } = chosen.mirror.engine
+  const begun = loopTime.begin()
   try {
     if (chosen.pending) chosen.sendAsIs(request)
   } catch (error) {
     chosen.mirror.warn('mirroring failed', error)
   }
+  loopTime.end(begun)
 }
 
 function onError (request: FastifyRequest, _reply: FastifyReply, error: FastifyError, done: () => void): void {
@@ -100,11 +108,14 @@ function isOfGateway ({ code }: FastifyError): boolean {
 function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
   const chosen = (request as Request)[kChosen]
   if (chosen !== null) {
+    const { loopTime } = chosen.mirror.engine
+    const begun = loopTime.begin()
     try {
       chosen.onPayload(request, reply, payload)
     } catch (error) {
       chosen.mirror.warn('mirroring failed', error)
     }
+    loopTime.end(begun)
   }
   done()
 }
@@ -112,10 +123,13 @@ function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown,
 function onClose (this: Response): void {
   const chosen = this[kChosen]
   if (chosen === undefined) return
+  const { loopTime } = chosen.mirror.engine
+  const begun = loopTime.begin()
   try {
     chosen.onClose(this)
   } catch (error) {
     chosen.mirror.warn('mirroring failed', error)
   }
+  loopTime.end(begun)
   this[kChosen] = undefined
 }

@@ -13,12 +13,19 @@ interface FromOptions {
   queryString?: ((search: string | undefined, url: string, request: FastifyRequest) => string) | ParsedUrlQueryInput
   rewriteHeaders?: (headers: IncomingHttpHeaders, request: FastifyRequest) => IncomingHttpHeaders
   onError?: (reply: Reply, error: { error: Error }) => void
+  [option: string]: unknown
 }
 
 type Base = string | string[] | undefined
 type From = (this: Reply, source: string | undefined, options?: FromOptions) => unknown
 interface Reply { request: FastifyRequest, from: From, [kFrom]: From, send (payload: unknown): unknown }
-type Request = FastifyRequest & { [kChosen]: Chosen }
+
+/** Where reply-from sends the primary's request, as far as it tells. */
+export interface Upstream {
+  base: Base
+  /** What the user's `queryString` function returned. */
+  query: string | undefined
+}
 
 /** Whether @fastify/reply-from, or @fastify/http-proxy, has decorated the replies of this route. */
 export function canProxy (reply: object): reply is Reply {
@@ -34,60 +41,93 @@ export function observeFrom (reply: Reply): void {
   reply.from = from
 }
 
+const NO_OPTIONS: FromOptions = {}
+
 function from (this: Reply, source: string | undefined, options?: FromOptions): unknown {
-  const chosen = (this.request as Request)[kChosen]
-  const observed = new ObservedOptions(chosen, options)
+  const given = options ?? NO_OPTIONS
+  const chosen = chosenOf(this.request)
   if (chosen.pending) chosen.primaryStarts()
-  const result = this[kFrom](source, observed.options)
+  const result = this[kFrom](source, observedOf(given, chosen.compares))
   // The primary first: only now that its request is on its way is time spent on the copy.
-  if (chosen.pending) observed.send(this.request, source)
+  if (chosen.pending) send(chosen, this.request, source, given.queryString)
   return result
 }
 
-class ObservedOptions {
+function send (chosen: Chosen, request: FastifyRequest, source: string | undefined, queryString: FromOptions['queryString']): void {
+  try {
+    const base = Array.isArray(chosen.upstream.base) ? chosen.upstream.base[0] : chosen.upstream.base
+    chosen.send(request, proxiedPath(source, base, queryOf(chosen, queryString), originForm(request.raw.url as string)))
+  } catch (error) {
+    chosen.mirror.warn('mirroring failed', error)
+  }
+}
+
+function queryOf (chosen: Chosen, queryString: FromOptions['queryString']): string | undefined {
+  if (!queryString) return undefined
+  if (typeof queryString === 'object') return stringify(queryString)
+  return chosen.upstream.query ?? ''
+}
+
+function chosenOf (request: FastifyRequest): Chosen {
+  return (request as FastifyRequest & { [kChosen]: Chosen })[kChosen]
+}
+
+/** Options with their functions wrapped, and what they were made of. */
+interface Observed {
+  readonly source: FromOptions
   readonly options: FromOptions
-  readonly #chosen: Chosen
-  #base: Base
-  /** Of the option `queryString`: what its function returned, or the object. */
-  #query: string | ParsedUrlQueryInput | undefined
+}
 
-  constructor (chosen: Chosen, options: FromOptions | undefined) {
-    this.#chosen = chosen
-    const { getUpstream, queryString, rewriteHeaders, onError } = options ?? {}
-    this.options = {
-      ...options,
-      getUpstream: (request, base) => {
-        this.#base = getUpstream ? getUpstream(request, base) : base
-        return this.#base
-      }
-    }
-    if (typeof queryString === 'function') {
-      this.options.queryString = (search, url, request) => {
-        this.#query = queryString(search, url, request) || ''
-        return this.#query
-      }
-    } else if (queryString) {
-      this.#query = typeof queryString === 'object' ? queryString : ''
-    }
-    if (!chosen.compares) return
-    this.options.rewriteHeaders = (headers, request) => {
-      chosen.onUpstreamHeaders(headers)
-      return rewriteHeaders ? rewriteHeaders(headers, request) : headers
-    }
-    this.options.onError = (reply, error) => {
-      chosen.primaryFailed = true
-      if (onError) onError(reply, error)
-      else reply.send(error.error)
+/** By the user's own object, without and with comparison: http-proxy gives the same one with every request. */
+const known = [new WeakMap<FromOptions, Observed>(), new WeakMap<FromOptions, Observed>()]
+
+function observedOf (options: FromOptions, compares: boolean): FromOptions {
+  const cache = known[Number(compares)]
+  let observed = cache.get(options)
+  if (observed === undefined || !isSame(observed.source, options)) {
+    observed = { source: { ...options }, options: observe(options, compares) }
+    cache.set(options, observed)
+  }
+  return observed.options
+}
+
+/** A user may change options between two calls. */
+function isSame (source: FromOptions, options: FromOptions): boolean {
+  let keys = 0
+  for (const key in options) {
+    if (source[key] !== options[key]) return false
+    keys++
+  }
+  for (const _ in source) keys-- // eslint-disable-line @typescript-eslint/no-unused-vars -- counted, without an array of keys
+  return keys === 0
+}
+
+function observe (given: FromOptions, compares: boolean): FromOptions {
+  const { getUpstream, queryString, rewriteHeaders, onError } = given
+  const options: FromOptions = {
+    ...given,
+    getUpstream: (request, base) => {
+      const { upstream } = chosenOf(request)
+      upstream.base = getUpstream ? getUpstream(request, base) : base
+      return upstream.base
     }
   }
-
-  send (request: FastifyRequest, source: string | undefined): void {
-    try {
-      const base = Array.isArray(this.#base) ? this.#base[0] : this.#base
-      const query = typeof this.#query === 'object' ? stringify(this.#query) : this.#query
-      this.#chosen.send(request, proxiedPath(source, base, query, originForm(request.raw.url as string)))
-    } catch (error) {
-      this.#chosen.mirror.warn('mirroring failed', error)
+  if (typeof queryString === 'function') {
+    options.queryString = (search, url, request) => {
+      const query = queryString(search, url, request)
+      chosenOf(request).upstream.query = query || ''
+      return query
     }
   }
+  if (!compares) return options
+  options.rewriteHeaders = (headers, request) => {
+    chosenOf(request).onUpstreamHeaders(headers)
+    return rewriteHeaders ? rewriteHeaders(headers, request) : headers
+  }
+  options.onError = (reply, error) => {
+    chosenOf(reply.request).primaryFailed = true
+    if (onError) onError(reply, error)
+    else reply.send(error.error)
+  }
+  return options
 }
