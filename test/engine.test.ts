@@ -198,7 +198,8 @@ const answers: ReadonlyArray<{ name: string, answer: string, end?: boolean, fate
   { name: 'HTTP/1.0, no length', answer: 'HTTP/1.0 200 OK\r\n\r\nok', end: true, fate: 'answered: 200' },
   { name: 'HTTP/1.0, a length', answer: 'HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok', fate: 'answered: 200' },
   { name: '204', answer: 'HTTP/1.1 204 No Content\r\n\r\n', fate: 'answered: 204', kept: true },
-  { name: '304 with the length of what it stands for', answer: 'HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\n\r\n', fate: 'answered: 304', kept: true },
+  { name: '304 with a length of 0', answer: 'HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\n\r\n', fate: 'answered: 304', kept: true },
+  { name: '304 with the length of what it stands for', answer: 'HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n', fate: 'answered: 304' },
   { name: '500', answer: 'HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n', fate: 'answered: 500', kept: true },
   { name: 'a redirect, not followed', answer: 'HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n', fate: 'answered: 302', kept: true },
   { name: 'HEAD with a length', method: 'HEAD', answer: head('content-length: 2000'), fate: 'answered: 200' },
@@ -652,7 +653,7 @@ testEngines(t, 'in detail: what is longer than is kept is compared by its hash',
   const target = bench.target(shadow.url, { diff })
   for (const other of ['{"a":1}', body]) {
     const { exchange, sink, ended } = bench.send(target, { compare: true })
-    exchange.primaryWhole(200, '', ['content-type', 'application/json'], other, 1)
+    exchange.primaryWhole(200, '', ['content-type', 'application/json'], other === body ? other : Buffer.from(other), 1)
     await ended()
     t.equal(sink.calls[1], other === body ? 'matched' : 'mismatched: body')
     if (other !== body) t.strictSame(sink.difference?.body, { kind: 'hash', reason: 'too long' })

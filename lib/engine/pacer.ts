@@ -26,13 +26,10 @@ export class Pacer {
     this.#spent = 0
     this.#scheduled = false
     let resumed = 0
-    // What is resumed may come to wait again, behind those that have waited longer.
+    // What is resumed may come to wait again, behind those that have waited longer. Where some must wait on, others have spent
+    // the turn, and so have scheduled the next one.
     while (resumed < this.#waiting.length && this.#spent < BYTES_A_TURN) this.#waiting[resumed++]()
     this.#waiting.splice(0, resumed)
-    if (this.#waiting.length > 0 && !this.#scheduled) {
-      this.#scheduled = true
-      setImmediate(nextTurn, this)
-    }
   }
 }
 
