@@ -234,7 +234,7 @@ t.test('headers cross as one string', async t => {
 t.test('an outbox keeps slabs as large as the last batch needed, and its bytes apart', async t => {
   const outbox = new Outbox()
   outbox.pushBytes(Buffer.alloc(5000, 1))
-  outbox.pushBytes(Buffer.alloc(10, 2))
+  outbox.pushBytes(Buffer.alloc(1500, 2))
   outbox.pushBytes(Buffer.alloc(8000, 3))
   const { ops, slabs } = outbox.take()
   const pieces = []
@@ -242,7 +242,10 @@ t.test('an outbox keeps slabs as large as the last batch needed, and its bytes a
     const [slab, offset, length] = ops.slice(i, i + 3) as number[]
     pieces.push(Buffer.from(slabs[slab].subarray(offset, offset + length)))
   }
-  t.same(pieces, [Buffer.alloc(5000, 1), Buffer.alloc(10, 2), Buffer.alloc(8000, 3)])
+  t.same(pieces, [Buffer.alloc(5000, 1), Buffer.alloc(1500, 2), Buffer.alloc(8000, 3)])
   t.same(outbox.take(), { ops: [], slabs: [] })
+  const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+  outbox.pushBytes(every)
+  t.same(Buffer.from(outbox.take().ops[0] as string, 'latin1'), every, 'short ones cross as text')
   for (const slab of slabs) t.equal(slab.byteOffset, 0, 'a slab is no piece of a pool')
 })

@@ -84,12 +84,13 @@ export class ThreadExchange implements ExchangeHandle {
     }
     this.#primaryOpen = false
     const text = typeof body === 'string' ? body : null
-    this.#say(ToThread.PrimaryWhole, status, encoding, headers === null ? null : joinHeaders(headers), ms, text)
+    this.#say(ToThread.PrimaryWhole).push(status, encoding, headers === null ? null : joinHeaders(headers), ms, text)
     if (text === null) this.#line.outbox.pushBytes(body as Uint8Array)
   }
 
   primaryStarts (status: number, encoding: string, headers: string[] | null): void {
-    if (this.wantsPrimary) this.#say(ToThread.PrimaryStarts, status, encoding, headers === null ? null : joinHeaders(headers))
+    if (!this.wantsPrimary) return
+    this.#say(ToThread.PrimaryStarts).push(status, encoding, headers === null ? null : joinHeaders(headers))
   }
 
   primaryData (chunk: Uint8Array): void {
@@ -106,18 +107,21 @@ export class ThreadExchange implements ExchangeHandle {
   primaryEnds (ms: number): void {
     if (!this.wantsPrimary) return
     this.#primaryOpen = false
-    this.#say(ToThread.PrimaryEnds, ms)
+    this.#say(ToThread.PrimaryEnds).push(ms)
   }
 
   primaryLost (reason: NotComparedReason): void {
     if (!this.wantsPrimary) return
     this.#primaryOpen = false
-    this.#say(ToThread.PrimaryLost, reason)
+    this.#say(ToThread.PrimaryLost).push(reason)
   }
 
-  #say (op: OpToThread, ...rest: unknown[]): void {
-    this.#line.outbox.ops.push(op, this.#id, ...rest)
+  /** Begins an operation; its arguments are pushed after it. */
+  #say (op: OpToThread): unknown[] {
+    const { ops } = this.#line.outbox
+    ops.push(op, this.#id)
     this.#line.schedule()
+    return ops
   }
 
   /** The sink of a copy that has been answered, and is not compared yet. */

@@ -6,7 +6,7 @@ import { InlineEngine } from '../inline'
 import type { Target } from '../target'
 import type { CopyInit, CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../types'
 import { FromThread, ToThread, splitHeaders } from './protocol'
-import type { Batch, MessageFromThread, MessageToThread, OpToThread, ThreadData } from './protocol'
+import type { Batch, MessageFromThread, MessageToThread, OpFromThread, OpToThread, ThreadData } from './protocol'
 
 /** The thread's side: an inline engine of its own, driven by messages; what its copies tell goes back in batches. */
 export class Host {
@@ -34,7 +34,9 @@ export class Host {
     let at = 0
     const next = <T>() => ops[at++] as T
     const bytes = () => {
-      const slab = slabs[next<number>()]
+      const first = next<string | number>()
+      if (typeof first === 'string') return Buffer.from(first, 'latin1')
+      const slab = slabs[first]
       const offset = next<number>()
       return Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
     }
@@ -95,9 +97,12 @@ export class Host {
     if (tracked.open > 0) this.#exchanges.set(id, exchange)
   }
 
-  tell (...op: unknown[]): void {
-    this.#ops.push(...op)
+  /** Begins an operation; its arguments are pushed after it. */
+  tell (op: OpFromThread, id: number, copy: number): unknown[] {
+    const ops = this.#ops
+    ops.push(op, id, copy)
     this.#schedule()
+    return ops
   }
 
   forget (id: number): void {
@@ -138,28 +143,27 @@ class RemoteSink implements CopySink {
   }
 
   onRefused (error: NodeJS.ErrnoException): void {
-    this.#host.tell(FromThread.Refused, this.#id, this.#copy, error.message, error.code)
+    this.#host.tell(FromThread.Refused, this.#id, this.#copy).push(error.message, error.code)
     this.#ended()
   }
 
   onFailed (reason: FailureReason, error: NodeJS.ErrnoException): void {
-    this.#host.tell(FromThread.Failed, this.#id, this.#copy, reason, error.message, error.code)
+    this.#host.tell(FromThread.Failed, this.#id, this.#copy).push(reason, error.message, error.code)
     this.#ended()
   }
 
   onAnswered (status: number, ms: number): void {
-    this.#host.tell(FromThread.Answered, this.#id, this.#copy, status, ms)
+    this.#host.tell(FromThread.Answered, this.#id, this.#copy).push(status, ms)
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
-    this.#host.tell(
-      FromThread.Compared, this.#id, this.#copy, difference, latency === null ? NaN : latency.primary, latency?.difference
-    )
+    const ops = this.#host.tell(FromThread.Compared, this.#id, this.#copy)
+    ops.push(difference, latency === null ? NaN : latency.primary, latency?.difference)
     this.#ended()
   }
 
   onNotCompared (reason: NotComparedReason): void {
-    this.#host.tell(FromThread.NotCompared, this.#id, this.#copy, reason)
+    this.#host.tell(FromThread.NotCompared, this.#id, this.#copy).push(reason)
     this.#ended()
   }
 

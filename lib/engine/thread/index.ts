@@ -1,6 +1,7 @@
 import { extname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
+import { LoopTime, timed } from '../../metrics/loop-time'
 import { Budget } from '../budget'
 import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, TargetOptions } from '../types'
 import { ThreadExchange } from './exchange'
@@ -20,7 +21,7 @@ const LAST_WORDS = 500
 const GONE = new Error('the mirror\'s thread ended')
 
 /** What runs the other side: a worker; in tests anything that speaks like one. */
-export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate'>
+export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate' | 'performance'>
 
 export type StartThread = (data: ThreadData) => Thread
 
@@ -37,6 +38,7 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly threaded = true
   readonly budget: Budget
   readonly outbox = new Outbox()
+  readonly loopTime: LoopTime
   readonly #start: StartThread
   readonly #data: ThreadData
   readonly #onDeath: (error: Error) => void
@@ -56,13 +58,19 @@ export class ThreadEngine implements Engine<number>, Line {
   #processed = 0
   /** Bytes that the thread held when it was last heard of. */
   #heldThere = 0
+  /** Seconds for which threads before this one were busy, and this one when last asked. */
+  #busyBefore = 0
+  #busyNow = 0
+  readonly #flush: () => void
 
-  constructor (maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker) {
+  constructor (maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker, loopTime = new LoopTime(false)) {
     const half = Math.floor(maxBufferedBytes / 2)
     this.budget = new Budget(half)
     this.#data = { maxBufferedBytes: half }
     this.#onDeath = onDeath
     this.#start = start
+    this.loopTime = loopTime
+    this.#flush = timed(loopTime, () => this.#send())
     this.#run()
   }
 
@@ -72,7 +80,9 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#thread = thread
     this.#processed = 0
     // One that has been found dead may have last words.
-    thread.on('message', (message: MessageFromThread) => { if (this.#thread === thread) this.#onMessage(message) })
+    thread.on('message', timed(this.loopTime, (message: MessageFromThread) => {
+      if (this.#thread === thread) this.#onMessage(message)
+    }))
     thread.on('error', (error: Error) => this.#onEnd(thread, error))
     thread.on('exit', () => this.#onEnd(thread, GONE))
     thread.unref()
@@ -81,6 +91,14 @@ export class ThreadEngine implements Engine<number>, Line {
 
   #post (message: MessageToThread, transfer?: Parameters<MessagePort['postMessage']>[1]): void {
     (this.#thread as Thread).postMessage(message, transfer as readonly ArrayBuffer[])
+  }
+
+  get loopSeconds (): { main: number, worker: number } {
+    const busy = (this.#thread?.performance.eventLoopUtilization().active ?? 0) / 1000
+    // Another thread, or none. What the last one did since it was asked nobody knows.
+    if (busy < this.#busyNow) this.#busyBefore += this.#busyNow
+    this.#busyNow = busy
+    return { main: this.loopTime.seconds, worker: this.#busyBefore + busy }
   }
 
   get bufferedBytes (): number {
@@ -122,7 +140,7 @@ export class ThreadEngine implements Engine<number>, Line {
     setImmediate(this.#flush)
   }
 
-  readonly #flush = (): void => {
+  #send (): void {
     this.#scheduled = false
     const batch = this.outbox.take()
     const bytes = this.#collected

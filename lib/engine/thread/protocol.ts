@@ -5,7 +5,7 @@ import type { TargetOptions } from '../types'
  * primary's event loop more than what it carries. Bytes lie in slabs, whose memory is handed over, not copied.
  */
 
-/** Operations to the thread; behind each its arguments. `bytes` is three: slab, offset, length. */
+/** Operations to the thread; behind each its arguments. `bytes`: Latin-1 text, or three: slab, offset, length. */
 export const ToThread = {
   /** id, method, length, has a body, compare, copies; for each copy: target, path, headers joined by NUL */
   Open: 0,
@@ -81,6 +81,8 @@ export function splitHeaders (joined: string): string[] {
   return joined === '' ? [] : joined.split(SEPARATOR)
 }
 
+/** Up to this, bytes cross as text of one byte a character: as quick as a slab is for many, and without one. */
+const SHORT = 1024
 const SMALLEST_SLAB = 4 * 1024
 const LARGEST_SLAB = 1024 * 1024
 
@@ -92,8 +94,12 @@ export class Outbox {
   #used = 0
   #nextSize = SMALLEST_SLAB
 
-  /** Copies bytes into a slab and pushes where they lie. */
+  /** Pushes short bytes as text; copies others into a slab, and pushes where they lie. */
   pushBytes (bytes: Uint8Array): void {
+    if (bytes.length <= SHORT) {
+      this.ops.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'))
+      return
+    }
     if (this.#slab === null || this.#slab.length - this.#used < bytes.length) this.#newSlab(bytes.length)
     const slab = this.#slab as Buffer
     slab.set(bytes, this.#used)
