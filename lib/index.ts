@@ -4,11 +4,12 @@ import type { FastifyMirrorOptions } from '../types/index'
 import { adminRoutes } from './admin'
 import { Budget } from './engine/budget'
 import { InlineEngine } from './engine/inline'
-import { ThreadEngine } from './engine/thread'
+import { ThreadEngine, startWorker } from './engine/thread'
 import type { Engine } from './engine/types'
 import { FST_MIRROR_ALREADY_REGISTERED } from './errors'
 import { installAppHooks, installRouteHooks } from './hooks'
 import { BoundedLog } from './log'
+import { LoopTime } from './metrics/loop-time'
 import { expose } from './metrics/prometheus'
 import { readPluginOptions } from './options'
 import { Registry } from './registry'
@@ -23,9 +24,11 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus } = readPluginOptions(options)
 
   const log = new BoundedLog(fastify.log)
+  const onDeath = (err: Error) => log.warn({ err }, 'the mirrors\' thread ended, and will be started again')
+  const loopTime = new LoopTime(prometheus !== null)
   const engine = thread
-    ? new ThreadEngine(maxBufferedBytes, err => log.warn({ err }, 'the mirrors\' thread ended, and will be started again'))
-    : new InlineEngine(new Budget(maxBufferedBytes))
+    ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, loopTime)
+    : new InlineEngine(new Budget(maxBufferedBytes), loopTime)
   const registry = new Registry(defaults, { engine: engine as Engine, log, onMismatch, histograms: prometheus !== null }, fastify.log)
   fastify.decorate('mirrors', registry.api)
 
@@ -40,7 +43,9 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   fastify.addHook('onClose', async () => engine.close(closeTimeout))
 
   if (prometheus !== null) {
-    const conceal = expose(prometheus.register, () => ({ mirrors: registry.totals(), bufferedBytes: engine.bufferedBytes }))
+    const conceal = expose(prometheus.register, () => {
+      return { mirrors: registry.totals(), bufferedBytes: engine.bufferedBytes, loopSeconds: engine.loopSeconds }
+    })
     fastify.addHook('onClose', async () => conceal())
   }
 }

@@ -4,6 +4,7 @@ import { diffHeaders, ignoredHeaders, valueOf } from './headers'
 import type { HeaderList } from './headers'
 import { compileIgnored } from './ignored'
 import { createRedactor } from './redact'
+import type { LoopTime } from '../metrics/loop-time'
 import type { BodyDifference, HashReason, HeaderDifference, MismatchPart } from '../../types/index'
 
 /** What a detailed diff leaves out, hides and keeps. Plain data. */
@@ -61,12 +62,13 @@ export class AnswerComparer {
   readonly #ignore: ReadonlySet<string>
   readonly #bodies: BodyComparer
 
-  /** `memory`: what decoded bodies are held in. */
-  constructor (options: DiffOptions, memory: Memory) {
+  /** `memory`: what decoded bodies are held in. `loopTime`: is told of the time that it takes. */
+  constructor (options: DiffOptions, memory: Memory, loopTime?: LoopTime) {
     this.#ignore = ignoredHeaders(options.ignoreHeaders)
     this.#bodies = new BodyComparer({
       limit: options.maxBodyCapture,
       memory,
+      loopTime,
       ignore: compileIgnored(options.ignoreJsonFields),
       redactor: createRedactor(options.redact)
     })

@@ -3,6 +3,7 @@ import { codingsOf, Decoder } from './decode'
 import { diffJson } from './json'
 import { essence, isJson } from './redact'
 import { Slices } from './slices'
+import type { LoopTime } from '../metrics/loop-time'
 import type { BodyDifference } from '../../types/index'
 import type { DecodeFailure } from './decode'
 import type { IgnoredPlaces } from './ignored'
@@ -49,6 +50,8 @@ export interface BodyComparerOptions {
   /** Default: those of this thread, which all comparers share. */
   decoder?: Decoder
   slices?: Slices
+  /** Is told of the time that it takes. */
+  loopTime?: LoopTime
 }
 
 const sharedDecoder = new Decoder()
@@ -65,13 +68,15 @@ export class BodyComparer {
   readonly #options: JsonDiffOptions
   readonly #decoder: Decoder
   readonly #slices: Slices
+  readonly #loopTime: LoopTime | undefined
 
-  constructor ({ limit, memory, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices }: BodyComparerOptions) {
+  constructor ({ limit, memory, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices, loopTime }: BodyComparerOptions) {
     this.#limit = limit
     this.#memory = memory
     this.#options = { ignore, redactor }
     this.#decoder = decoder
     this.#slices = slices
+    this.#loopTime = loopTime
   }
 
   /**
@@ -97,7 +102,7 @@ export class BodyComparer {
     }
     decode(asBuffer(primary.bytes), primary, (before) => decode(asBuffer(mirror.bytes as Uint8Array), mirror, (after) => {
       const json = maybeJson(primary) && maybeJson(mirror)
-      if (!this.#slices.run(compareBytes(before, after, json, this.#options), end)) end(BUSY)
+      if (!this.#slices.run(compareBytes(before, after, json, this.#options), end, this.#loopTime)) end(BUSY)
     }))
   }
 }

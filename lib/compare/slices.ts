@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { LoopTime } from '../metrics/loop-time'
 import type { Steps } from './tape'
 
 /** Work that waits for its turn, past which more is refused. */
@@ -11,7 +12,10 @@ const SHARE = 0.2
 interface Job {
   steps: Steps<unknown>
   callback: (result: unknown) => void
+  loopTime: LoopTime
 }
+
+const UNTOLD = new LoopTime(false)
 
 /**
  * Does long work in short slices, so that whatever else this thread has to do is never held up by a big document, nor by
@@ -31,11 +35,11 @@ export class Slices {
 
   /**
    * Takes a job in, unless too many wait, and answers whether it did. Calls back with its result: before it returns where
-   * the job is short and none waits. Neither the job nor the callback may throw.
+   * the job is short and none waits. Neither the job nor the callback may throw. `loopTime` is told of its time.
    */
-  run<T> (steps: Steps<T>, callback: (result: T) => void): boolean {
+  run<T> (steps: Steps<T>, callback: (result: T) => void, loopTime = UNTOLD): boolean {
     if (this.#waiting.length === MAX_WAITING) return false
-    this.#waiting.push({ steps, callback: callback as (result: unknown) => void })
+    this.#waiting.push({ steps, callback: callback as (result: unknown) => void, loopTime })
     if (!this.#active) this.work()
     return true
   }
@@ -47,12 +51,14 @@ export class Slices {
     this.#credit = Math.min(SLICE, this.#credit + (now - this.#at) * this.#share)
     this.#at = now
     while (this.#waiting.length > 0 && this.#credit > 0) {
-      const { steps, callback } = this.#waiting[0]
+      const { steps, callback, loopTime } = this.#waiting[0]
+      const begun = loopTime.begin()
       const step = steps.next()
       if (step.done === true) {
         this.#waiting.shift()
         callback(step.value)
       }
+      loopTime.end(begun)
       this.#spend()
     }
     this.#active = this.#waiting.length > 0

@@ -1,3 +1,4 @@
+import { LoopTime, timed } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import { Exchange } from './exchange'
 import { Pacer } from './pacer'
@@ -10,6 +11,7 @@ const CLOSED = new Error('the app is closing')
 export class InlineEngine implements Engine<Target> {
   readonly threaded = false
   readonly budget: Budget
+  readonly loopTime: LoopTime
   readonly #pacer = new Pacer()
   readonly #targets: Target[] = []
   /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
@@ -17,9 +19,20 @@ export class InlineEngine implements Engine<Target> {
   #live = 0
   #stopped = false
   #onIdle: (() => void) | null = null
+  readonly #dispatchWaiting: () => void
 
-  constructor (budget: Budget) {
+  constructor (budget: Budget, loopTime = new LoopTime(false)) {
     this.budget = budget
+    this.loopTime = loopTime
+    this.#dispatchWaiting = timed(loopTime, () => {
+      const waiting = this.#waiting
+      this.#waiting = []
+      for (const exchange of waiting) exchange.dispatch()
+    })
+  }
+
+  get loopSeconds (): { main: number } {
+    return { main: this.loopTime.seconds }
   }
 
   get bufferedBytes (): number {
@@ -27,7 +40,7 @@ export class InlineEngine implements Engine<Target> {
   }
 
   addTarget (options: TargetOptions): Target {
-    const target = new Target(options, this.#pacer, this.budget)
+    const target = new Target(options, this.#pacer, this.budget, this.loopTime)
     this.#targets.push(target)
     return target
   }
@@ -46,12 +59,6 @@ export class InlineEngine implements Engine<Target> {
     if (exchange.hasAllOfBody) exchange.dispatch()
     else if (this.#waiting.push(exchange) === 1) setImmediate(this.#dispatchWaiting)
     return exchange
-  }
-
-  readonly #dispatchWaiting = (): void => {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const exchange of waiting) exchange.dispatch()
   }
 
   readonly #onCopyEnded = (): void => {

@@ -2,10 +2,12 @@ import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { Client, buildConnector } from 'undici'
 import { AnswerComparer } from '../compare/answers'
+import type { LoopTime } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import { Deadlines } from './deadlines'
 import { lookups } from './lookup'
 import { paceReads } from './paced-reads'
+import { timeSocket } from './timed-socket'
 import type { Copy } from './copy'
 import type { Pacer } from './pacer'
 import type { TargetOptions } from './types'
@@ -22,6 +24,7 @@ export class Target {
   readonly deadlines: Deadlines<Copy>
   readonly pacer: Pacer
   readonly budget: Budget
+  readonly loopTime: LoopTime
   /** `null`: answers are compared by status and hash, if at all. */
   readonly comparer: AnswerComparer | null
   /** Bytes of an answer that are kept for the comparer. */
@@ -33,13 +36,14 @@ export class Target {
   readonly #slots = new Set<Slot>()
   readonly #idle: Slot[] = []
 
-  constructor (options: TargetOptions, pacer: Pacer, budget: Budget) {
+  constructor (options: TargetOptions, pacer: Pacer, budget: Budget, loopTime: LoopTime) {
     this.origin = options.origin
     this.maxBacklogBytes = options.maxBacklogBytes
     this.deadlines = new Deadlines(options.timeout)
     this.pacer = pacer
     this.budget = budget
-    this.comparer = options.diff === null ? null : new AnswerComparer(options.diff, budget)
+    this.loopTime = loopTime
+    this.comparer = options.diff === null ? null : new AnswerComparer(options.diff, budget, loopTime)
     this.maxCapture = options.diff?.maxBodyCapture ?? 0
     const hostname = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
     const servername = options.connect.servername as string | undefined
@@ -104,6 +108,7 @@ export class Slot {
           this.#connecting = null
           if (error === null) {
             this.#socket = socket
+            timeSocket(socket, target.loopTime)
             paceReads(socket, target.pacer, () => this.copy !== null && this.copy.running)
           } else {
             // After a certificate for another name, undici's client takes its failed request for a running one, and begins no other.

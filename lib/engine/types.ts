@@ -1,5 +1,6 @@
 import type { Difference, DiffOptions } from '../compare/answers'
 import type { Backlog } from './backlog'
+import type { LoopTime } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import type {
   BreakerState,
@@ -94,6 +95,10 @@ export interface Engine<T = unknown> {
   readonly budget: Budget
   /** Whether it works on a thread, to which not every option can be sent. */
   readonly threaded: boolean
+  /** Of the caller's event loop; whoever works for the mirrors there tells it. */
+  readonly loopTime: LoopTime
+  /** Seconds for which mirroring has kept event loops busy, by thread. They never go down. */
+  readonly loopSeconds: Readonly<Partial<Record<'main' | 'worker', number>>>
   /** Bytes held in memory for mirrors, as far as is known. */
   readonly bufferedBytes: number
   addTarget (options: TargetOptions): T

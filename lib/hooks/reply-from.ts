@@ -54,12 +54,15 @@ function from (this: Reply, source: string | undefined, options?: FromOptions): 
 }
 
 function send (chosen: Chosen, request: FastifyRequest, source: string | undefined, queryString: FromOptions['queryString']): void {
+  const { loopTime } = chosen.mirror.engine
+  const begun = loopTime.begin()
   try {
     const base = Array.isArray(chosen.upstream.base) ? chosen.upstream.base[0] : chosen.upstream.base
     chosen.send(request, proxiedPath(source, base, queryOf(chosen, queryString), originForm(request.raw.url as string)))
   } catch (error) {
     chosen.mirror.warn('mirroring failed', error)
   }
+  loopTime.end(begun)
 }
 
 function queryOf (chosen: Chosen, queryString: FromOptions['queryString']): string | undefined {

@@ -6,6 +6,8 @@ import type { Histogram, LatencyHistograms } from './histogram'
 export interface AppTotals {
   readonly mirrors: readonly MirrorTotals[]
   readonly bufferedBytes: number
+  /** By thread. */
+  readonly loopSeconds: Readonly<Record<string, number>>
 }
 
 export interface MirrorTotals {
@@ -93,7 +95,10 @@ export const families: readonly Family[] = [
   ofLatency('primary', 'primary_latency_seconds', 'Time of the primary, on requests that were compared.'),
   ofLatency('difference', 'latency_difference_seconds', 'Mirror minus primary, request by request; negative where the mirror is faster.'),
 
-  family('gauge', 'buffered_bytes', 'Bytes held in memory for mirrors.', ({ bufferedBytes }, emit) => emit({}, bufferedBytes))
+  family('gauge', 'buffered_bytes', 'Bytes held in memory for mirrors.', ({ bufferedBytes }, emit) => emit({}, bufferedBytes)),
+  family('counter', 'event_loop_seconds_total', 'Time that mirroring kept an event loop busy, estimated on the main thread.', ({ loopSeconds }, emit) => {
+    emitEach('thread', loopSeconds, emit)
+  })
 ]
 
 function family (type: Family['type'], name: string, help: string, read: Read<AppTotals>): Family {

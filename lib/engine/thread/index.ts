@@ -25,8 +25,9 @@ export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate' |
 
 export type StartThread = (data: ThreadData) => Thread
 
-function startWorker (workerData: ThreadData): Thread {
-  // Beside this file, whether that is compiled or not.
+/** Starts the worker that is beside this file. */
+export function startWorker (workerData: ThreadData): Thread {
+  // Compiled, or as it is.
   return new Worker(join(__dirname, `worker${extname(__filename)}`), { workerData, name: 'fastify-mirror' })
 }
 
@@ -63,7 +64,9 @@ export class ThreadEngine implements Engine<number>, Line {
   #busyNow = 0
   readonly #flush: () => void
 
-  constructor (maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker, loopTime = new LoopTime(false)) {
+  constructor (
+    maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker, loopTime = new LoopTime(false)
+  ) {
     const half = Math.floor(maxBufferedBytes / 2)
     this.budget = new Budget(half)
     this.#data = { maxBufferedBytes: half }

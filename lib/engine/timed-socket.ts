@@ -1,0 +1,14 @@
+import type { Socket } from 'node:net'
+import { timed } from '../metrics/loop-time'
+import type { LoopTime } from '../metrics/loop-time'
+
+/** By what the client library is called, and by what it writes, at times of its own choosing. */
+const METHODS = ['emit', 'write', 'uncork'] as const
+
+/** Times what is done on a connection for mirrors. Does nothing where nobody wants to know. */
+export function timeSocket (socket: Socket, loopTime: LoopTime): void {
+  if (!loopTime.on) return
+  for (const method of METHODS) {
+    Object.defineProperty(socket, method, { value: timed(loopTime, socket[method] as () => unknown), configurable: true, writable: true })
+  }
+}
