@@ -5,7 +5,6 @@ export const kChosen = Symbol('fastify-mirror.chosen')
 export const kAnswer = Symbol('fastify-mirror.answer')
 
 /** On what is observed by shadowing a method: the method that it had. */
-export const kEmit = Symbol('fastify-mirror.emit')
 export const kPush = Symbol('fastify-mirror.push')
 export const kFrom = Symbol('fastify-mirror.from')
 

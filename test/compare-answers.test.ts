@@ -1,7 +1,8 @@
 import replyFrom from '@fastify/reply-from'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { EventEmitter } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { PassThrough, Readable, Stream } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
@@ -616,7 +617,8 @@ t.test('every backend is compared on its own', async t => {
 t.test('an observed stream', async t => {
   function observe (stream: EventEmitter) {
     const heard: Array<Buffer | 'end'> = []
-    const answer = new Answer({ onAnswerData: chunk => heard.push(Buffer.from(chunk)), onAnswerEnd: () => heard.push('end') })
+    const listener = { onAnswerData: (chunk: Uint8Array) => heard.push(Buffer.from(chunk)), onAnswerEnd: () => heard.push('end') }
+    const answer = new Answer(listener, new ServerResponse(new IncomingMessage(new Socket())))
     tapNodeStream(stream, answer)
     return { answer, heard }
   }

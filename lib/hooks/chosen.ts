@@ -7,7 +7,7 @@ import type { CopyInit, DropReason, ExchangeHandle } from '../engine/types'
 import type { BackendBooks, BackendSkip } from '../metrics/books'
 import type { Mirror, Period, SharedHeaders } from '../mirror'
 import { originForm } from '../request/routed-path'
-import { Answer, tapDrain, tapNodeStream, tapWebStream } from '../tap/answer'
+import { Answer, tapNodeStream, tapWebStream } from '../tap/answer'
 import type { AnswerListener } from '../tap/answer'
 import { BodyHead } from '../tap/body-head'
 import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
@@ -74,6 +74,16 @@ export class Chosen implements BodyListener, AnswerListener {
   }
 
   onBodyData (chunk: Buffer): void {
+    const { loopTime } = this.mirror.engine
+    const begun = loopTime.begin()
+    try {
+      this.#addBody(chunk)
+    } finally {
+      loopTime.end(begun)
+    }
+  }
+
+  #addBody (chunk: Buffer): void {
     this.#bodyHead?.add(chunk)
     if (this.#exchange !== null) {
       this.#exchange.write(chunk)
@@ -213,8 +223,7 @@ export class Chosen implements BodyListener, AnswerListener {
       this.#whole(status, encoding, headers, body)
     } else {
       exchange.primaryStarts(status, encoding, headers)
-      this.#answer = new Answer(this)
-      tapDrain(reply.raw, this.#answer)
+      this.#answer = new Answer(this, reply.raw)
       if (body instanceof EventEmitter) tapNodeStream(body, this.#answer)
       else if (isWebStream(body)) tapWebStream(body, this.#answer)
     }
@@ -226,12 +235,24 @@ export class Chosen implements BodyListener, AnswerListener {
   }
 
   onAnswerData (chunk: Uint8Array): void {
-    this.#exchange?.primaryData(chunk)
+    const { loopTime } = this.mirror.engine
+    const begun = loopTime.begin()
+    try {
+      this.#exchange?.primaryData(chunk)
+    } finally {
+      loopTime.end(begun)
+    }
   }
 
   onAnswerEnd (): void {
-    this.#answered = true
-    this.#exchange?.primaryEnds(this.#answer?.heldBack ? NaN : performance.now() - this.#startedAt)
+    const { loopTime } = this.mirror.engine
+    const begun = loopTime.begin()
+    try {
+      this.#answered = true
+      this.#exchange?.primaryEnds(this.#answer?.heldBack ? NaN : performance.now() - this.#startedAt)
+    } finally {
+      loopTime.end(begun)
+    }
   }
 
   /** The response is closed, whatever happened: nothing more will come. */

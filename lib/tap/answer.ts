@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { ReadableStream, ReadableStreamDefaultReader, ReadableStreamReadResult } from 'node:stream/web'
-import { kAnswer, kEmit, kPush } from '../symbols'
+import { kAnswer } from '../symbols'
 
 /** Hears the primary's answer as it flows. */
 export interface AnswerListener {
@@ -23,13 +23,19 @@ export class Answer {
   closed = false
   /** Bytes that have to be heard until the end; NaN: not known. */
   expected = NaN
+  /** Of the observed stream: the methods that it had. */
+  emit: Emit = unobserved
+  push: Push = unobserved
+  readonly #response: ServerResponse
+  #watched = false
   #listener: AnswerListener | null
   #heard = 0
   #lastChunkAt = 0
   #heldBack = 0
 
-  constructor (listener: AnswerListener) {
+  constructor (listener: AnswerListener, response: ServerResponse) {
     this.#listener = listener
+    this.#response = response
   }
 
   get heldBack (): boolean {
@@ -60,6 +66,17 @@ export class Answer {
     if (this.#listener !== null) this.closed = true
   }
 
+  /** A piece has been written to the response: where that is full now, the client's taking it is waited for. */
+  written (): void {
+    if (!this.#watched && this.#response.writableNeedDrain !== false) this.watchDrain()
+  }
+
+  watchDrain (): void {
+    this.#watched = true
+    ;(this.#response as unknown as Observed)[kAnswer] = this
+    this.#response.on('drain', onDrain)
+  }
+
   /** The response was full, and the client has now taken it. */
   drained (): void {
     if (this.#listener !== null) this.#heldBack += performance.now() - this.#lastChunkAt
@@ -70,15 +87,16 @@ export class Answer {
   }
 }
 
+type Emit = (event: unknown, value?: unknown) => boolean
+type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean
+
 interface Observed {
   [kAnswer]: Answer
-  [kEmit]: (...args: unknown[]) => boolean
-  [kPush]: (chunk: unknown, encoding?: BufferEncoding) => boolean
 }
 
 type Stream = Observed & {
-  emit: Observed[typeof kEmit]
-  push?: Observed[typeof kPush]
+  emit: Emit
+  push?: Push
   readableLength?: number
   readableObjectMode?: boolean
 }
@@ -93,42 +111,46 @@ type Stream = Observed & {
 export function tapNodeStream (emitter: EventEmitter, answer: Answer): void {
   const stream = emitter as unknown as Stream
   stream[kAnswer] = answer
-  stream[kEmit] = stream.emit
+  answer.emit = stream.emit
   stream.emit = observedEmit
   if (typeof stream.push !== 'function' || typeof stream.readableLength !== 'number') return
   // What is buffered already is counted in bytes or in objects.
   if (stream.readableLength === 0 || stream.readableObjectMode === false) answer.expected = stream.readableLength
-  stream[kPush] = stream.push
+  answer.push = stream.push
   stream.push = observedPush
 }
 
-/** Observes when the client takes what a response holds. */
-export function tapDrain (response: ServerResponse, answer: Answer): void {
-  (response as unknown as Observed)[kAnswer] = answer
-  response.on('drain', onDrain)
-}
-
-function observedEmit (this: Stream, ...args: unknown[]): boolean {
-  switch (args[0]) {
-    case 'data':
-      this[kAnswer].data(args[1])
-      break
+function observedEmit (this: Stream, event: unknown, value?: unknown): boolean {
+  const answer = this[kAnswer]
+  switch (event) {
+    case 'data': {
+      answer.data(value)
+      const heard = answer.emit.call(this, event, value)
+      answer.written()
+      return heard
+    }
     case 'end':
-      this[kAnswer].end()
+      answer.end()
       break
     case 'error':
-      this[kAnswer].fail()
+      answer.fail()
       break
     case 'close':
-      this[kAnswer].close()
+      answer.close()
   }
-  return this[kEmit](...args)
+  // As many arguments as there were: listeners may count them.
+  return answer.emit.apply(this, arguments as unknown as Parameters<Emit>)
+}
+
+function unobserved (): boolean {
+  return false
 }
 
 function observedPush (this: Stream, chunk: unknown, encoding?: BufferEncoding): boolean {
-  if (typeof chunk === 'string') this[kAnswer].expected += Buffer.byteLength(chunk, encoding)
-  else if (chunk instanceof Uint8Array) this[kAnswer].expected += chunk.length
-  return this[kPush](chunk, encoding)
+  const answer = this[kAnswer]
+  if (typeof chunk === 'string') answer.expected += Buffer.byteLength(chunk, encoding)
+  else if (chunk instanceof Uint8Array) answer.expected += chunk.length
+  return answer.push.call(this, chunk, encoding)
 }
 
 function onDrain (this: unknown): void {
@@ -143,6 +165,7 @@ type Reader = ReadableStreamDefaultReader & Pick<Observed, typeof kAnswer>
  * reader, and is not observed.
  */
 export function tapWebStream (stream: ReadableStream, answer: Answer): void {
+  answer.watchDrain()
   Object.defineProperty(stream, 'getReader', {
     configurable: true,
     writable: true,
