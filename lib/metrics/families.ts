@@ -96,7 +96,7 @@ export const families: readonly Family[] = [
   ofLatency('difference', 'latency_difference_seconds', 'Mirror minus primary, request by request; negative where the mirror is faster.'),
 
   family('gauge', 'buffered_bytes', 'Bytes held in memory for mirrors.', ({ bufferedBytes }, emit) => emit({}, bufferedBytes)),
-  family('counter', 'event_loop_seconds_total', 'Time that mirroring kept an event loop busy, estimated on the main thread.', ({ loopSeconds }, emit) => {
+  family('counter', 'event_loop_seconds_total', 'Time for which an event loop ran mirroring; on the main thread an estimate of its own code and its connections\'.', ({ loopSeconds }, emit) => {
     emitEach('thread', loopSeconds, emit)
   })
 ]

@@ -1,19 +1,29 @@
-/** Of so many stretches one is timed, on average. */
-const EVERY = 16
+/** Of so many stretches one is timed, on average: the clock costs more than most stretches would notice. */
+const EVERY = 64
+const LOG_OF_REST = Math.log(1 - 1 / EVERY)
 
 /**
- * Estimates for how long the event loop runs certain stretches of code: times one in sixteen, which are picked at random, so that no rhythm
- * of them tells. Stretches may lie in others, but do not span turns of the loop.
+ * Estimates for how long the event loop runs certain stretches of code, from a few that are picked at random: each as likely as
+ * any other, whatever their rhythm. Stretches may lie in others, but do not span turns of the loop.
  */
 export class LoopTime {
   /** Whether anybody wants to know. */
   readonly on: boolean
   #ms = 0
   #depth = 0
-  #untilTimed = 1
+  #untilTimed: number
+  readonly #random: () => number
 
-  constructor (on: boolean) {
+  /** `random`: from 0 to below 1. */
+  constructor (on: boolean, random = Math.random) {
     this.on = on
+    this.#random = random
+    this.#untilTimed = this.#pick()
+  }
+
+  /** How many stretches on the next one is timed: tossing a coin for each of them comes to the same. */
+  #pick (): number {
+    return 1 + Math.floor(Math.log(1 - this.#random()) / LOG_OF_REST)
   }
 
   get seconds (): number {
@@ -23,7 +33,7 @@ export class LoopTime {
   /** A stretch begins. What is returned must be given to `end`, whatever happens. */
   begin (): number {
     if (!this.on || this.#depth++ > 0 || --this.#untilTimed > 0) return 0
-    this.#untilTimed = 1 + Math.floor(Math.random() * (2 * EVERY - 1))
+    this.#untilTimed = this.#pick()
     return performance.now()
   }
 
