@@ -1,0 +1,278 @@
+import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import fastifyMirror from '../lib'
+import type { AdminHook, FastifyMirrorOptions, MirrorOptions } from '../types/index'
+import { startBackend } from './helpers/backend'
+import { booksClose } from './helpers/books'
+import { startGateway } from './helpers/gateway'
+import { until } from './helpers/until'
+
+/** What users, tests and the README read: these names, in this order. */
+const SNAPSHOT = {
+  id: 'api',
+  routes: [{ method: ['GET', 'POST'], url: '/api/*' }],
+  enabled: true,
+  percentage: 50,
+  seen: 0,
+  disabled: 0,
+  filtered: 0,
+  looped: 0,
+  upgraded: 0,
+  unsampled: 0,
+  pending: 0,
+  unhandled: 0,
+  mirrored: 0,
+  backends: [{
+    name: 'shadow:9000',
+    url: 'http://shadow:9000',
+    enabled: true,
+    percentage: 100,
+    offered: 0,
+    disabled: 0,
+    unsampled: 0,
+    dropped: { inFlight: 0, memory: 0, breaker: 0, closing: 0, thread: 0, error: 0 },
+    total: 0,
+    inFlight: 0,
+    success: 0,
+    failure: { timeout: 0, connect: 0, reset: 0, body: 0, overflow: 0, aborted: 0 },
+    status: { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
+    comparing: 0,
+    compared: 0,
+    matched: 0,
+    mismatched: 0,
+    notCompared: { off: 0, primaryAborted: 0, primaryFailed: 0, hijacked: 0, encoding: 0, memory: 0, thread: 0, untapped: 0 },
+    mismatches: { status: 0, headers: 0, body: 0 },
+    latency: {
+      mirror: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null },
+      primary: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null },
+      difference: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null }
+    },
+    breaker: 'closed'
+  }]
+}
+
+const { routes, backends: [{ url, ...ofBackend }], ...ofMirror } = SNAPSHOT
+/** To whom has not shown who they are. */
+const REDACTED = { ...ofMirror, backends: [{ ...ofBackend, name: '#1' }] }
+
+const guard: AdminHook = async (request, reply) => {
+  if (request.headers.authorization !== 'let me in') return reply.code(401).send('who are you?')
+}
+const KEY = { authorization: 'let me in' }
+
+async function appWith (plugin: FastifyMirrorOptions, mirrors: MirrorOptions[] = [{ id: 'api', percentage: 50, backends: ['http://shadow:9000'] }]) {
+  const log: Array<{ msg: string, prefix?: string }> = []
+  const app = Fastify({
+    logger: { level: 'warn', stream: { write: (line: string) => log.push(JSON.parse(line)) } },
+    exposeHeadRoutes: false
+  }) as FastifyInstance
+  t.teardown(() => app.close())
+  await app.register(fastifyMirror, plugin)
+  for (const [i, mirror] of mirrors.entries()) {
+    app.route({ method: ['GET', 'POST'], url: i === 0 ? '/api/*' : `/api/${i}`, mirror, handler: async () => 'ok' })
+  }
+  await app.ready()
+  const get = async (url: string, headers = {}) => {
+    const { statusCode, body, headers: { 'content-type': type } } = await app.inject({ url, headers })
+    return { statusCode, body, type, json: () => JSON.parse(body) }
+  }
+  return { app, get, log }
+}
+
+/** Every key with its place, in order. */
+function keys (value: unknown, path = ''): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => [`${path}/${key}`, ...keys(inner, `${path}/${key}`)])
+}
+
+t.test('behind a guard the numbers have the names that are documented, in that order', async t => {
+  const { app, get, log } = await appWith({ admin: { onRequest: guard } })
+  const list = await get('/mirrors', KEY)
+  t.equal(list.statusCode, 200)
+  t.match(list.type, /^application\/json/)
+  t.strictSame(list.json(), { api: SNAPSHOT })
+  t.strictSame(keys(list.json()), keys({ api: SNAPSHOT }))
+  const one = await get('/mirrors/api', KEY)
+  t.strictSame(one.json(), SNAPSHOT)
+  t.strictSame(keys(one.json()), keys(SNAPSHOT))
+  t.strictSame(app.mirrors.list(), { api: SNAPSHOT })
+  t.strictSame(keys(app.mirrors.get('api')), keys(SNAPSHOT))
+  t.strictSame(log, [], 'nothing to warn of')
+})
+
+t.test('without a guard they say nothing of URLs and hosts, and a warning says that they are there', async t => {
+  const { app, get, log } = await appWith({}, [
+    { id: 'api', percentage: 50, backends: ['http://shadow:9000'] },
+    { id: 'named', backends: [{ url: 'http://shadow:9000', name: 'mine' }, 'http://secret.test'] }
+  ])
+  const list = (await get('/mirrors')).json()
+  t.strictSame(list.api, REDACTED)
+  t.strictSame(keys(list.api), keys(REDACTED))
+  t.strictSame(list.named.backends.map(({ name }: { name: string }) => name), ['mine', '#2'])
+  t.strictSame((await get('/mirrors/api')).json(), REDACTED)
+  t.notMatch((await get('/mirrors')).body, /shadow|secret|9000|http/)
+  t.strictSame(app.mirrors.get('api'), SNAPSHOT, 'code sees all')
+  t.match(log, [{ prefix: '/mirrors', msg: /can be read by whoever reaches this app/ }])
+  t.equal(log.length, 1)
+})
+
+t.test('numbers are as they are', async t => {
+  const shadow = await startBackend(t, (_, response) => response.end('ko'))
+  const gateway = await startGateway(t, {
+    routes: app => {
+      app.get('/', { mirror: { id: 'm', backends: [shadow.url], compare: { enabled: true } } }, async () => 'ok')
+    }
+  })
+  for (let i = 1; i <= 3; i++) {
+    await gateway.app.inject('/')
+    await until('it is compared', () => gateway.backend().compared === i)
+  }
+  const answer = (await gateway.app.inject('/mirrors/m')).json()
+  const { routes, backends: [{ url, name, ...numbers }], ...rest } = gateway.mirror()
+  t.strictSame(answer, { ...rest, backends: [{ ...numbers, name: '#1' }] })
+  t.match(answer, { seen: 3, mirrored: 3, backends: [{ mismatched: 3, mismatches: { body: 3 }, latency: { difference: { count: 3, p50: Number } } }] })
+  booksClose(t, gateway.mirror())
+})
+
+t.test('there is no mirror of another name', async t => {
+  for (const [plugin, headers] of [[{}, {}], [{ admin: { onRequest: guard } }, KEY]] as Array<[FastifyMirrorOptions, object]>) {
+    const { app, get } = await appWith(plugin)
+    for (const id of ['other', 'API', '__proto__', 'constructor', 'toString', '%00']) {
+      const answer = await get(`/mirrors/${id}`, headers)
+      t.equal(answer.statusCode, 404)
+      t.match(answer.json(), { statusCode: 404, error: 'Not Found', message: /there is no mirror/ })
+      t.equal(app.mirrors.get(decodeURIComponent(id)), undefined)
+    }
+    t.equal((await get('/mirrors/', headers)).statusCode, 404)
+  }
+})
+
+t.test('the guard, one hook or several, is before every admin route', async t => {
+  const calls: string[] = []
+  const guards: Record<string, AdminHook | AdminHook[]> = {
+    async: guard,
+    callback: (request, reply, done) => {
+      if (request.headers.authorization === 'let me in') done()
+      else reply.code(401).send('who are you?')
+    },
+    error: (request, _reply, done) => done(request.headers.authorization === 'let me in'
+      ? undefined
+      : Object.assign(new Error('who are you?'), { statusCode: 401 })),
+    several: [async () => { calls.push('first') }, guard, async () => { calls.push('last') }],
+    this: async function (request, reply) {
+      calls.push(typeof this.mirrors.list)
+      if (request.headers.authorization !== 'let me in') return reply.code(401).send('who are you?')
+    }
+  }
+  for (const [name, onRequest] of Object.entries(guards)) {
+    const { app, get } = await appWith({ admin: { onRequest } })
+    for (const url of ['/mirrors', '/mirrors/api', '/mirrors/other']) {
+      t.equal((await get(url)).statusCode, 401, `${name}: ${url}`)
+      t.equal((await get(url, KEY)).statusCode, url === '/mirrors/other' ? 404 : 200, `${name}: ${url}`)
+    }
+    t.equal((await app.inject('/api/x')).statusCode, 200, 'and before no other')
+  }
+  t.strictSame(calls, ['first', 'first', 'last', 'first', 'first', 'last', 'first', 'first', 'last', ...Array(6).fill('function')])
+})
+
+t.test('HEAD of an admin route is guarded, too', async t => {
+  const app = Fastify() as FastifyInstance
+  t.teardown(() => app.close())
+  await app.register(fastifyMirror, { admin: { onRequest: guard } })
+  app.get('/a', { mirror: { id: 'a', backends: ['http://shadow'] } }, async () => 'ok')
+  for (const url of ['/mirrors', '/mirrors/a']) {
+    t.equal((await app.inject({ method: 'HEAD', url })).statusCode, 401)
+    t.equal((await app.inject({ method: 'HEAD', url, headers: KEY })).statusCode, 200)
+  }
+})
+
+t.test('without a guard nothing is there that needs it', async t => {
+  const { app } = await appWith({})
+  const there: Array<[method: 'GET' | 'DELETE' | 'PATCH' | 'POST', url: string]> = [
+    ['GET', '/mirrors/api/mismatches'],
+    ['DELETE', '/mirrors/api/mismatches'],
+    ['GET', '/mirrors/api/verdict'],
+    ['POST', '/mirrors/api/reset'],
+    ['PATCH', '/mirrors/api'],
+    ['PATCH', '/mirrors']
+  ]
+  for (const [method, url] of there) t.equal((await app.inject({ method, url })).statusCode, 404)
+})
+
+t.test('no admin routes at all', async t => {
+  const { app, get, log } = await appWith({ admin: false })
+  t.equal((await get('/mirrors')).statusCode, 404)
+  t.equal((await get('/mirrors/api')).statusCode, 404)
+  t.strictSame(app.mirrors.list(), { api: SNAPSHOT })
+  t.strictSame(log, [])
+})
+
+t.test('another prefix', async t => {
+  const { get, log } = await appWith({ admin: { prefix: '/internal/shadow.traffic' } })
+  t.equal((await get('/internal/shadow.traffic')).statusCode, 200)
+  t.equal((await get('/internal/shadow.traffic/api')).statusCode, 200)
+  t.equal((await get('/mirrors')).statusCode, 404)
+  t.match(log, [{ prefix: '/internal/shadow.traffic' }])
+})
+
+t.test('the prefix of a scope goes before', async t => {
+  const app = Fastify() as FastifyInstance
+  t.teardown(() => app.close())
+  app.register(async scope => {
+    await scope.register(fastifyMirror, {})
+    scope.get('/a', { mirror: { backends: ['http://shadow'] } }, async () => 'ok')
+  }, { prefix: '/scope' })
+  const list = await app.inject('/scope/mirrors')
+  t.strictSame(Object.keys(list.json()), ['GET /scope/a'])
+  t.equal((await app.inject(`/scope/mirrors/${encodeURIComponent('GET /scope/a')}`)).statusCode, 200)
+  t.equal((await app.inject('/mirrors')).statusCode, 404)
+})
+
+t.test('routeOptions are merged into every admin route', async t => {
+  const seen: object[] = []
+  const app = Fastify() as FastifyInstance
+  t.teardown(() => app.close())
+  app.addHook('onRoute', route => { seen.push(route) })
+  await app.register(fastifyMirror, {
+    admin: {
+      onRequest: guard,
+      routeOptions: { logLevel: 'silent', constraints: { host: 'admin.test' }, config: { mine: 1 } as object, schema: { hide: true, tags: ['ops'] } as object }
+    }
+  })
+  await app.ready()
+  t.ok(seen.length >= 4)
+  for (const route of seen) {
+    t.match(route, { logLevel: 'silent', constraints: { host: 'admin.test' }, config: { mine: 1 }, schema: { hide: true, tags: ['ops'] } })
+  }
+  t.match(seen.filter(route => 'url' in route && route.url === '/mirrors/:id')[0], { schema: { response: { 200: Object, 404: Object } } })
+  t.equal((await app.inject({ url: '/mirrors', headers: { ...KEY, host: 'admin.test' } })).statusCode, 200)
+  t.equal((await app.inject({ url: '/mirrors', headers: { ...KEY, host: 'public.test' } })).statusCode, 404)
+})
+
+t.test('an id may be any text', async t => {
+  const ids = [
+    '/'.repeat(100), '%'.repeat(100), '%2F', '%25', '%zz', 'ü'.repeat(100), '🟢'.repeat(50), 'a b', 'a?b', 'a#b', 'a/b/../c', '..a', '.a.', '*', ':id',
+    '__proto__', 'constructor', 'toString', '"', '<script>', '\\', 'a;b', '+', '&', 'GET /api/:x', 'mismatches', 'x'.repeat(100), '0', 'null'
+  ]
+  const { app, get } = await appWith({}, ids.map(id => ({ id, backends: ['http://shadow:9000'] })))
+  const list = JSON.parse((await get('/mirrors')).body) as Record<string, { id: string }>
+  t.strictSame(new Set(Object.keys(list)), new Set(ids))
+  for (const id of ids) {
+    const answer = await get(`/mirrors/${encodeURIComponent(id)}`)
+    t.equal(answer.statusCode, 200, id)
+    t.equal(answer.json().id, id)
+    t.equal(Object.getOwnPropertyDescriptor(app.mirrors.list(), id)?.value.id, id)
+    t.equal(app.mirrors.get(id)?.id, id)
+  }
+})
+
+t.test('fastify.mirrors can not be changed, and its answers are not the mirror\'s own', async t => {
+  const { app } = await appWith({})
+  t.ok(Object.isFrozen(app.mirrors))
+  const snapshot = app.mirrors.get('api') as unknown as typeof SNAPSHOT
+  snapshot.seen = 5
+  snapshot.routes[0].method.push('PUT')
+  snapshot.backends[0].dropped.error = 5
+  t.strictSame(app.mirrors.get('api'), SNAPSHOT)
+})

@@ -1,0 +1,290 @@
+import httpProxy from '@fastify/http-proxy'
+import Fastify from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
+import t from 'tap'
+import type { Test } from 'tap'
+import fastifyMirror, { fastifyMirror as named } from '../lib'
+import { BoundedLog } from '../lib/log'
+import type { FastifyMirrorOptions, MirrorOptions } from '../types/index'
+import { startBackend } from './helpers/backend'
+import { startGateway } from './helpers/gateway'
+import { until } from './helpers/until'
+
+const backends = ['http://shadow:9000']
+
+async function appWith (t: Test, plugin: FastifyMirrorOptions = {}, server: FastifyServerOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify(server) as FastifyInstance
+  t.teardown(() => app.close())
+  await app.register(fastifyMirror, { admin: false, ...plugin })
+  return app
+}
+
+/** Ids with the routes that are theirs, as `method url`. */
+function mirrored (app: FastifyInstance): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(app.mirrors.list()).map(([id, { routes }]) => {
+    return [id, routes.map(({ method, url }) => `${method.join()} ${url}`)]
+  }))
+}
+
+const handler = async () => 'ok'
+
+t.test('is one plugin, by default and by name', async t => {
+  t.equal(fastifyMirror, named)
+  t.equal((await appWith(t)).hasPlugin('fastify-mirror'), true)
+})
+
+t.test('a mirror\'s id is its route\'s, unless it is given', async t => {
+  const app = await appWith(t)
+  app.get('/users/:id', { mirror: { backends } }, handler)
+  app.post('/users/:id', { mirror: { backends } }, handler)
+  app.route({ method: ['PUT', 'PATCH'], url: '/users/:id', mirror: { backends }, handler })
+  app.get('/given', { mirror: { id: 'mine', backends } }, handler)
+  app.get('/off', { mirror: false }, handler)
+  app.get('/none', handler)
+  app.get('/undefined', { mirror: undefined, config: { mirror: undefined } }, handler)
+  await app.ready()
+  t.same(mirrored(app), {
+    'GET /users/:id': ['GET,HEAD /users/:id'],
+    'POST /users/:id': ['POST /users/:id'],
+    '/users/:id': ['PUT,PATCH /users/:id'],
+    mine: ['GET,HEAD /given']
+  })
+})
+
+t.test('routes that share an options object are one mirror', async t => {
+  const app = await appWith(t)
+  const mirror = { backends }
+  app.get('/a', { mirror }, handler)
+  app.post('/a', { config: { mirror } }, handler)
+  app.route({ method: ['GET', 'HEAD'], url: '/b', mirror, handler })
+  await app.register(httpProxy, { upstream: 'http://primary', prefix: '/api', config: { mirror: { id: 'api', backends } } })
+  await app.ready()
+  t.same(mirrored(app), {
+    'GET /a': ['GET,HEAD,POST /a', 'GET,HEAD /b'],
+    api: ['DELETE,GET,HEAD,PATCH,POST,PUT,OPTIONS /api', 'DELETE,GET,HEAD,PATCH,POST,PUT,OPTIONS /api/*']
+  })
+  t.same(mirror, { backends }, 'the user\'s object is as it was')
+})
+
+t.test('a route of a prefix is counted once, with and without its slash', async t => {
+  const shadow = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: async app => {
+      for (const prefixTrailingSlash of ['both', 'slash', 'no-slash'] as const) {
+        await app.register(async scope => {
+          scope.get('/', { prefixTrailingSlash, mirror: { id: prefixTrailingSlash, backends: [shadow.url] } }, async () => 'ok')
+        }, { prefix: `/${prefixTrailingSlash}` })
+      }
+    }
+  })
+  for (const [path, status] of Object.entries({
+    '/both': 200, '/both/': 200, '/slash': 404, '/slash/': 200, '/no-slash': 200, '/no-slash/': 404
+  })) {
+    t.equal((await gateway.app.inject(path)).statusCode, status, path)
+  }
+  for (const [id, count] of Object.entries({ both: 2, slash: 1, 'no-slash': 1 })) {
+    await until('they are mirrored', () => gateway.mirror(id).backends[0].success === count)
+    t.equal(gateway.mirror(id).seen, count)
+  }
+  t.same(shadow.requests.map(({ url }) => url).sort(), ['/both', '/both/', '/no-slash', '/slash/'])
+})
+
+t.test('a GET and its HEAD are one mirror', async t => {
+  const shadow = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: app => { app.get('/', { mirror: { backends: [shadow.url], compare: { enabled: true } } }, async () => 'ok') }
+  })
+  await gateway.app.inject({ method: 'HEAD', url: '/' })
+  await gateway.app.inject({ method: 'GET', url: '/' })
+  await until('both are compared', () => gateway.backend().matched === 2)
+  t.same(shadow.requests.map(({ method }) => method).sort(), ['GET', 'HEAD'])
+  t.same(Object.keys(gateway.app.mirrors.list()), ['GET /'])
+})
+
+t.test('an id that is another mirror\'s is an error', async t => {
+  const app = await appWith(t)
+  app.get('/a', { mirror: { id: 'mine', backends } }, handler)
+  t.throws(() => app.get('/b', { mirror: { id: 'mine', backends } }, handler), {
+    code: 'FST_MIRROR_DUPLICATE_ID', message: /GET \/b.*"mine".*GET,HEAD \/a/
+  })
+  app.get('/c', { mirror: { backends } }, handler)
+  t.throws(() => app.get('/c', { constraints: { host: 'h' }, mirror: { backends } }, handler), { code: 'FST_MIRROR_DUPLICATE_ID' })
+})
+
+t.test('the options in both places are an error, whatever they are', async t => {
+  const app = await appWith(t)
+  const mirror = { backends }
+  for (const [own, ofConfig] of [[mirror, mirror], [mirror, false], [false, mirror], [false, false], [null, mirror]]) {
+    t.throws(() => app.get('/', { mirror: own as MirrorOptions, config: { mirror: ofConfig as MirrorOptions } }, handler), {
+      code: 'FST_MIRROR_CONFLICTING_OPTIONS', message: /GET \/.*mirror.*config\.mirror/
+    })
+  }
+  t.same(app.mirrors.list(), {})
+})
+
+t.test('a bad value fails the registration of its route', async t => {
+  const app = await appWith(t)
+  for (const mirror of [null, true, 'http://shadow', 5, [], {}, { backends: [] }, { backends, percentage: 101 }]) {
+    t.throws(() => app.get('/', { mirror: mirror as unknown as MirrorOptions }, handler), {
+      code: 'FST_MIRROR_INVALID_OPTION', message: /^route "GET \/": mirror.* must be .*got/
+    }, JSON.stringify(mirror))
+    t.throws(() => app.get('/', { config: { mirror: mirror as unknown as MirrorOptions } }, handler), { code: 'FST_MIRROR_INVALID_OPTION' })
+  }
+  t.throws(() => app.get('/', { mirror: { backends, percentag: 5 } as MirrorOptions }, handler), {
+    code: 'FST_MIRROR_UNKNOWN_OPTION', message: /percentag .*did you mean "percentage"/
+  })
+  t.same(app.mirrors.list(), {})
+
+  app.register(httpProxy, { upstream: 'http://primary', config: { mirror: { backends: ['ftp://shadow'] } } })
+  await t.rejects(async () => { await app.ready() }, { code: 'FST_MIRROR_INVALID_OPTION', message: /backends\[0\]/ })
+})
+
+t.test('what has no effect is told', async t => {
+  const log: string[] = []
+  const app = await appWith(t, {}, { logger: { level: 'warn', stream: { write: line => { log.push(JSON.parse(line).msg) } } } })
+  app.get('/', { mirror: { backends, compare: { enabled: true, ignoreHeaders: ['x-a'] } } }, handler)
+  await app.ready()
+  t.match(log, [/GET \/.*detailedDiff.*ignoreHeaders/])
+})
+
+t.test('bad options of the plugin fail its registration', async t => {
+  const bad: Array<[options: object, code: string]> = [
+    [{ closeTimeout: -1 }, 'FST_MIRROR_INVALID_OPTION'],
+    [{ defaults: { timeout: 'soon' } }, 'FST_MIRROR_INVALID_OPTION'],
+    [{ amin: false }, 'FST_MIRROR_UNKNOWN_OPTION']
+  ]
+  for (const [options, code] of bad) {
+    const app = Fastify()
+    await t.rejects(async () => { await app.register(fastifyMirror, options) }, { code })
+  }
+})
+
+t.test('the plugin\'s defaults are under every mirror\'s options', async t => {
+  const app = await appWith(t, { defaults: { backends, percentage: 10, conditions: { methods: ['GET'] } } })
+  app.get('/a', { mirror: {} }, handler)
+  app.get('/b', { mirror: { percentage: 20, backends: ['http://other'] } }, handler)
+  t.match(app.mirrors.list(), {
+    'GET /a': { percentage: 10, backends: [{ name: 'shadow:9000' }] }, 'GET /b': { percentage: 20, backends: [{ name: 'other' }] }
+  })
+})
+
+t.test('registered twice in a scope, or below one that has it, it is an error', async t => {
+  const twice = await appWith(t)
+  await t.rejects(async () => { await twice.register(fastifyMirror, { admin: false }) }, { code: 'FST_MIRROR_ALREADY_REGISTERED' })
+
+  const below = await appWith(t)
+  below.register(async scope => { await scope.register(fastifyMirror, { admin: false }) })
+  await t.rejects(async () => { await below.ready() }, { code: 'FST_MIRROR_ALREADY_REGISTERED' })
+})
+
+t.test('scopes beside each other have mirrors of their own', async t => {
+  const shadow = await startBackend(t)
+  const app = Fastify() as FastifyInstance
+  t.teardown(() => app.close())
+  const scopes: FastifyInstance[] = []
+  for (const prefix of ['/a', '/b']) {
+    app.register(async scope => {
+      await scope.register(fastifyMirror, { defaults: { backends: [shadow.url] } })
+      scope.get('/x', { mirror: { id: 'x' } }, handler)
+      scope.register(async inner => { inner.get('/y', { mirror: { id: 'y' } }, handler) })
+      scopes.push(scope)
+    }, { prefix })
+  }
+  app.get('/c', { mirror: { id: 'c', backends: [shadow.url] } }, handler)
+  await app.ready()
+  t.notOk(app.hasDecorator('mirrors'))
+  for (const scope of scopes) t.same(Object.keys(scope.mirrors.list()), ['x', 'y'])
+  t.same(Object.keys((await app.inject('/b/mirrors')).json()), ['x', 'y'])
+  for (const url of ['/a/x', '/b/x', '/b/y', '/c']) t.equal((await app.inject(url)).body, 'ok')
+  await until('they are mirrored', () => shadow.requests.length === 3)
+  t.equal(scopes[0].mirrors.get('x')?.seen, 1)
+  t.match(scopes[1].mirrors.list(), { x: { seen: 1 }, y: { seen: 1 } })
+})
+
+t.test('without await it is there for the plugins that come after it', async t => {
+  const app = Fastify() as FastifyInstance
+  t.teardown(() => app.close())
+  app.register(fastifyMirror, { admin: false })
+  app.register(async scope => { scope.get('/a', { mirror: { backends } }, handler) })
+  app.after(() => { app.get('/b', { mirror: { backends } }, handler) })
+  app.get('/too/early', { mirror: { backends } }, handler)
+  await app.ready()
+  t.same(Object.keys(app.mirrors.list()), ['GET /a', 'GET /b'])
+})
+
+t.test('other plugins\' hooks and the route\'s own are called as without it', async t => {
+  const shadow = await startBackend(t)
+  const calls: string[] = []
+  const note = (name: string) => async () => { calls.push(name) }
+  const gateway = await startGateway(t, {
+    routes: app => {
+      const mirror = { backends: [shadow.url] }
+      for (const [path, many] of [['/one', false], ['/many', true]] as const) {
+        const hook = (name: string) => many ? [note(`${name} 1`), note(`${name} 2`)] : note(name)
+        app.get(path, {
+          mirror: { ...mirror, id: path },
+          onRequest: hook('onRequest'),
+          onError: hook('onError'),
+          onSend: hook('onSend'),
+          onResponse: hook('onResponse')
+        }, async () => { throw new Error('of the handler') })
+      }
+      app.get('/none', { mirror: { ...mirror, id: '/none' } }, async function named () { return 'ok' })
+    }
+  })
+  for (const [path, expected] of Object.entries({
+    '/one': ['onRequest', 'onError', 'onSend', 'onResponse'],
+    '/many': ['onRequest', 'onError', 'onSend', 'onResponse'].flatMap(name => [`${name} 1`, `${name} 2`]),
+    '/none': []
+  })) {
+    calls.length = 0
+    await gateway.app.inject(path)
+    t.same(calls, expected)
+  }
+})
+
+t.test('a handler keeps its name, its this and its arguments', async t => {
+  let seen: unknown[] = []
+  const names: string[] = []
+  const app = Fastify() as FastifyInstance
+  t.teardown(() => app.close())
+  await app.register(fastifyMirror, { admin: false })
+  app.addHook('onRoute', ({ handler }) => { names.push(handler.name) })
+  app.register(async scope => {
+    scope.get('/', { mirror: { percentage: 0, backends } }, async function mine (...args) {
+      seen = [this === scope, args.length]
+      return 'ok'
+    })
+  })
+  t.equal((await app.inject('/')).body, 'ok')
+  t.same(seen, [true, 2])
+  t.equal(names[0], 'mine')
+})
+
+t.test('warnings come at a bounded rate, and say how many were held back', t => {
+  const lines: Array<[fields: object, message: string]> = []
+  let now = 0
+  const { now: real } = performance
+  performance.now = () => now
+  t.teardown(() => { performance.now = real })
+  let throws = false
+  const log = new BoundedLog({
+    warn: (fields: object, message: string) => {
+      if (throws) throw new Error('of the logger')
+      lines.push([fields, message])
+    }
+  } as FastifyBaseLogger)
+  for (let i = 0; i < 13; i++) log.warn({ i }, 'trouble')
+  t.same(lines, Array.from({ length: 10 }, (_, i) => [{ i }, 'trouble']))
+  now = 9999
+  log.warn({}, 'trouble')
+  t.equal(lines.length, 10)
+  now = 10_000
+  log.warn({ i: 'next' }, 'trouble')
+  log.warn({ i: 'last' }, 'trouble')
+  t.same(lines.slice(10), [[{ i: 'next', suppressed: 4 }, 'trouble'], [{ i: 'last' }, 'trouble']])
+  throws = true
+  log.warn({}, 'trouble')
+  t.equal(lines.length, 12)
+  t.end()
+})
