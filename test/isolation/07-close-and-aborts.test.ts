@@ -2,6 +2,7 @@ import httpProxy from '@fastify/http-proxy'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import net from 'node:net'
 import type { MirrorOptions } from '../../types/index'
@@ -75,11 +76,15 @@ for (const { mode, plugin } of modes) {
     await until('another request is under way', () => gateway.mirror().pending === 1)
 
     const start = performance.now()
+    const serverClosed = once(gateway.app.server, 'close')
     const closed = gateway.app.close()
     await until('the app takes no more connections', () => !gateway.app.server.listening)
     socket.write('other')
     await until('the request under way is not mirrored', () => gateway.backend().dropped.closing === 1)
     socket.destroy()
+    await serverClosed
+    // Only the mirrors are waited for now.
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
     t.equal(gateway.backend().inFlight, 1, 'the copy under way goes on')
     held[0].end('ok')
     await closed
@@ -90,6 +95,34 @@ for (const { mode, plugin } of modes) {
     await client.destroy()
     await shadow.close()
     await nothingLeft(base)
+  })
+
+  t.test(`${mode}: on a connection that is reused no listener is left`, async t => {
+    const primary = await startBackend(t)
+    const shadow = await startBackend(t)
+    const counts: string[] = []
+    const gateway = await startGateway(t, {
+      plugin,
+      async routes (app) {
+        const config = { mirror: { backends: [shadow.url], compare: { enabled: true } } }
+        await app.register(httpProxy, {
+          upstream: primary.url,
+          config,
+          preHandler: (request, _reply, done) => {
+            const { socket } = request.raw
+            counts.push(socket.eventNames().map(name => `${String(name)}: ${socket.listenerCount(name)}`).join())
+            done()
+          }
+        })
+      }
+    })
+    const client = keepAlive(t, gateway.url)
+    for (let i = 1; i <= 20; i++) {
+      await (await client.request({ method: 'POST', path: '/', body: 'hello' })).body.dump()
+      await until('the copy is compared', () => gateway.backend().compared === i)
+    }
+    t.equal(counts.length, 20)
+    t.equal(counts[19], counts[1])
   })
 
   t.test(`${mode}: whoever leaves, and whenever, nothing is left`, async t => {
