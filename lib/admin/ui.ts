@@ -32,7 +32,9 @@ const HEADERS = {
   'cache-control': 'no-store'
 }
 
-interface Query { mirror?: string, group: string, base: string }
+interface OfAny { mirror?: string }
+interface OfOne { mirror: string }
+interface OfGroup extends OfOne { group: string, base: string }
 
 /**
  * The page for people, at `{prefix}/ui`, its files and its data below that. A mirror's id goes into the query: it may hold
@@ -44,7 +46,7 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
   const instance = randomUUID()
 
   add('GET', '/ui/state', schemas.state, async (request, reply) => {
-    const { mirror } = request.query as Query
+    const { mirror } = request.query as OfAny
     reply.headers(HEADERS)
     return {
       instance,
@@ -56,12 +58,12 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
     }
   })
   add('GET', '/ui/group', schemas.group, async (request, reply) => {
-    const { mirror = '', group, base } = request.query as Query
+    const { mirror, group, base } = request.query as OfGroup
     reply.headers(HEADERS)
     return pageExample(mirrors, mirror, group, base) ?? notFound(reply, 'such mismatch: it may have been cleared meanwhile')
   })
   add('PATCH', '/ui/state', schemas.change, async (request, reply) => {
-    const { mirror } = request.query as Query
+    const { mirror } = request.query as OfAny
     rows.forget()
     if (mirror === undefined) {
       mirrors.updateAll(request.body as SwitchState, changeLog(request))
@@ -71,7 +73,7 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
     return reply.code(204).send()
   }, unchecked)
   add('POST', '/ui/reset', schemas.reset, async (request, reply) => {
-    const { mirror = '' } = request.query as Query
+    const { mirror } = request.query as OfOne
     rows.forget()
     return mirrors.reset(mirror) ? reply.code(204).send() : notFound(reply, 'such mirror')
   })
@@ -81,7 +83,7 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
     const headers = { ...HEADERS, 'content-type': TYPES[extname(name)] }
     add('GET', name === PAGE ? '/ui' : `/ui/${name}`, schemas.file, async (request: FastifyRequest, reply: FastifyReply) => {
       // Its links are relative to the path without a slash at its end, which some apps ignore.
-      if (name === PAGE && /\/(?:\?|$)/.test(request.raw.url as string)) return reply.redirect('../ui')
+      if (name === PAGE && /^[^?]*\/(?:\?|$)/.test(request.raw.url as string)) return reply.redirect('../ui')
       return reply.headers(headers).send(content)
     })
   }

@@ -61,7 +61,7 @@ export async function startTcp (t: Test, onSocket: (socket: Socket) => void): Pr
   return track(t, net.createServer({ allowHalfOpen: true }, onSocket))
 }
 
-export async function track (t: Test, server: net.Server | http.Server) {
+export async function track (t: Test, server: net.Server | http.Server, port = 0) {
   const sockets = new Set<Socket>()
   const tracked = { url: '', host: '', port: 0, sockets, connections: 0, close }
   server.on('connection', (socket: Socket) => {
@@ -70,7 +70,7 @@ export async function track (t: Test, server: net.Server | http.Server) {
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   tracked.port = (server.address() as AddressInfo).port
   tracked.host = `127.0.0.1:${tracked.port}`

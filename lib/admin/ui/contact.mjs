@@ -39,6 +39,6 @@ export function createContact ({ mirror, onState, onLost }) {
     } catch (error) {
       if (!signal.aborted) onLost(/** @type {Error} */ (error))
     }
-    if (!signal.aborted) timer = setTimeout(now, INTERVAL)
+    if (!signal.aborted && !document.hidden) timer = setTimeout(now, INTERVAL)
   }
 }

@@ -114,6 +114,8 @@ function createGroup (group, load, data) {
 
   async function read () {
     if (example === null) replace(panel, el('p', { class: 'quiet' }, 'Loading'))
+    // The button that asked for a newer one goes.
+    if (panel.contains(document.activeElement)) button.focus()
     try {
       example = createExample(await load(id), () => { read() })
       replace(panel, example.node)

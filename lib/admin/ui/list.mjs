@@ -19,13 +19,18 @@ export function createList () {
   const summary = byId('summary')
   /** @type {Data} */
   let data = { rows: [], selected: null, rateOf: () => null }
-  const show = keyed(byId('rows'), (/** @type {Row} */ { id }) => id, row => createRow(row, () => data))
+  const list = byId('rows')
+  const show = keyed(list, (/** @type {Row} */ { id }) => id, row => createRow(row, () => data))
   input.addEventListener('input', render)
   return {
     /** @param {Data} now */
     update (now) {
       data = now
       render()
+    },
+    /** @param {string} id */
+    focus (id) {
+      for (const link of list.querySelectorAll('a')) if (link.hash === addressOf(id)) link.focus()
     }
   }
 
@@ -33,10 +38,15 @@ export function createList () {
     const { rows } = data
     filter.hidden = rows.length <= FEW
     const wanted = input.value.trim().toLowerCase()
-    const shown = wanted === '' ? rows : rows.filter(row => row.id.toLowerCase().includes(wanted) || wordOf(row) === wanted)
+    const shown = wanted === '' ? rows : rows.filter(row => row.id.toLowerCase().includes(wanted) || wordOf(row).startsWith(wanted))
     setText(summary, summaryOf(rows, shown))
     show(shown)
   }
+}
+
+/** @param {string} id */
+function addressOf (id) {
+  return `#/${encodeURIComponent(id)}`
 }
 
 /** @param {Row} row */
@@ -59,7 +69,7 @@ function createRow ({ id }, data) {
   const traffic = el('span', { class: 'number' })
   const word = el('span', { class: 'state' })
   const facts = el('span')
-  const link = el('a', { href: `#/${encodeURIComponent(id)}` },
+  const link = el('a', { href: addressOf(id) },
     sign,
     el('span', { class: 'first' }, el('span', { class: 'name' }, foreign(id)), traffic),
     el('span', { class: 'second' }, word, facts)

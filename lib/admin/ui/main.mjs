@@ -13,6 +13,8 @@ import { ask, Refused } from './talk.mjs'
  * @typedef {import('../page-data').PageRow} Row
  */
 
+/** Milliseconds after which what is shown is not live, whatever the reason. */
+const STALE = 12_000
 /** Both panes stand side by side, as in style.css. */
 const wide = matchMedia('(min-width: 60rem)')
 const detail = byId('detail')
@@ -37,10 +39,10 @@ let lastAnswer = 0
 /** Of the processes that have answered. @type {Set<string>} */
 const instances = new Set()
 let instance = ''
-/** @type {Histories<number>} */
-let counts = new Histories()
-/** @type {Histories<import('./latency.mjs').Pair>} */
-let latencies = new Histories()
+/** By process, mirror, start of its counters, and kind of mismatch. @type {Histories<number>} */
+const counts = new Histories()
+/** By process, mirror, start of its counters, and backend. @type {Histories<import('./latency.mjs').Pair>} */
+const latencies = new Histories()
 
 setText(byId('host'), location.host)
 addEventListener('hashchange', select)
@@ -56,13 +58,11 @@ function onState (now) {
   lostSince = 0
   setText(byId('lost'), '')
   document.documentElement.removeAttribute('data-lost')
-  // Another process, or the same one started anew, counts for itself.
-  if (instance !== now.instance) {
-    if (instances.has(now.instance)) setText(byId('several'), 'Several processes answer in turn: each has numbers and switches of its own.')
-    instances.add(instance = now.instance)
-    counts = new Histories()
-    latencies = new Histories()
+  // A process that answers for the first time may be one that took the place of another.
+  if (instance !== now.instance && instances.has(now.instance)) {
+    setText(byId('several'), 'Several processes answer in turn: each has numbers and switches of its own.')
   }
+  instances.add(instance = now.instance)
   remember(now)
   tellTime()
   const before = fallback
@@ -74,12 +74,11 @@ function onState (now) {
 function remember ({ time, mirrors, mirror }) {
   const when = Date.parse(time)
   for (const { id, since, seen, backends } of mirrors) {
-    // Numbers that began anew are a history of their own.
-    counts.of(id, since).add(when, seen)
-    for (const { name, primary, mirror } of backends) latencies.of(id, since, name).add(when, { primary, mirror })
+    counts.of(instance, id, since).add(when, seen)
+    for (const { name, primary, mirror } of backends) latencies.of(instance, id, since, name).add(when, { primary, mirror })
   }
   if (mirror === null) return
-  for (const { id, count } of mirror.groups.groups) counts.of(mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
+  for (const { id, count } of mirror.groups.groups) counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
 }
 
 /** @param {Error} error */
@@ -93,7 +92,8 @@ function onLost (error) {
 
 function tellTime () {
   const text = byId('contact-text')
-  if (lostSince > 0) setText(text, `No contact for ${span(Date.now() - (lastAnswer || lostSince))}`)
+  const silence = Date.now() - (lastAnswer || lostSince)
+  if (lostSince > 0 || (lastAnswer > 0 && silence > STALE)) setText(text, `No contact for ${span(silence)}`)
   else if (lastAnswer > 0) setText(text, `Live, updated ${at(lastAnswer, lastAnswer)}`)
 }
 
@@ -105,10 +105,12 @@ function look () {
 function select () {
   // Other addresses are places on the page, such as the one that the first link leads to.
   if (location.hash !== '' && !location.hash.startsWith('#/')) return
+  const left = current()
   chosen = idInAddress()
   goes = chosen !== null
   setText(byId('failed'), '')
   look()
+  if (chosen === null && left !== null) list.focus(left)
 }
 
 /** The mirror that is looked at. */
@@ -140,7 +142,7 @@ function render () {
   setAttribute(stop, 'class', enabled ? 'danger' : 'primary')
   setText(byId('stopped'), enabled ? '' : 'All mirroring is stopped. Resumed, each mirror goes on as it was switched.')
 
-  list.update({ rows: mirrors, selected, rateOf: id => gain(counts.of(id, sinceOf(id))) })
+  list.update({ rows: mirrors, selected, rateOf: id => gain(counts.of(instance, id, sinceOf(id))) })
   renderMirror(selected, Date.parse(time))
 }
 
@@ -161,8 +163,8 @@ function renderMirror (selected, now) {
       mirror,
       stopped: !state?.enabled,
       now,
-      latenciesOf: backend => latencies.of(id, since, backend).after(0),
-      countsOf: group => counts.of(id, since, group)
+      latenciesOf: backend => latencies.of(instance, id, since, backend).after(0),
+      countsOf: group => counts.of(instance, id, since, group)
     })
     if (goes) part.heading.focus()
     goes = false

@@ -20,7 +20,7 @@ export function createSwitches (of, send) {
   const toggle = el('button', { type: 'button', role: 'switch', class: 'switch', 'aria-label': `Mirroring of ${of}`, click: flip },
     el('span', { class: 'knob', 'aria-hidden': 'true' }), word)
   const input = el('input', {
-    id, type: 'number', min: 0, max: 100, step: 'any', required: true, inputmode: 'decimal', autocomplete: 'off', 'aria-label': `Percentage of ${of}`, input: showApply, keydown: revertOnEscape
+    id, type: 'number', min: 0, max: 100, step: 'any', required: true, inputmode: 'decimal', autocomplete: 'off', 'aria-label': `Percentage of ${of}`, input: edit, keydown: revertOnEscape
   })
   const apply = el('button', { type: 'submit' }, 'Apply')
   const error = el('p', { class: 'error', role: 'alert' })
@@ -43,6 +43,11 @@ export function createSwitches (of, send) {
       if (!edited) input.value = String(now.percentage)
       showApply()
     }
+  }
+
+  function edit () {
+    setText(error, '')
+    showApply()
   }
 
   function showApply () {
@@ -77,8 +82,11 @@ export function createSwitches (of, send) {
   async function change (asked) {
     setText(error, '')
     try {
+      // The button that was pressed goes.
       if (asked.percentage !== undefined) input.focus()
       await send(asked)
+      if (asked.percentage !== undefined) input.value = String(setting.percentage = asked.percentage)
+      showApply()
     } catch (reason) {
       setText(error, /** @type {Error} */ (reason).message)
     }
