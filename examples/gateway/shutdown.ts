@@ -32,7 +32,7 @@ export class Shutdown {
     const sweep = setInterval(() => servers.forEach(server => server.closeIdleConnections()), SWEEP)
     const grace = setTimeout(() => {
       log.warn('requests that are still under way are cut')
-      servers.forEach(server => server.closeAllConnections())
+      process.exit(1)
     }, GRACE)
     await this.#app.close()
     clearInterval(sweep)
