@@ -1,6 +1,8 @@
 import Fastify from 'fastify'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions, RouteOptions } from 'fastify'
 import { execFile, execFileSync } from 'node:child_process'
+import { connect } from 'node:http2'
+import net from 'node:net'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -370,5 +372,32 @@ t.test('an example is a curl command', async t => {
     const { groups, others } = (await admin(`${full.gateway.url}/mirrors/twins/mismatches`)).json as MismatchList
     t.strictSame(groups, [])
     t.match(await admin(`${full.gateway.url}/mirrors/twins/mismatches/${others[0].id}/curl`), { status: 200, text: /^curl / })
+  })
+
+  await t.test('whatever HTTP the client spoke', async t => {
+    const shadow = await startBackend(t, (_, response) => response.end('other'))
+    for (const [version, http2] of [['HTTP/2', true], ['HTTP/1.0', false]] as const) {
+      const gateway = await startGateway(t, {
+        server: { http2 } as FastifyServerOptions,
+        routes: app => { app.get('/a', { mirror: { id: version, backends: [shadow.url], compare: { enabled: true } } }, async () => 'ok') }
+      })
+      if (http2) {
+        const session = connect(gateway.url)
+        session.request({ ':path': '/a?b=c', ':authority': 'example.com', 'x-a': '1' }).resume()
+        await until('it is compared', () => gateway.backend().compared === 1)
+        session.destroy()
+      } else {
+        const socket = net.connect(gateway.port, '127.0.0.1')
+        socket.write('GET /a?b=c HTTP/1.0\r\nx-a: 1\r\n\r\n')
+        await until('it is compared', () => gateway.backend().compared === 1)
+        socket.destroy()
+      }
+      const group = gateway.app.mirrors.mismatches(version)?.groups[0].id as string
+      const marked = http2 ? 'example.com' : 'unknown'
+      const line = (more: string) => `curl --globoff --path-as-is --request 'GET' --header 'x-a: 1'${more} --header 'accept:' --header 'user-agent:' --url`
+      t.equal(gateway.app.mirrors.curl(version, group, 'mirror'), `${line(` --header 'x-mirrored-from: ${marked}'`)} '${shadow.url}/a?b=c'`)
+      t.equal(gateway.app.mirrors.curl(version, group, 'primary', 'http://x'), `${line('')} 'http://x/a?b=c'`)
+      await gateway.app.close()
+    }
   })
 })

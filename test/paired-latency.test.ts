@@ -42,7 +42,7 @@ async function startPair (t: Test, mirror: Partial<MirrorOptions> = {}, plugin =
   const pool = new Pool(gateway.url, { connections: 50, pipelining: 1 })
   t.teardown(() => pool.destroy())
   const send = async (path: string, more: { method?: 'GET' | 'POST', body?: Readable } = {}) => {
-    await (await pool.request({ method: 'GET', path, ...more })).body.dump({ limit: Infinity })
+    await (await pool.request({ method: 'GET', path, ...more })).body.arrayBuffer()
   }
   const compared = (count: number) => until('all are compared', () => gateway.backend().compared === count, PATIENCE)
   return { shadow, gateway, send, compared }

@@ -106,6 +106,7 @@ const differences: Case[] = [
   { name: 'a bomb', primary: coded('gzip', gzipSync(A)), mirror: coded('gzip', gzipSync(Buffer.alloc(16 * 1024 * 1024))), expected: { body: { kind: 'hash', reason: 'too long' } } },
   { name: 'a bomb in a bomb', primary: coded('gzip, br', brotliCompressSync(gzipSync(A))), mirror: coded('gzip, br', brotliCompressSync(gzipSync(Buffer.alloc(16 * 1024 * 1024)))), expected: { body: { kind: 'hash', reason: 'too long' } } },
   { name: 'bodies too long to capture', primary: text('a'.repeat(9000)), mirror: text('b'.repeat(9000)), expected: { body: { kind: 'hash', reason: 'too long' } } },
+  { name: 'bodies far too long to capture', primary: text('a'.repeat(1e6)), mirror: text('b'.repeat(1e6)), expected: { body: { kind: 'hash', reason: 'too long' } } },
   { name: 'one body too long to capture', primary: text('a'.repeat(8192)), mirror: text('a'.repeat(8193)), expected: { body: { kind: 'hash', reason: 'too long' } } },
   { name: 'nothing, of bodies too long to capture', primary: text('a'.repeat(9000)), mirror: text('a'.repeat(9000)), expected: 'matched' },
   { name: 'bodies just short enough', primary: text('a'.repeat(8192)), mirror: text('a'.repeat(8191) + 'b'), expected: { body: { kind: 'text', primaryLength: 8192, mirrorLength: 8192, offset: 8191 } } },
