@@ -2,10 +2,12 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
 import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import tls from 'node:tls'
@@ -133,7 +135,10 @@ testEngines(t, 'a copy that fails leaves no connection behind, and makes none', 
 // Where to.
 
 testEngines(t, 'IPv6, names, and sockets that have a path', async (t, bench) => {
-  const path = join(t.testdir({}), 'shadow.sock')
+  // Not below this directory, whose path may be longer than that of a socket can be.
+  const directory = mkdtempSync(join(tmpdir(), 'mirror-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, 'shadow.sock')
   const places: Array<[listen: net.ListenOptions, url: (port: number) => string, connect: Record<string, unknown>]> = [
     [{ host: '::1', port: 0 }, port => `http://[::1]:${port}`, {}],
     [{ host: '127.0.0.1', port: 0 }, port => `http://localhost:${port}`, {}],
