@@ -1,4 +1,5 @@
 import httpProxy from '@fastify/http-proxy'
+import replyFrom from '@fastify/reply-from'
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -298,6 +299,17 @@ t.test('nothing stays open behind a client that leaves early', async t => {
     waiting.pop()?.()
   })
 
+  await t.test('while one that waits behind another waits for an older hook, too', async t => {
+    const { seen } = gateway.mirror('/late')
+    const raw = await rawClient(t, gateway.port, `GET /slow ${HEAD}\r\n` + upload('/late', 'abcdef'))
+    await until('both wait', () => waiting.length === 2)
+    raw.socket.destroy()
+    await delay(20)
+    for (const goOn of waiting.splice(0)) goOn()
+    await until('it is counted', () => gateway.mirror('/late').seen === seen + 1)
+    t.match(gateway.mirror('/late'), { unhandled: seen + 1, pending: 0 })
+  })
+
   await t.test('nor behind one that was answered in its turn', async t => {
     const raw = await rawClient(t, gateway.port, `GET /slow ${HEAD}\r\n` + upload('/queued', 'abcdef').repeat(2))
     await until('it waits', () => waiting.length === 1)
@@ -320,6 +332,46 @@ t.test('nothing stays open behind a client that leaves early', async t => {
     await until('it is counted', () => gateway.mirror('/late').seen === 1)
     t.match(gateway.mirror('/late'), { seen: 1, unhandled: 1, pending: 0 })
   })
+  t.same(faults, [])
+})
+
+t.test('what mirroring itself can not cope with reaches nobody', async t => {
+  const faults = watchProcess(t)
+  const shadow = await startBackend(t)
+  const upstream = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: async app => {
+      const mirror = (id: string) => ({ mirror: { id, backends: [shadow.url], compare: { enabled: true } } })
+      app.addHook('onRequest', async ({ raw, url }) => {
+        if (url === '/sealed') Object.defineProperty(raw, 'push', { value: raw.push, writable: false })
+      })
+      app.post('/sealed', mirror('sealed'), async () => 'ok')
+      app.post('/no-url', mirror('no-url'), async ({ raw }) => {
+        raw.url = undefined
+        return 'ok'
+      })
+      app.post('/no-response', mirror('no-response'), (_, reply) => reply.send({ [Symbol.toStringTag]: 'Response', status: 200 }))
+      app.post('/unreadable', mirror('unreadable'), (_, reply) => {
+        Object.defineProperty(reply.raw, 'errored', { get () { throw new Error('unreadable') } })
+        reply.hijack().raw.end('ok')
+      })
+      await app.register(replyFrom, { base: upstream.url })
+      app.post('/no-url-proxied', mirror('no-url-proxied'), (request, reply) => {
+        request.raw.url = undefined
+        return reply.from('/x?y')
+      })
+    }
+  })
+  const send = client(t, gateway.url)
+  for (const [id, body] of Object.entries({ sealed: 'ok', 'no-url': 'ok', 'no-response': '', unreadable: 'ok', 'no-url-proxied': 'ok' })) {
+    const answer = await send({ method: 'POST', path: `/${id}`, headers: { 'content-type': 'application/json' }, body: '{}' })
+    t.equal(answer.status, 200, id)
+    t.equal(String(answer.body), body, id)
+    await until('it is told', () => gateway.log.some(line => line.mirror === id))
+    t.ok(gateway.log.some(({ mirror, msg }) => mirror === id && msg === 'mirroring failed'))
+    await until('nothing is pending', () => gateway.mirror(id).pending + gateway.mirror(id).backends[0].inFlight === 0)
+    booksClose(t, gateway.mirror(id))
+  }
   t.same(faults, [])
 })
 

@@ -135,6 +135,7 @@ t.test('rewriteRequestHeaders rewrites the copy alone, once a backend, before fr
             headers['x-round'] = String(calls.length)
             headers['x-of'] = request.method
             headers['x-many'] = ['1', '2']
+            headers['x-number'] = 3 as unknown as string
             headers['content-length'] = '999'
             headers['transfer-encoding'] = 'gzip'
             headers.connection = 'x-many'
@@ -166,6 +167,7 @@ t.test('rewriteRequestHeaders rewrites the copy alone, once a backend, before fr
       'x-of: POST',
       'x-many: 1',
       'x-many: 2',
+      'x-number: 3',
       'x-mirrored-from: asked.test',
       'content-length: 4'
     ])
@@ -411,6 +413,18 @@ t.test('what the primary is asked again, the shadow is asked once', async t => {
   t.equal(asked, 2)
   t.equal(shadow.requests.length, 1)
   t.equal(gateway.backend().matched, 1)
+})
+
+t.test('what the client library refuses to send is dropped, and logged', async t => {
+  const shadow = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: app => { app.options('*', { mirror: { backends: [shadow.url] } }, async () => 'ok') }
+  })
+  t.match(await get(t, gateway, 'OPTIONS * HTTP/1.1\nHost: h'), /^HTTP\/1.1 200/)
+  await until('the copy is dropped', () => gateway.backend().dropped.error === 1)
+  t.match(gateway.mirror(), { mirrored: 1, backends: [{ offered: 1, total: 0, inFlight: 0 }] })
+  t.match(gateway.log.at(-1), { msg: 'the copy can not be sent', mirror: 'OPTIONS *', backend: shadow.host, err: { code: 'UND_ERR_INVALID_ARG' } })
+  booksClose(t, gateway.mirror())
 })
 
 t.test('an app that rewrites URLs mirrors what it made of them', async t => {

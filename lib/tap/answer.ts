@@ -24,8 +24,8 @@ export class Answer {
   /** Bytes that have to be heard until the end; NaN: not known. */
   expected = NaN
   /** Of the observed stream: the methods that it had. */
-  emit: Emit = unobserved
-  push: Push = unobserved
+  emit!: Emit
+  push!: Push
   readonly #response: ServerResponse
   #watched = false
   #listener: AnswerListener | null
@@ -140,10 +140,6 @@ function observedEmit (this: Stream, event: unknown, value?: unknown): boolean {
   }
   // As many arguments as there were: listeners may count them.
   return answer.emit.apply(this, arguments as unknown as Parameters<Emit>)
-}
-
-function unobserved (): boolean {
-  return false
 }
 
 function observedPush (this: Stream, chunk: unknown, encoding?: BufferEncoding): boolean {
