@@ -23,3 +23,10 @@ export const FST_MIRROR_DUPLICATE_ID = createError<
 export const FST_MIRROR_ALREADY_REGISTERED = createError<'FST_MIRROR_ALREADY_REGISTERED', []>(
   'FST_MIRROR_ALREADY_REGISTERED', 'fastify-mirror is already registered in this scope', 500, TypeError
 )
+
+/** Of a request, not of an option: a browser was made to ask by a page from elsewhere, with the rights of whoever sits before it. */
+export const FST_MIRROR_OTHER_ORIGIN = createError<'FST_MIRROR_OTHER_ORIGIN', [origin: string, host: string]>(
+  'FST_MIRROR_OTHER_ORIGIN',
+  'a page of another origin (%s) may not change anything at %s; a proxy between them must pass Host on, or trustProxy be set',
+  403
+)

@@ -105,6 +105,19 @@ for (const { what, file, text } of modules) {
   })
 }
 
+t.test('the page is served from the package', async (t) => {
+  await writeFile(join(consumer, 'page.mjs'), `${esm}
+    import mirror from 'fastify-mirror'
+    const app = Fastify()
+    await app.register(mirror, { admin: { onRequest: async () => {} } })
+    const { body } = await app.inject('/mirrors/ui')
+    for (const [, file] of body.matchAll(/(?:href|src)="(ui[^"]+)"/g)) {
+      console.log(file, (await app.inject('/mirrors/' + file)).statusCode)
+    }
+  `)
+  t.equal(await run(consumer, process.execPath, 'page.mjs'), 'ui/icon.svg 200\nui/style.css 200\nui/main.mjs 200\n')
+})
+
 const typedUse = `
   const app = Fastify()
   app.register(mirror, { admin: false })

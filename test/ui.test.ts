@@ -145,6 +145,7 @@ const origins = [
   ['whoever typed it', { 'sec-fetch-site': 'none' }, true],
   ['another page', { 'sec-fetch-site': 'cross-site', origin: 'https://elsewhere.example' }, false],
   ['another page that claims to be this one', { 'sec-fetch-site': 'cross-site', origin: 'https://ops.example' }, false],
+  ['another page that says no more', { 'sec-fetch-site': 'cross-site' }, false],
   ['a page of the same site', { 'sec-fetch-site': 'same-site', origin: 'https://www.ops.example' }, false],
   ['this page, over plain HTTP', { origin: 'http://OPS.example' }, true],
   ['another page, over plain HTTP', { origin: 'http://elsewhere.example' }, false],
@@ -158,11 +159,22 @@ for (const [who, headers, may] of origins) {
     for (const [method, url, payload] of changes) {
       const answer = await app.inject({ method, url, payload, headers: { host: 'ops.example', ...headers } })
       t.match(answer.statusCode, may ? /^20[04]$/ : /^403$/, `${method} ${url}`)
-      if (!may) t.match(answer.json(), { code: 'FST_MIRROR_OTHER_ORIGIN', message: /may not change anything at ops\.example$/ })
+      if (!may) t.match(answer.json(), { code: 'FST_MIRROR_OTHER_ORIGIN', message: /may not change anything at ops\.example; a proxy/ })
     }
     t.equal((await app.inject({ url: '/mirrors', headers: { host: 'ops.example', ...headers } })).statusCode, 200, 'and read')
   })
 }
+
+t.test('over plain HTTP, behind a proxy that changes Host, this page may change anything where the proxy is trusted', async t => {
+  for (const trustProxy of [true, false]) {
+    const app = Fastify({ trustProxy })
+    t.teardown(() => app.close())
+    await app.register(fastifyMirror, open)
+    const headers = { origin: 'http://ops.example', host: '10.0.0.1:3000', 'x-forwarded-host': 'ops.example' }
+    const answer = await app.inject({ method: 'PATCH', url: '/mirrors', headers, payload: { enabled: true } })
+    t.equal(answer.statusCode, trustProxy ? 200 : 403)
+  }
+})
 
 t.test('the page is told what it shows, in one answer', async t => {
   const shadowAnswer: Answer = (request, response, received) => json({ version: 2, [`key${received.url.slice(5)}`]: 1 })(request, response, received)

@@ -1,17 +1,12 @@
-import { createError } from '@fastify/error'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-
-/** A browser was made to ask by a page from elsewhere, with the rights of whoever sits before it. */
-const FST_MIRROR_OTHER_ORIGIN = createError<'FST_MIRROR_OTHER_ORIGIN', [site: string, host: string]>(
-  'FST_MIRROR_OTHER_ORIGIN', 'a page of another origin (%s) may not change anything at %s', 403
-)
+import { FST_MIRROR_OTHER_ORIGIN } from '../errors'
 
 /**
  * An onRequest hook that refuses what a page of another origin makes a browser send, cookies and passwords included: a form's POST
  * needs no leave of this app. Browsers say where a request comes from: in Sec-Fetch-Site where the connection is secure, else in
  * Origin. What is no browser says neither, and has no rights of somebody else.
  *
- * Behind a proxy that changes Host, over plain HTTP, the two hosts only agree with `trustProxy`.
+ * Behind a proxy that changes Host, over plain HTTP, the two agree only with `trustProxy`.
  *
  * @see https://words.filippo.io/csrf/ which compares the ways, and Go's http.CrossOriginProtection, which is this one
  */
