@@ -2,10 +2,11 @@ import t from 'tap'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { MirrorOptions } from '../../types/index'
-import { startBackend } from '../helpers/backend'
+import { startBackend, startTcp } from '../helpers/backend'
 import { booksClose } from '../helpers/books'
 import { keepAlive, modes, startGateway } from '../helpers/gateway'
 import { watchProcess } from '../helpers/process'
+import { seeded } from '../helpers/random'
 import { shadowOf } from '../helpers/shadows'
 import { until } from '../helpers/until'
 
@@ -164,6 +165,82 @@ for (const { mode, plugin } of modes) {
     await fail(1)
     t.equal(lines().length, before + 1)
     t.equal(lines().reduce((sum, line) => sum + 1 + Number(line.suppressed ?? 0), 0), 201, 'the next line tells how many were not logged')
+  })
+}
+
+/** Answers, whole and broken, and what they may be broken with. */
+const answers = [
+  'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello',
+  'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nx-trailer: 1\r\n\r\n',
+  'HTTP/1.0 200 OK\r\n\r\nhello',
+  'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello',
+  'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\nno',
+  'HTTP/1.1 204 No Content\r\n\r\n',
+  'HTTP/1.1 304 Not Modified\r\ncontent-length: 100\r\n\r\n',
+  'HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-type: application/json\r\ncontent-length: 12\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0'
+]
+const splinters = [
+  '\r\n', '\r', '\n', '\0', ' ', ':', '0\r\n\r\n', 'ffffffffffffffff\r\n', '-1', 'HTTP/1.1 ', 'HTTP/1.1 100 Continue\r\n\r\n',
+  'HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: a\r\n\r\n', 'content-length: 5\r\n', 'content-length: 18446744073709551616\r\n',
+  'transfer-encoding: chunked\r\n', 'transfer-encoding: gzip\r\n', 'connection: close\r\n', 'content-encoding: br\r\n', 'x: \xff\r\n', 'x'.repeat(20_000)
+]
+
+for (const { mode, plugin } of modes) {
+  t.test(`${mode}, rule 9: whatever a shadow sends, and however it ends, nothing reaches the process`, async t => {
+    const faults = watchProcess(t)
+    const random = seeded(1)
+    const below = (limit: number) => Math.floor(random() * limit)
+    const broken = () => {
+      let answer = answers[below(answers.length)]
+      for (let i = below(4); i > 0; i--) {
+        const at = below(answer.length)
+        const to = at + below(20)
+        const inserted = [splinters[below(splinters.length)], String.fromCharCode(below(256)), answer.slice(at, to), ''][below(4)]
+        answer = answer.slice(0, at) + inserted + answer.slice(below(2) === 0 ? at : to)
+      }
+      return answer
+    }
+    const shadow = await startTcp(t, socket => {
+      socket.on('end', () => socket.destroy())
+      socket.on('data', async () => {
+        const answer = broken()
+        const cut = below(answer.length)
+        const ending = below(8)
+        for (const piece of below(2) === 0 ? [answer] : [answer.slice(0, cut), answer.slice(cut)]) {
+          socket.write(Buffer.from(piece, 'latin1'))
+          await new Promise(setImmediate)
+        }
+        if (ending === 0) socket.end()
+        else if (ending === 1) socket.destroy()
+        else if (ending === 2) socket.resetAndDestroy()
+      })
+    })
+    const gateway = await startGateway(t, {
+      plugin,
+      routes: app => {
+        const mirror = { backends: [shadow.url], timeout: 500, breaker: false as const, compare: { enabled: true, detailedDiff: true } }
+        app.route({ method: ['GET', 'HEAD', 'POST'], url: '/', mirror, handler: async () => 'hello' })
+      }
+    })
+    const headers = { 'content-type': 'text/plain' }
+    await (await keepAlive(t, gateway.url).request({ method: 'GET', path: '/' })).body.dump()
+    await until('the engine is at work', () => shadow.connections > 0)
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      const client = keepAlive(t, gateway.url)
+      for (let i = 0; i < 50; i++) {
+        const method = (['GET', 'HEAD', 'POST'] as const)[below(3)]
+        const response = await client.request({ method, path: '/', headers, body: method === 'POST' ? 'hello' : null })
+        t.equal(await response.body.text(), method === 'HEAD' ? '' : 'hello')
+      }
+    }))
+    await until('all copies have ended', () => gateway.backend().inFlight === 0)
+    booksClose(t, gateway.mirror())
+    const { success, failure } = gateway.backend()
+    t.ok(success > 0 && failure.reset > 0, JSON.stringify({ success, failure }))
+    t.strictSame(gateway.log.filter(line => /thread|mirroring/.test(line.msg)), [])
+    await gateway.app.close()
+    await until('the shadow has no connection left', () => shadow.sockets.size === 0)
+    t.strictSame(faults, [])
   })
 }
 
