@@ -103,7 +103,8 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       method,
       url: admin.prefix + path,
       schema: { ...schema, ...users as object },
-      onRequest: (method === 'GET' ? admin.onRequest : [...admin.onRequest, refuseOtherOrigins]) as RouteOptions['onRequest'],
+      // An array of its own: other plugins add to it in their onRoute hooks.
+      onRequest: [...admin.onRequest, ...(method === 'GET' ? [] : [refuseOtherOrigins])] as RouteOptions['onRequest'],
       handler
     })
   }
