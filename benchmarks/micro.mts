@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { IncomingMessage } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -97,10 +97,11 @@ function tap (load: Load): Case[] {
     message.push(SMALL)
     message.push(null)
   }
+  const response = new ServerResponse(new IncomingMessage(socket))
   const flow = (tapped: boolean) => () => {
     const stream = new EventEmitter()
     stream.on('data', listener.onAnswerData)
-    if (tapped) tapNodeStream(stream, new Answer(listener))
+    if (tapped) tapNodeStream(stream, new Answer(listener, response))
     stream.emit('data', SMALL)
     stream.emit('end')
   }
