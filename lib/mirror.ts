@@ -148,9 +148,9 @@ export class Mirror implements MirrorState {
     return sampler.chosenBackend(backend.percentage, key, backend.name)
   }
 
-  /** Whether no backend takes a copy now. */
-  refusesAll (): boolean {
-    for (const { gate } of this.backends) if (gate.refusal(false) === null) return false
+  /** Whether no backend takes a copy. */
+  refusesAll (now: number): boolean {
+    for (const { gate } of this.backends) if (gate.refusal(false, now) === null) return false
     return true
   }
 

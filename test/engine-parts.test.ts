@@ -404,15 +404,15 @@ t.test('breaker', async t => {
 t.test('gate', async t => {
   t.test('as many are in flight as may be, and a place is free when one leaves', async t => {
     const gate = new Gate(2, null)
-    t.equal(gate.refusal(false), null)
+    t.equal(gate.refusal(false, performance.now()), null)
     gate.enter()
     gate.enter()
-    t.equal(gate.refusal(false), 'inFlight')
-    t.equal(gate.refusal(true), 'inFlight', 'the first reason is told')
+    t.equal(gate.refusal(false, performance.now()), 'inFlight')
+    t.equal(gate.refusal(true, performance.now()), 'inFlight', 'the first reason is told')
     gate.leave(false, null)
     t.equal(gate.inFlight, 1)
-    t.equal(gate.refusal(false), null)
-    t.equal(gate.refusal(true), 'memory')
+    t.equal(gate.refusal(false, performance.now()), null)
+    t.equal(gate.refusal(true, performance.now()), 'memory')
   })
 
   t.test('what says something of the backend counts for the breaker, and nothing else', async t => {
@@ -423,8 +423,8 @@ t.test('gate', async t => {
       const gate = new Gate(10, { failures: 2, cooldown: 60_000 })
       for (let i = 0; i < 2; i++) gate.leave(gate.enter(), reason)
       t.equal(gate.breaker, opens ? 'open' : 'closed', reason)
-      t.equal(gate.refusal(false), opens ? 'breaker' : null)
-      t.equal(gate.refusal(true), 'memory')
+      t.equal(gate.refusal(false, performance.now()), opens ? 'breaker' : null)
+      t.equal(gate.refusal(true, performance.now()), 'memory')
     }
   })
 
@@ -432,11 +432,11 @@ t.test('gate', async t => {
     for (const [failure, state] of [[null, 'closed'], ['timeout', 'open'], ['aborted', 'open']] as const) {
       const gate = new Gate(10, { failures: 1, cooldown: 0 })
       gate.leave(gate.enter(), 'reset')
-      t.equal(gate.refusal(false), null)
+      t.equal(gate.refusal(false, performance.now()), null)
       const trial = gate.enter()
       t.equal(trial, true)
       t.equal(gate.breaker, 'half-open')
-      t.equal(gate.refusal(false), 'breaker')
+      t.equal(gate.refusal(false, performance.now()), 'breaker')
       gate.leave(trial, failure)
       t.equal(gate.breaker, state)
     }

@@ -396,6 +396,33 @@ t.test('reply.from, called in any way', async t => {
   }
 })
 
+t.test('options of reply.from that are one object, and change, count as they are at each call', async t => {
+  const primary = await startBackend(t)
+  const shadow = await startBackend(t)
+  const options: Record<string, unknown> = {}
+  const gateway = await startGateway(t, {
+    routes: app => {
+      app.register(replyFrom, { base: primary.url })
+      app.after(() => app.get('/', { mirror: { backends: [shadow.url] } }, (_, reply) => reply.from('/x', options)))
+    }
+  })
+  const changes: Array<[change: () => void, to: string]> = [
+    [() => {}, '/x?q'],
+    [() => {}, '/x?q'],
+    [() => { options.queryString = { a: 1 } }, '/x?a=1'],
+    [() => { options.queryString = { a: 2 } }, '/x?a=2'],
+    [() => { options.queryString = () => 'f' }, '/x?f'],
+    [() => { delete options.queryString }, '/x?q']
+  ]
+  const send = client(t, gateway.url)
+  for (const [i, [change, to]] of changes.entries()) {
+    change()
+    await send({ path: '/?q' })
+    await until('the copy is there', () => shadow.requests.length === i + 1)
+    t.same([primary.requests[i].url, shadow.requests[i].url], [to, to])
+  }
+})
+
 t.test('what the primary is asked again, the shadow is asked once', async t => {
   let asked = 0
   const primary = await startBackend(t, (_, response) => {

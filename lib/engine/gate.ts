@@ -17,10 +17,10 @@ export class Gate {
   }
 
   /** Why no copy may start now, or `null`. `noMemory`: the budget could not hold the request's body. */
-  refusal (noMemory: boolean): DropReason | null {
+  refusal (noMemory: boolean, now: number): DropReason | null {
     if (this.inFlight >= this.#maxInFlight) return 'inFlight'
     if (noMemory) return 'memory'
-    if (this.#breaker.state !== 'closed' && this.#breaker.blocks(performance.now())) return 'breaker'
+    if (this.#breaker.state !== 'closed' && this.#breaker.blocks(now)) return 'breaker'
     return null
   }
 

@@ -160,6 +160,17 @@ export class Chosen implements BodyListener, AnswerListener {
     })
   }
 
+  /** No backend took a copy at `now`: each counts why, and nothing is sent. */
+  refuse (now: number): void {
+    this.#state = 'sent'
+    this.#period.books.offer()
+    for (let i = 0; i < this.mirror.backends.length; i++) {
+      const backend = this.mirror.backends[i]
+      this.#count(this.#period.backends[i], this.#skip(backend) ?? backend.gate.refusal(this.#tooLong, now) as DropReason)
+    }
+    this.#dropBody()
+  }
+
   /** What a mismatch of this request would be shown with. */
   #snapshot (request: FastifyRequest, sentPath: string): RequestSnapshot {
     return {
@@ -174,10 +185,13 @@ export class Chosen implements BodyListener, AnswerListener {
   /** The headers of the copy for a backend, or why it gets none. */
   #judge (backend: Backend, request: FastifyRequest, shared: SharedHeaders): string[] | BackendSkip | DropReason {
     const { mirror } = this
-    if (!backend.enabled) return 'disabled'
-    if (!mirror.samplesFor(backend, this.#key)) return 'unsampled'
-    return backend.gate.refusal(this.#tooLong) ?? mirror.engine.refusal() ??
+    return this.#skip(backend) ?? backend.gate.refusal(this.#tooLong, performance.now()) ?? mirror.engine.refusal() ??
       (this.#keyFailed || this.#bodyLost ? 'error' : mirror.headersFor(backend, request, shared) ?? 'error')
+  }
+
+  #skip (backend: Backend): BackendSkip | null {
+    if (!backend.enabled) return 'disabled'
+    return this.mirror.samplesFor(backend, this.#key) ? null : 'unsampled'
   }
 
   #count (books: BackendBooks, verdict: string[] | BackendSkip | DropReason): string[] | null {

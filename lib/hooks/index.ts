@@ -70,7 +70,8 @@ function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler']
     chosen.primaryStarts()
     if (canProxy(reply)) {
       // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
-      if (chosen.mirror.refusesAll()) sendAsIs(chosen, request)
+      const now = performance.now()
+      if (chosen.mirror.refusesAll(now)) chosen.refuse(now)
       else observeFrom(reply)
       return handler.call(this, request, reply)
     }

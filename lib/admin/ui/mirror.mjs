@@ -27,6 +27,9 @@ import { createVerdict } from './verdict.mjs'
  * @property {import('./groups.mjs').Data['countsOf']} countsOf
  */
 
+/** Methods of a route that are not worth their names: a proxied route has all of them. */
+const MANY = 4
+
 /** @param {string} id @param {Actions} actions @returns {import('./dom.mjs').Part<Data> & { heading: HTMLElement }} */
 export function createMirror (id, { change, askReset, load }) {
   const name = foreign(id)
@@ -49,7 +52,7 @@ export function createMirror (id, { change, askReset, load }) {
     update (now) {
       data = now
       const { snapshot } = now.mirror
-      setText(routes, snapshot.routes.map(({ method, url }) => `${method.join(' ')} ${foreign(url)}`).join(', '))
+      setText(routes, snapshot.routes.map(({ method, url }) => `${method.length > MANY ? `${method.length} methods` : method.join(' ')} ${foreign(url)}`).join(', '))
       switches.update({ ...snapshot, stopped: now.stopped })
       verdict.update({ verdict: now.mirror.verdict, now: now.now })
       showBackends(snapshot.backends)
