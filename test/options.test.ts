@@ -530,8 +530,10 @@ t.test('the errors of the plugin have a code, a status and a plain message', asy
   for (const [name, Constructor] of Object.entries(errors)) {
     const error = new (Constructor as typeof errors.FST_MIRROR_ALREADY_REGISTERED)()
     t.equal(error.code, name)
-    t.equal((error as Refusal).statusCode, 500)
-    t.ok(error instanceof TypeError)
+    // All are mistakes of whoever registers, but one, which is of whoever asks.
+    const ofRequest = name === 'FST_MIRROR_OTHER_ORIGIN'
+    t.equal((error as Refusal).statusCode, ofRequest ? 403 : 500)
+    t.equal(error instanceof TypeError, !ofRequest)
   }
 })
 
