@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { readArguments } from '../examples/cluster/arguments'
 import { startBackend } from './helpers/backend'
 import { until } from './helpers/until'
+import { exampleEnvironment } from './helpers/process'
 
 t.setTimeout(120_000)
 
@@ -22,8 +23,7 @@ function samplesOf (exposition: string): Record<string, number> {
 t.test('the totals of several processes are what was sent, and all of them choose the same users', async t => {
   const upstream = await startBackend(t)
   const shadow = await startBackend(t, (request, response) => response.end(request.method === 'POST' ? 'else' : 'ok'))
-  // Without the loader that tap puts into every Node process below its own.
-  const { NODE_OPTIONS, ...env } = process.env
+  const env = exampleEnvironment()
   const child = spawn(process.execPath, [
     '--import', 'tsx', 'examples/cluster/index.ts',
     '--upstream', upstream.url, '--shadow', shadow.url, '--workers', String(WORKERS), '--port', '0', '--metrics-port', '0'

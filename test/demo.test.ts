@@ -9,13 +9,13 @@ import { readSeconds } from '../examples/demo/arguments'
 import { Screen } from '../examples/demo/screen'
 import type { MirrorSnapshot } from '../types/index'
 import { until } from './helpers/until'
+import { exampleEnvironment } from './helpers/process'
 
 t.setTimeout(120_000)
 
 /** As a user starts it: by npm, what it prints piped. */
 function startDemo (t: Test, ...args: string[]) {
-  // Without the loader that tap puts into every Node process below its own.
-  const { NODE_OPTIONS, ...env } = process.env
+  const env = exampleEnvironment()
   const child = spawn('npm', ['run', '--silent', 'demo', '--', ...args], {
     cwd: join(__dirname, '..'), env, detached: true, stdio: ['ignore', 'pipe', 'pipe']
   })

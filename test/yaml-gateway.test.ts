@@ -15,6 +15,7 @@ import { startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { keepAlive } from './helpers/gateway'
 import { until } from './helpers/until'
+import { exampleEnvironment } from './helpers/process'
 
 t.setTimeout(120_000)
 
@@ -53,8 +54,7 @@ admin:
 function startGateway (t: Test, text: string) {
   const path = join(folder, `${t.name.replace(/\W+/g, '-')}.yaml`)
   writeFileSync(path, text)
-  // Without the loader that tap puts into every Node process below its own.
-  const { NODE_OPTIONS, ...env } = process.env
+  const env = exampleEnvironment()
   const child = spawn('npm', ['start', '--silent', '--', path], { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const gateway = {
     path,

@@ -28,3 +28,11 @@ export async function nothingLeft (base: Record<string, number>): Promise<void> 
     throw new Error(`left behind: ${excess().map(([kind, count]) => `${count} ${kind}, before ${base[kind] ?? 0}`).join('; ')}`)
   }
 }
+
+/**
+ * For a process that runs an example: without tap's loader, and not measured, as its loader compiles lib to another text, whose coverage
+ * would be mixed up with that of the tests.
+ */
+export function exampleEnvironment (): NodeJS.ProcessEnv {
+  return { ...process.env, NODE_OPTIONS: '', _TAPJS_PROCESSINFO_COVERAGE_: '0' }
+}
