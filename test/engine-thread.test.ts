@@ -8,7 +8,7 @@ import { Host } from '../lib/engine/thread/host'
 import { Outbox, ToThread, joinHeaders, splitHeaders } from '../lib/engine/thread/protocol'
 import type { ThreadData } from '../lib/engine/thread/protocol'
 import type { Engine } from '../lib/engine/types'
-import { startBackend, startTcp } from './helpers/backend'
+import { refusedUrl, startBackend, startTcp } from './helpers/backend'
 import { send } from './helpers/engine'
 import { until } from './helpers/until'
 
@@ -114,6 +114,8 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   const comparing = send(engine as Engine, [toBackend, toHung], { compare: true })
   const refused = send(engine as Engine, [toBackend], { path: 'no slash' })
   await refused.ended()
+  const half = send(engine as Engine, [engine.addTarget({ origin: await refusedUrl(t), ...OPTIONS }), toHung])
+  await until('one of two copies has failed', () => half.sink.done)
   await until('an answer waits for the primary', () => comparing.sink.answered)
 
   const error = new Error('out of memory')
@@ -122,6 +124,7 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   t.same(waiting.sink.calls, ['failed: aborted'])
   t.equal(waiting.sink.error, error)
   t.same(comparing.sinks.map(sink => sink.calls), [['answered: 200', 'not compared: thread'], ['failed: aborted']])
+  t.same(half.sinks.map(sink => sink.calls), [['failed: connect'], ['failed: aborted']])
   t.same(deaths, [error], 'told once')
   await workers[0].terminate()
   t.equal(engine.refusal(), 'thread')

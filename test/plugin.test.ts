@@ -1,6 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
 import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { Worker } from 'node:worker_threads'
 import t from 'tap'
 import type { Test } from 'tap'
 import fastifyMirror, { fastifyMirror as named } from '../lib'
@@ -287,4 +288,44 @@ t.test('warnings come at a bounded rate, and say how many were held back', t => 
   log.warn({}, 'trouble')
   t.equal(lines.length, 12)
   t.end()
+})
+
+t.test('connect options that can not work fail the registration of their route', async t => {
+  const cases: Array<[plugin: FastifyMirrorOptions, connect: Record<string, unknown>, message: RegExp]> = [
+    [{}, { minVersion: 'TLSv9' }, /^route "GET \/": mirror\.backends\[0\]\.connect must be TLS options that node:tls accepts \(.+\), got \[hidden object\]$/],
+    [{ thread: true }, { lookup () {} }, /^route "GET \/": mirror\.backends\[0\]\.connect\.lookup must be what can be sent to a thread, .+ got \[hidden function\]$/]
+  ]
+  for (const [plugin, connect, message] of cases) {
+    const app = await appWith(t, plugin)
+    const register = () => app.get('/', { mirror: { backends: [{ url: 'https://shadow:9000', connect }] } }, handler)
+    t.throws(register, { code: 'FST_MIRROR_INVALID_OPTION', message })
+  }
+})
+
+t.test('a thread that dies is told of, and the primary serves on', async t => {
+  let worker: Worker | undefined
+  process.once('worker', started => { worker = started })
+  const gateway = await startGateway(t, {
+    plugin: { thread: true },
+    routes: app => { app.get('/', { mirror: { backends: ['http://127.0.0.1:9'] } }, handler) }
+  })
+  await (worker as Worker).terminate()
+  await until('it is told', () => gateway.log.some(({ msg }) => msg === 'the mirrors\' thread ended, and will be started again'))
+  t.equal((await gateway.app.inject('/')).body, 'ok')
+  t.equal(gateway.backend().dropped.thread, 1)
+})
+
+t.test('a close that is told twice is heard once', async t => {
+  const shadow = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: app => {
+      app.get('/', { mirror: { backends: [shadow.url] } }, async (_, reply) => {
+        reply.raw.once('close', () => reply.raw.emit('close'))
+        return 'ok'
+      })
+    }
+  })
+  t.equal((await gateway.app.inject('/')).body, 'ok')
+  await until('the copy has ended', () => gateway.backend().success === 1)
+  t.match(gateway.mirror(), { seen: 1, pending: 0, mirrored: 1 })
 })
