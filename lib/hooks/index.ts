@@ -71,24 +71,26 @@ function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler']
     if (canProxy(reply)) {
       // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
       const now = performance.now()
-      if (chosen.mirror.refusesAll(now)) chosen.refuse(now)
+      if (chosen.mirror.refusesAll(now)) settle(chosen, request, now)
       else observeFrom(reply)
       return handler.call(this, request, reply)
     }
     const result = handler.call(this, request, reply)
     // The primary first: only now that its work is under way is time spent on the copy.
-    sendAsIs(chosen, request)
+    settle(chosen, request, null)
     return result
   }
   // Tracing plugins name spans by it.
   return Object.defineProperty(wrapped, 'name', { value: handler.name })
 }
 
-function sendAsIs (chosen: Chosen, request: FastifyRequest): void {
+/** Sends the copies that are still to be sent. `refusedAt`: no backend took one then, and that is counted instead. */
+function settle (chosen: Chosen, request: FastifyRequest, refusedAt: number | null): void {
   const { loopTime } = chosen.mirror.engine
   const begun = loopTime.begin()
   try {
-    if (chosen.pending) chosen.sendAsIs(request)
+    if (refusedAt !== null) chosen.refuse(refusedAt)
+    else if (chosen.pending) chosen.sendAsIs(request)
   } catch (error) {
     chosen.mirror.warn('mirroring failed', error)
   }
