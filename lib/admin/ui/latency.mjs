@@ -46,7 +46,7 @@ export function createLatency () {
       el('span', { class: 'primary' }, 'primary'), el('span', { class: 'mirror' }, 'mirror'), el('span', {}, 'p50'), el('span', { class: 'dashed' }, 'p95')
     ),
     frame,
-    table,
+    el('div', { class: 'sideways', tabindex: '0', role: 'region', 'aria-label': 'Percentiles of latency' }, table),
     samples
   )
 
