@@ -110,7 +110,7 @@ testEngines(t, 'after a failure in the middle, the next copy has a connection of
     if (nth === 1) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\noh')
     else socket.write(OK)
   })
-  const target = bench.target(shadow.url, { timeout: 100 })
+  const target = bench.target(shadow.url, { timeout: 1000 })
   const failing = bench.send(target)
   await failing.ended()
   t.equal(failing.sink.fate, 'failed: timeout')
@@ -122,9 +122,10 @@ testEngines(t, 'after a failure in the middle, the next copy has a connection of
 
 testEngines(t, 'a copy that fails leaves no connection behind, and makes none', async (t, bench) => {
   const shadow = await answering(t, () => {})
-  const target = bench.target(shadow.url, { timeout: 30 })
+  const target = bench.target(shadow.url, { timeout: 300 })
   for (let i = 1; i <= 3; i++) {
     const { ended } = bench.send(target)
+    await until('it is there', () => shadow.connections === i)
     await ended()
     await until('it is closed', () => shadow.sockets.size === 0)
     for (let turn = 0; turn < 10; turn++) await setImmediate()
@@ -429,7 +430,7 @@ testEngines(t, 'an answer that is held back fails, and nothing else, when its co
 testEngines(t, 'an answer that is held back times out like any other', async (t, bench) => {
   const faults = watchProcess(t)
   const shadow = await answering(t, socket => { socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n`); socket.write(body) })
-  const target = bench.target(shadow.url, { timeout: 40 })
+  const target = bench.target(shadow.url, { timeout: 400 })
   const hold = holding(target)
   const { sink, ended } = bench.send(target)
   await ended()

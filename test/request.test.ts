@@ -228,12 +228,12 @@ t.test('what the rules do not need to look at, they let pass', async t => {
 })
 
 t.test('a Connection header that names thousands costs no more than its length', async t => {
-  const names = Array.from({ length: 20_000 }, (_, i) => `x${i}`)
+  const names = Array.from({ length: 40_000 }, (_, i) => `x${i}`)
   const rawHeaders = names.flatMap(name => [`y${name}`, '1'])
   const start = performance.now()
   t.equal(new HeadRules([]).endToEnd({ rawHeaders, headers: { connection: names.join() } }, false).length, rawHeaders.length)
-  // Each against each would be 400 million comparisons.
-  t.ok(performance.now() - start < 1000)
+  // Each against each would be 1.6 billion comparisons.
+  t.ok(performance.now() - start < 3000)
 })
 
 /** Request targets as a client may put them. */

@@ -16,7 +16,7 @@ import type { Fate, Shadow } from '../helpers/shadows'
 import { until } from '../helpers/until'
 
 // The machine may be busy. What waits for a mirror here waits for 2 s at least, mostly for `TIMEOUT`.
-const SOON = 1000
+const SOON = 1900
 const TIMEOUT = 20_000
 const LARGE = 16 * 1024 * 1024
 

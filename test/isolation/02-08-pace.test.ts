@@ -158,7 +158,7 @@ for (const { mode, plugin } of modes) {
       const start = performance.now()
       t.equal(await get(), 'ok')
       const ms = performance.now() - start
-      t.ok(ms < 1000, `answered after ${ms} ms`)
+      t.ok(ms < 2500, `answered after ${ms} ms`)
     }
     t.equal(gateway.backend().inFlight, copies, 'all the while')
   })
@@ -204,7 +204,7 @@ t.test('rule 2: backends\' names are looked up one at a time', async t => {
   await app.register(fastifyMirror, { closeTimeout: 1 })
   const hosts = ['a', 'b', 'c', 'd', 'e', 'f']
   for (const host of hosts) {
-    app.get(`/${host}`, { mirror: { id: host, backends: [`http://${host}.test:${shadow.port}`], timeout: 100, breaker: false } }, async () => 'ok')
+    app.get(`/${host}`, { mirror: { id: host, backends: [`http://${host}.test:${shadow.port}`], timeout: 1000, breaker: false } }, async () => 'ok')
   }
   const request = () => Promise.all(hosts.map(host => app.inject(`/${host}`)))
   const connect = () => Object.values(app.mirrors.list()).map(({ backends: [{ failure }] }) => failure.connect)

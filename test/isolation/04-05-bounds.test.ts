@@ -76,7 +76,7 @@ for (const { mode, plugin } of modes) {
       plugin,
       routes: app => {
         for (const [i, { backend }] of started.entries()) {
-          const mirror = { id: String(i), backends: [backend], maxInFlight: 4, timeout: 1000, breaker: false as const }
+          const mirror = { id: String(i), backends: [backend], maxInFlight: 4, timeout: 5000, breaker: false as const }
           app.get(`/${i}`, { mirror }, async () => 'ok')
         }
       }
@@ -110,7 +110,7 @@ for (const { mode, plugin } of modes) {
       plugin: { ...plugin, maxBufferedBytes: limit },
       async routes (app) {
         for (const id of ids) {
-          const mirror = { id, backends: [shadow.backend], timeout: 400, maxBacklogBytes: limit, breaker: false as const }
+          const mirror = { id, backends: [shadow.backend], timeout: 1500, maxBacklogBytes: limit, breaker: false as const }
           await app.register(httpProxy, { upstream: primary.url, prefix: `/${id}`, config: { mirror } })
         }
       }
