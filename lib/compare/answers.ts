@@ -1,5 +1,6 @@
 import { BodyComparer } from './bodies'
 import type { Memory } from './bodies'
+import type { Digest } from './digest'
 import { diffHeaders, ignoredHeaders, valueOf } from './headers'
 import type { HeaderList } from './headers'
 import { compileIgnored } from './ignored'
@@ -24,8 +25,8 @@ export interface ComparedAnswer {
   status: number
   /** Content-Encoding in lower case; empty without one. */
   encoding: string
-  /** SHA-256 of the body, in hexadecimal. */
-  hash: string
+  /** Of the body. */
+  digest: Digest
   /** For a detailed diff. */
   headers: HeaderList
   /** For a detailed diff. */
@@ -51,7 +52,7 @@ export type Comparison = Difference | null | 'encoding' | 'memory'
 
 /** Compares answers by status and hash. */
 export function compareByHash (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
-  if (primary.hash === mirror.hash) return differenceOf(primary, mirror, [], null)
+  if (primary.digest.equals(mirror.digest)) return differenceOf(primary, mirror, [], null)
   // Coded differently, the bytes say nothing of what they decode to.
   if (primary.encoding !== mirror.encoding) return withoutBodies(primary, mirror, [], 'encoding')
   return differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' })
@@ -77,7 +78,7 @@ export class AnswerComparer {
   /** Calls back once, at once or later; until then both bodies are held. */
   compare (primary: ComparedAnswer, mirror: ComparedAnswer, callback: (comparison: Comparison) => void): void {
     const headers = diffHeaders(primary.headers, mirror.headers, this.#ignore)
-    if (primary.hash === mirror.hash) {
+    if (primary.digest.equals(mirror.digest)) {
       callback(differenceOf(primary, mirror, headers, null))
       return
     }
@@ -122,8 +123,8 @@ function differenceOf (
   return {
     primaryStatus: primary.status,
     mirrorStatus: mirror.status,
-    primaryHash: primary.hash,
-    mirrorHash: mirror.hash,
+    primaryHash: primary.digest.hex,
+    mirrorHash: mirror.digest.hex,
     differs,
     headers,
     body

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { CapturedBody, ComparedAnswer } from '../compare/answers'
-import { Digest } from '../compare/digest'
+import { Digest, NO_DIGEST } from '../compare/digest'
 import { Capture } from './capture'
 import { CopyBody } from './copy-body'
 import type { Expiring } from './deadlines'
@@ -34,8 +34,8 @@ export class Copy implements Expiring, ComparedAnswer {
   encoding = ''
   /** The answer's headers, names and values in turn, where they are compared. */
   headers: string[] = []
-  /** SHA-256 of the answer's body, where compared. */
-  hash = ''
+  /** Of the answer's body, where compared. */
+  readonly digest: Digest
   /** The answer's body, where it is looked into. */
   body: CapturedBody = 'memory'
   readonly capture: Capture | null
@@ -43,7 +43,6 @@ export class Copy implements Expiring, ComparedAnswer {
   ms = 0
 
   readonly #head: CopyHead
-  readonly #digest: Digest | null
   #body: CopyBody | null = null
   #slot: Slot | null = null
   #abort: ((error: Error) => void) | null = null
@@ -55,7 +54,7 @@ export class Copy implements Expiring, ComparedAnswer {
     this.target = target
     this.sink = sink
     this.#head = head
-    this.#digest = compare ? new Digest() : null
+    this.digest = compare ? new Digest() : NO_DIGEST
     this.capture = compare && target.comparer !== null ? new Capture(target.budget, target.maxCapture) : null
   }
 
@@ -128,14 +127,14 @@ export class Copy implements Expiring, ComparedAnswer {
   onHeaders (status: number, headers: Buffer[]): boolean {
     if (status < 200) return true
     this.status = status
-    if (this.#digest !== null) this.encoding = contentEncoding(headers)
+    if (this.digest !== NO_DIGEST) this.encoding = contentEncoding(headers)
     if (this.capture !== null) this.headers = headers.map(latin1)
     return true
   }
 
   // undici: `false` would pause the answer.
   onData (chunk: Buffer): boolean {
-    this.#digest?.update(chunk)
+    if (this.digest !== NO_DIGEST) this.digest.update(chunk)
     this.capture?.add(chunk)
     return true
   }
@@ -149,7 +148,7 @@ export class Copy implements Expiring, ComparedAnswer {
   #complete (): void {
     (this.#slot as Slot).rest()
     this.ms = performance.now() - this.#dispatchedAt
-    if (this.#digest !== null) this.hash = this.#digest.end()
+    if (this.digest !== NO_DIGEST) this.digest.end()
     this.#end()
     this.exchange.answered(this)
   }

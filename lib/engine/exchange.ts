@@ -1,6 +1,6 @@
 import { compareByHash } from '../compare/answers'
 import type { ComparedAnswer, Comparison } from '../compare/answers'
-import { Digest, digestOf } from '../compare/digest'
+import { Digest, NO_DIGEST } from '../compare/digest'
 import { Capture } from './capture'
 import { Copy } from './copy'
 import type { Backlog } from './backlog'
@@ -28,9 +28,8 @@ export class Exchange implements ExchangeHandle {
   #answered: Copy[] | null = null
 
   #primary: Primary
-  readonly #primaryAnswer: ComparedAnswer = { status: 0, encoding: '', hash: '', headers: NO_HEADERS, body: 'memory' }
+  readonly #primaryAnswer: ComparedAnswer = { status: 0, encoding: '', digest: NO_DIGEST, headers: NO_HEADERS, body: 'memory' }
   #primaryMs = NaN
-  #primaryDigest: Digest | null = null
   #primaryCapture: Capture | null = null
   /** Copies that may still be compared with the primary's answer. */
   #undecided: number
@@ -116,29 +115,34 @@ export class Exchange implements ExchangeHandle {
     if (!this.wantsPrimary) return
     this.#primaryHead(status, encoding, headers)
     this.#primaryCapture?.add(typeof body === 'string' ? Buffer.from(body) : body)
-    this.#primaryComplete(digestOf(body), ms)
+    this.#primaryAnswer.digest = Digest.of(body)
+    this.#primaryComplete(ms)
   }
 
   primaryStarts (status: number, encoding: string, headers: string[] | null): void {
     if (!this.wantsPrimary) return
     this.#primaryHead(status, encoding, headers)
-    this.#primaryDigest = new Digest()
+    this.#primaryAnswer.digest = new Digest()
   }
 
   primaryData (chunk: Uint8Array): void {
-    if (!this.wantsPrimary) return
-    this.#primaryDigest?.update(chunk)
+    const { digest } = this.#primaryAnswer
+    if (!this.wantsPrimary || digest === NO_DIGEST) return
+    digest.update(chunk)
     this.#primaryCapture?.add(chunk)
   }
 
   primaryEnds (ms: number): void {
-    if (this.wantsPrimary && this.#primaryDigest !== null) this.#primaryComplete(this.#primaryDigest.end(), ms)
+    const { digest } = this.#primaryAnswer
+    if (!this.wantsPrimary || digest === NO_DIGEST) return
+    digest.end()
+    this.#primaryComplete(ms)
   }
 
   primaryLost (reason: NotComparedReason): void {
     if (this.#primary !== 'open') return
     this.#primary = reason
-    this.#freeCapture()
+    this.#freePrimary()
     this.#settle()
   }
 
@@ -152,9 +156,8 @@ export class Exchange implements ExchangeHandle {
     this.#primaryCapture = new Capture(budget, maxCapture)
   }
 
-  #primaryComplete (hash: string, ms: number): void {
+  #primaryComplete (ms: number): void {
     this.#primary = 'complete'
-    this.#primaryAnswer.hash = hash
     this.#primaryMs = ms
     this.#settle()
   }
@@ -162,7 +165,6 @@ export class Exchange implements ExchangeHandle {
   #settle (): void {
     const answered = this.#answered
     this.#answered = null
-    this.#primaryDigest = null
     if (answered !== null) for (const copy of answered) this.#judge(copy)
   }
 
@@ -202,13 +204,14 @@ export class Exchange implements ExchangeHandle {
   }
 
   #decided (): void {
-    if (--this.#undecided === 0) this.#freeCapture()
+    if (--this.#undecided === 0) this.#freePrimary()
   }
 
   /** The primary's body will not be looked into any more. */
-  #freeCapture (): void {
+  #freePrimary (): void {
     this.#primaryCapture?.dispose()
     this.#primaryCapture = null
     this.#primaryAnswer.body = 'memory'
+    this.#primaryAnswer.digest = NO_DIGEST
   }
 }
