@@ -161,20 +161,37 @@ for (const { mode, plugin } of modes) {
     const watch = setInterval(() => { highest = Math.max(highest, process.memoryUsage.rss()) }, 20)
     t.teardown(() => clearInterval(watch))
 
-    const up = http.request(gateway.url, { method: 'POST', headers: { ...OCTETS, 'content-length': size } })
-    const answered = once(up, 'response')
-    await pipeline(Readable.from(chunks({ done: 0 }, shadow), { objectMode: false }), up)
-    const [upAnswer] = await answered as [IncomingMessage]
-    t.equal((await buffer(upAnswer)).toString(), 'ok')
-    await until('the upload is compared', () => gateway.backend().compared === 1, 60_000)
-    t.same([primary.hash, shadow.hash], [whole, whole])
+    // A thread that a busy machine forgets for a while is left behind, and that is counted: the next one is compared.
+    async function compared (transfer: () => Promise<void>): Promise<void> {
+      for (let tries = 1; tries <= 10; tries++) {
+        const before = gateway.backend()
+        await transfer()
+        await until('it is over', () => gateway.backend().inFlight + gateway.backend().comparing === 0, 60_000)
+        const { matched, failure, notCompared } = gateway.backend()
+        if (matched > before.matched) return
+        t.equal(mode, 'thread', 'there is nothing to be left behind')
+        t.equal(failure.overflow + notCompared.thread, before.failure.overflow + before.notCompared.thread + 1)
+      }
+      t.fail('none is compared')
+    }
 
-    const [down] = await once(http.get(gateway.url), 'response') as [IncomingMessage]
-    const digest = createHash('sha256')
-    await pipeline(down, digest)
-    t.equal(digest.digest('hex'), whole)
-    await until('the download is compared', () => gateway.backend().compared === 2, 60_000)
-    t.equal(gateway.backend().matched, 2)
+    await compared(async () => {
+      const up = http.request(gateway.url, { method: 'POST', headers: { ...OCTETS, 'content-length': size } })
+      const answered = once(up, 'response')
+      await pipeline(Readable.from(chunks({ done: 0 }, shadow), { objectMode: false }), up)
+      const [upAnswer] = await answered as [IncomingMessage]
+      t.equal((await buffer(upAnswer)).toString(), 'ok')
+      t.equal(primary.hash, whole)
+    })
+    t.equal(shadow.hash, whole)
+
+    await compared(async () => {
+      const [down] = await once(http.get(gateway.url), 'response') as [IncomingMessage]
+      const digest = createHash('sha256')
+      await pipeline(down, digest)
+      t.equal(digest.digest('hex'), whole)
+    })
+    t.equal(gateway.backend().mismatched, 0)
     t.ok(highest - before < 200 * MiB, `memory grew by ${Math.round((highest - before) / MiB)} MiB`)
     booksClose(t, gateway.mirror())
   })
