@@ -114,13 +114,10 @@ export function headerOf ({ headers }: Came, wanted: string): string | undefined
   return headers.find(([name]) => name.toLowerCase() === wanted)?.[1]
 }
 
-/** What does not depend on the moment and on the address at which it came. */
-export function timeless (came: Came, app: App): Came {
+/** What does not depend on the moment at which it came. */
+export function timeless (came: Came): Came {
   const moments = ['date', 'x-ratelimit-reset', 'retry-after']
-  const headers = came.headers.map(([name, value]): [string, string] => {
-    return [name, moments.includes(name.toLowerCase()) ? '(now)' : value.replaceAll(String(app.port), '(port)')]
-  })
-  return { ...came, headers }
+  return { ...came, headers: came.headers.map(([name, value]) => [name, moments.includes(name.toLowerCase()) ? '(now)' : value]) }
 }
 
 /** What came of the next copy of a mirror that has one backend. */
