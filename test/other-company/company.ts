@@ -45,7 +45,7 @@ const plugins = {
   'under-pressure': (app, { healthy }) => app.register(underPressure, {
     maxEventLoopDelay: 3_600_000,
     healthCheck: async () => healthy(),
-    healthCheckInterval: 5
+    healthCheckInterval: 50
   }),
   metrics: (app, { registry }) => app.register(fastifyMetrics, {
     endpoint: '/metrics',
