@@ -1,33 +1,29 @@
-import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join, relative, sep } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import t from 'tap'
+import { installPacked, root, run } from './helpers/packed'
 
 t.setTimeout(300_000)
 
-const root = join(__dirname, '..')
+/** A package in package-lock.json. */
+interface Locked {
+  dev?: boolean
+  devOptional?: boolean
+  link?: boolean
+  integrity?: string
+  hasInstallScript?: boolean
+  dependencies?: Record<string, string>
+}
+
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
 let dir = ''
 let consumer = ''
 
-// The package as a user gets it: packed from a copy of the tree, so that nothing else sees its build, and
-// installed outside the tree, so that it finds no module but its own dependencies.
 t.before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'fastify-mirror-'))
-  const source = join(dir, 'source')
-  consumer = join(dir, 'consumer')
-
-  const skip = new Set(['.git', '.tap', 'dist', 'node_modules'])
-  await cp(root, source, { recursive: true, filter: (path) => !skip.has(relative(root, path)) })
-  await symlink(join(root, 'node_modules'), join(source, 'node_modules'))
-  await run(source, 'npm', 'pack', '--pack-destination', dir)
-
-  await mkdir(consumer)
-  await writeFile(join(consumer, 'package.json'), '{ "private": true }')
-  const tarball = (await readdir(dir)).find((name) => name.endsWith('.tgz')) ?? 'none'
-  await run(consumer, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund',
-    join(dir, tarball), `fastify@${await installed('fastify')}`, `@types/node@${await installed('@types/node')}`)
+  consumer = await installPacked(dir, ['fastify', '@types/node'])
 })
 
 t.teardown(() => rm(dir, { recursive: true, force: true }))
@@ -35,7 +31,10 @@ t.teardown(() => rm(dir, { recursive: true, force: true }))
 t.test('the package holds the build, the types, the licence and the README, and nothing else', async (t) => {
   const built = (await files(join(root, 'lib'))).map((path) => `dist/${path.replace(/\.ts$/, '.js')}`)
   const expected = ['LICENSE', 'README.md', 'package.json', 'types/index.d.ts', ...built]
-  t.strictSame(await files(join(consumer, 'node_modules/fastify-mirror')), expected.sort())
+  const packed = await files(join(consumer, 'node_modules/fastify-mirror'))
+  t.strictSame(packed, expected.sort())
+  const wanted = /^(dist\/[\w/-]+\.js|dist\/admin\/ui\/[\w-]+\.(mjs|css|html|svg)|types\/index\.d\.ts|LICENSE|README\.md|package\.json)$/
+  t.strictSame(packed.filter(path => !wanted.test(path) || path.includes('test')), [], 'no tests, no maps, no sources')
 })
 
 t.test('installing it runs no script, of its own or of a dependency', async (t) => {
@@ -43,6 +42,20 @@ t.test('installing it runs no script, of its own or of a dependency', async (t) 
   const packages = Object.entries<{ hasInstallScript?: boolean }>(lock.packages)
   t.ok(packages.some(([name]) => name === 'node_modules/fastify-mirror'))
   t.strictSame(packages.filter(([, { hasInstallScript }]) => hasInstallScript), [])
+
+  // `prepare` is for checkouts: with nothing here that could build, installing the tarball would have failed.
+  t.notOk(existsSync(join(consumer, 'node_modules/typescript')))
+})
+
+t.test('neither does what is locked for it, and all of it comes from the registry, with its hash', async (t) => {
+  const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
+  const { '': own, ...others } = packages as Record<string, Locked>
+  const shipped = Object.entries(others).filter(([, { dev, devOptional }]) => !dev && !devOptional)
+  t.ok(Object.keys(own.dependencies ?? {}).every(name => shipped.some(([path]) => path === `node_modules/${name}`)))
+  t.strictSame(shipped.filter(([, { hasInstallScript }]) => hasInstallScript), [])
+  t.strictSame(shipped.filter(([, { integrity, link }]) => link || !integrity?.startsWith('sha512-')), [])
+  const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  t.strictSame(Object.keys(scripts).filter(name => /install|^(pre|post)?prepare$|publish/.test(name)), ['prepare'])
 })
 
 // What every module below does with `Fastify`, `http`, `mirror` and `options`: mirrors one request, and prints what it
@@ -156,17 +169,6 @@ for (const [module, moduleResolution, pattern] of [['node16', 'node16', /ts$/], 
   })
 }
 
-/** Runs a program and gives what it wrote, without the loader that tap puts into every Node process below its own. */
-function run (cwd: string, program: string, ...args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = { cwd, timeout: 120_000, maxBuffer: 16 * 1024 * 1024 }
-    execFile('env', ['-u', 'NODE_OPTIONS', program, ...args], options, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${basename(program)} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error }))
-      else resolve(stdout)
-    })
-  })
-}
-
 /** Every file below a folder, in order, with slashes. */
 async function files (folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -174,9 +176,4 @@ async function files (folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .sort()
-}
-
-/** The version of a dependency that the tests run with. */
-async function installed (name: string): Promise<string> {
-  return JSON.parse(await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8')).version
 }
