@@ -213,9 +213,11 @@ export class Mirror implements MirrorState {
     if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
     const backend = this.backends.find(({ name }) => name === example.backend) as Backend
     const headers = this.#headRules.endToEnd({ rawHeaders: request.headers, headers: {} }, false)
+    const client = valueOf(request.headers, 'host') ?? valueOf(request.headers, ':authority')
     // Marked as the copy was: a shadow may take care that what it is asked has no effect.
-    headers.push(MARK, valueOf(request.headers, 'host') ?? valueOf(request.headers, ':authority') ?? 'unknown')
-    return curlCommand({ ...request, path: request.sentPath, headers }, base ?? backend.url)
+    headers.push(MARK, client ?? 'unknown')
+    const host = this.config.preserveHost ? client : undefined
+    return curlCommand({ ...request, path: request.sentPath, headers }, base ?? backend.url, host)
   }
 
   /** What was counted since the mirror was made, whatever was reset. For those who asked for histograms. */

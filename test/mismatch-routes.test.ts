@@ -179,6 +179,54 @@ t.test('a logger that throws does not keep a mismatch from being counted and tol
   booksClose(t, gateway.mirror())
 })
 
+/** Changes all of it that can be changed. */
+function spoil (value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, inner] of Object.entries(value)) {
+    spoil(inner)
+    Reflect.set(value, key, 'spoiled')
+    Reflect.deleteProperty(value, key)
+  }
+}
+
+t.test('what others do with a mismatch does not change what is stored', async t => {
+  const shadow = await startBackend(t, (_, response) => response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'x-a': '1' }).end('{"a":2}'))
+  let told = 0
+  const gateway = await startGateway(t, {
+    plugin: {
+      onMismatch: event => {
+        told++
+        t.match(event, { headers: [{ name: 'x-a' }], body: { differences: [{ pointer: '/a' }] } }, 'as it was before it was logged')
+        spoil(event)
+      }
+    },
+    server: { logger: { level: 'warn', formatters: { log: fields => { spoil(fields); return {} } }, stream: { write () {} } } },
+    routes: app => {
+      app.addHook('onRequest', async (_, reply) => { reply.type('application/json') })
+      app.get('/', { mirror: { id: 'a', backends: [shadow.url], compare: { enabled: true, detailedDiff: true, logMismatches: true } } }, async () => '{"a":1}')
+    }
+  })
+  const { mirrors } = gateway.app
+  const list = () => mirrors.mismatches('a') as MismatchList
+  for (let count = 1; count <= 2; count++) {
+    await (await request(gateway.url, { headers: { 'x-b': '1' } })).body.dump()
+    await until('it is told of', () => told === count)
+    const before = structuredClone(list())
+    t.match(before.groups, [{
+      count,
+      headers: ['x-a'],
+      pointers: ['/a'],
+      example: {
+        request: { path: '/', headers: ['host', `127.0.0.1:${gateway.port}`, 'connection', 'keep-alive', 'x-b', '1'] },
+        body: { kind: 'json', differences: [{ pointer: '/a', primary: '1', mirror: '2' }] }
+      }
+    }])
+    spoil(list())
+    t.strictSame(list(), before)
+    t.match(mirrors.curl('a', before.groups[0].id, 'mirror'), "--header 'x-b: 1'")
+  }
+})
+
 /** Routes of the plugin, as `GET /mirrors`. */
 async function adminRoutes (t: Test, options: AdminOptions | undefined): Promise<{ app: FastifyInstance, routes: string[], log: string[] }> {
   const log: string[] = []
@@ -364,6 +412,20 @@ t.test('an example is a curl command', async t => {
     for (const key of ['method', 'url', 'body'] as const) t.strictSame(again[key], primary.requests[0][key], key)
     t.match(again.headers, { 'x-removed': '1', 'x-nasty': copy.headers['x-nasty'], 'x-empty': '', 'x-mirrored-from': undefined })
     await until('which is mirrored as any', () => gateway.backend().compared === 2)
+  })
+
+  await t.test('with the Host that the copy had', async t => {
+    for (const preserveHost of [false, true]) {
+      const { ask, gateway, shadow } = await startTwins(t, { mirror: { preserveHost } })
+      const { mismatch } = await ask({ body: 'a' }, { body: 'b' }, { headers: { host: "it's.example", accept: '*/*', 'user-agent': 'it' } })
+      const line = (side: 'mirror' | 'primary', base: string) => gateway.app.mirrors.curl('twins', mismatch?.group as string, side, base)
+      t.equal(shadow.requests[0].headers.host, preserveHost ? "it's.example" : shadow.host)
+      const host = preserveHost ? " --header 'host: it'\\''s.example'" : ''
+      for (const base of [shadow.url, 'http://other']) {
+        t.match(line('mirror', base), `curl --globoff --path-as-is --request 'GET'${host} --header 'accept: */*'`)
+        t.notMatch(line('primary', base), 'host: ', 'the primary has its own')
+      }
+    }
   })
 
   await t.test('for groups of all others, too', async t => {

@@ -280,7 +280,7 @@ declare namespace fastifyMirror {
      * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
      */
     updateAll (patch: Partial<SwitchState>, log?: FastifyBaseLogger): SwitchState
-    /** One mirror's mismatches in groups, latest first. */
+    /** One mirror's mismatches in groups, latest first. What is in the groups is frozen. */
     mismatches (id: string): MismatchList | undefined
     /** Forgets one mirror's mismatch groups; running totals stay. `false` when there is no such mirror. */
     clear (id: string): boolean

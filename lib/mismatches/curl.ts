@@ -15,22 +15,24 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
  * The request of an example as one line for a POSIX shell, with curl, aimed at a base URL such as `http://shadow:9000/v2`.
  * Whatever the request holds, the shell reads no more of it than words, and a terminal shows no control character.
  * Masked values stay masked; of a body that was cut it sends what there is.
+ *
+ * @param host the Host to send; default: that of the URL
  */
-export function curlCommand (request: MismatchRequest, baseUrl: string): string {
+export function curlCommand (request: MismatchRequest, baseUrl: string, host?: string): string {
   const words = ['curl', '--globoff', '--path-as-is']
   const head = request.method.toUpperCase() === 'HEAD'
   // Asked for by method, curl would wait for a body that never comes.
   if (head) words.push('--head')
   else words.push('--request', quote(TOKEN.test(request.method) ? request.method : 'GET'))
 
+  if (host !== undefined) words.push(...headerWords('host', host))
+
   const names = new Set<string>()
   for (let i = 0; i + 1 < request.headers.length; i += 2) {
     const name = request.headers[i]
     const value = request.headers[i + 1]
     names.add(name.toLowerCase())
-    if (LEFT_OUT.has(name.toLowerCase()) || !TOKEN.test(name) || /[\0\r\n]/.test(value)) continue
-    // With a colon and no value, curl would take the header out.
-    words.push('--header', quoteHeader(value === '' ? `${name};` : `${name}: ${value}`))
+    if (!LEFT_OUT.has(name.toLowerCase())) words.push(...headerWords(name, value))
   }
   if (names.has('accept-encoding')) words.push('--compressed')
   const body = head ? null : request.body
@@ -49,6 +51,13 @@ export function curlCommand (request: MismatchRequest, baseUrl: string): string 
   // --data-raw takes an @ for itself; --data-binary keeps line ends, of which one line of shell cannot hold any.
   if (!/[\p{C}\p{Zl}\p{Zp}]/u.test(body)) return [...words, '--data-raw', quote(body)].join(' ')
   return `printf ${format(Buffer.from(body))} | ${words.join(' ')} --data-binary @-`
+}
+
+/** None for what is no header. */
+function headerWords (name: string, value: string): string[] {
+  if (!TOKEN.test(name) || /[\0\r\n]/.test(value)) return []
+  // With a colon and no value, curl would take the header out.
+  return ['--header', quoteHeader(value === '' ? `${name};` : `${name}: ${value}`)]
 }
 
 /** In single quotes nothing means anything to a shell. */

@@ -55,7 +55,7 @@ export class MismatchGroups {
 
   get (id: string): MismatchGroup | OtherMismatches | undefined {
     const group = this.#groups.get(id) ?? this.#others.get(id)
-    return group === undefined ? undefined : { ...group }
+    return group === undefined ? undefined : shown(group)
   }
 
   clear (): void {
@@ -83,7 +83,22 @@ function count<Kind> (
   return id
 }
 
-/** Copies, which later mismatches do not change. */
 function latestFirst<Group extends object> (groups: Map<string, Group>): Group[] {
-  return [...groups.values()].reverse().map((group) => ({ ...group }))
+  return [...groups.values()].reverse().map(shown)
+}
+
+/**
+ * A copy, which later mismatches do not change. What is in it, and is stored, is frozen from now on: whoever sees it can not
+ * change it.
+ */
+function shown<Group extends object> (group: Group): Group {
+  const copy = { ...group }
+  Object.values(copy).forEach(freeze)
+  return copy
+}
+
+/** All of plain data. What is frozen has been frozen here, to its ends. */
+function freeze (value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return
+  Object.values(Object.freeze(value)).forEach(freeze)
 }

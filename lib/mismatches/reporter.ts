@@ -40,14 +40,17 @@ export class MismatchReporter {
     return new MismatchGroups(this.#config.maxMismatches)
   }
 
-  /** `groups`: those of the set of counters in which the copy began. `log`: `null` when mismatches are not logged. */
+  /**
+   * `groups`: those of the set of counters in which the copy began. `log`: `null` when mismatches are not logged. Others get copies of
+   * what is stored: a logger masks, or a user's function drops, what it likes.
+   */
   report (
     groups: MismatchGroups, backend: string, request: MirroredRequest, difference: Difference, log: MismatchLog | null
   ): void {
     const mismatch = createMismatch({ ...difference, backend, time: Date.now(), request }, this.#redactor)
     const group = groups.add(mismatch)
     if (log !== null) this.#log(log, mismatch, group)
-    if (this.#onMismatch !== null) this.#tell(this.#onMismatch, { mirror: this.#mirror, group, ...mismatch })
+    if (this.#onMismatch !== null) this.#tell(this.#onMismatch, { mirror: this.#mirror, group, ...structuredClone(mismatch) })
   }
 
   #log (log: MismatchLog, mismatch: Mismatch, group: string): void {
@@ -57,8 +60,8 @@ export class MismatchReporter {
     }
     if (this.#config.detailedDiff) {
       fields.group = group
-      fields.headers = mismatch.headers
-      fields.body = body
+      fields.headers = structuredClone(mismatch.headers)
+      fields.body = structuredClone(body)
     }
     try {
       log.warn(fields, 'mirror mismatch')
