@@ -200,12 +200,13 @@ t.test('the budget bounds what is on its way', async t => {
 })
 
 t.test('a thread that answers no batch is sent no new copies', async t => {
-  const engine = new ThreadEngine(MIB, () => {}, stuck())
+  const heard: unknown[] = []
+  const engine = new ThreadEngine(MIB, () => {}, stuck(heard))
   const target = engine.addTarget({ origin: 'http://127.0.0.1:1', ...OPTIONS })
-  for (let i = 0; i <= 256; i++) {
+  for (let batches = 1; batches <= 257; batches++) {
     t.equal(engine.refusal(), null)
     send(engine as Engine, [target])
-    await new Promise(resolve => setImmediate(resolve))
+    await until('the batch is sent', () => heard.length === 1 + batches)
   }
   t.equal(engine.refusal(), 'thread')
   engine.stop()
@@ -224,8 +225,7 @@ t.test('closing a thread that is gone waits for nothing', async t => {
   t.equal(engine.take(10), null)
   engine.schedule()
   await thread?.terminate()
-  await new Promise(resolve => setImmediate(resolve))
-  t.equal(engine.budget.used, 0, 'what can not be sent is not held')
+  await until('what can not be sent is not held', () => engine.budget.used === 0)
   await engine.close(0)
   t.equal(engine.refusal(), 'closing', 'and it stays so')
 })

@@ -5,7 +5,7 @@ import type { Exchange } from '../exchange'
 import { InlineEngine } from '../inline'
 import type { Target } from '../target'
 import type { CopyInit, CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../types'
-import { FromThread, ToThread, splitHeaders } from './protocol'
+import { COLLECTING, FromThread, ToThread, splitHeaders } from './protocol'
 import type { Batch, MessageFromThread, MessageToThread, OpFromThread, OpToThread, ThreadData } from './protocol'
 
 /** The thread's side: an inline engine of its own, driven by messages; what its copies tell goes back in batches. */
@@ -17,9 +17,12 @@ export class Host {
   #ops: unknown[] = []
   #processed = 0
   #scheduled = false
+  /** Started anew for every batch, so that none needs a timer of its own. */
+  readonly #collecting: NodeJS.Timeout
 
   constructor (port: MessagePort, data: ThreadData) {
     this.#port = port
+    this.#collecting = setTimeout(() => this.#flush(), COLLECTING)
     this.#engine = new InlineEngine(new Budget(data.maxBufferedBytes))
     port.on('message', (message: MessageToThread) => this.#onMessage(message))
   }
@@ -112,10 +115,11 @@ export class Host {
   #schedule (): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => this.#flush())
+    this.#collecting.refresh()
   }
 
   #flush (): void {
+    if (!this.#scheduled) return
     this.#scheduled = false
     const message: MessageFromThread = { ops: this.#ops, processed: this.#processed, held: this.#engine.bufferedBytes }
     this.#ops = []
@@ -125,6 +129,7 @@ export class Host {
   /** Without its port the thread has nothing to live for. */
   #end (): void {
     this.#flush()
+    clearTimeout(this.#collecting)
     this.#port.close()
   }
 }

@@ -6,7 +6,7 @@ import { Budget } from '../budget'
 import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, TargetOptions } from '../types'
 import { ThreadExchange } from './exchange'
 import type { Line } from './exchange'
-import { FromThread, Outbox } from './protocol'
+import { COLLECTING, FromThread, Outbox } from './protocol'
 import type { MessageFromThread, MessageToThread, OpFromThread, ThreadData } from './protocol'
 
 /** Most bytes on their way to the thread; a thread that falls behind further gets no more. */
@@ -33,7 +33,7 @@ export function startWorker (workerData: ThreadData): Thread {
 
 /**
  * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what it holds. What
- * happens goes out once a turn of the event loop; nothing waits for an answer.
+ * happens goes out a few times a millisecond at most; nothing waits for an answer.
  */
 export class ThreadEngine implements Engine<number>, Line {
   readonly threaded = true
@@ -62,7 +62,8 @@ export class ThreadEngine implements Engine<number>, Line {
   /** Seconds for which threads before this one were busy, and this one when last asked. */
   #busyBefore = 0
   #busyNow = 0
-  readonly #flush: () => void
+  /** Started anew for every batch, so that none needs a timer of its own. */
+  readonly #collecting: NodeJS.Timeout
 
   constructor (
     maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker, loopTime = new LoopTime(false)
@@ -73,7 +74,7 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#onDeath = onDeath
     this.#start = start
     this.loopTime = loopTime
-    this.#flush = timed(loopTime, () => this.#send())
+    this.#collecting = setTimeout(timed(loopTime, () => this.#flush()), COLLECTING).unref()
     this.#run()
   }
 
@@ -140,10 +141,11 @@ export class ThreadEngine implements Engine<number>, Line {
   schedule (): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(this.#flush)
+    this.#collecting.refresh()
   }
 
-  #send (): void {
+  #flush (): void {
+    if (!this.#scheduled) return
     this.#scheduled = false
     const batch = this.outbox.take()
     const bytes = this.#collected
@@ -233,6 +235,7 @@ export class ThreadEngine implements Engine<number>, Line {
     })
     // A thread that has not ended by itself by now is ended.
     this.#onEnd(thread, GONE)
+    clearTimeout(this.#collecting)
     await thread.terminate()
   }
 }

@@ -69,6 +69,12 @@ export interface MessageFromThread {
   held: number
 }
 
+/**
+ * Milliseconds for which each side collects what it has to say: a message costs as much as what many requests put into it, and wakes
+ * the other side's event loop.
+ */
+export const COLLECTING = 1
+
 /** Neither a header nor its name can have it (RFC 9110, section 5.5). */
 const SEPARATOR = '\0'
 
