@@ -28,9 +28,9 @@ import type { Change, MainSwitch, Settings } from './switch'
 
 const sampler = new Sampler()
 
-/** The headers that all copies of a request have in common, made once. */
+/** The headers of a request's first copy, to make others of: but for the host all have the same. */
 export interface SharedHeaders {
-  endToEnd: string[] | null
+  headers: string[] | null
 }
 
 /** The user's, for every mismatch of every mirror; `null`: none. */
@@ -157,13 +157,21 @@ export class Mirror implements MirrorState {
   /** The headers of the copy for one backend, names and values in turn; `null`: the user's function failed. */
   headersFor (backend: Backend, request: FastifyRequest, shared: SharedHeaders): string[] | null {
     const { raw } = request
-    const endToEnd = this.config.rewriteRequestHeaders === null
-      ? shared.endToEnd ??= this.#headRules.endToEnd(raw, raw.httpVersionMajor === 2)
-      : this.#rewritten(request)
-    if (endToEnd === null) return null
     const client = clientHost(raw.headers)
     const host = this.config.preserveHost && client !== undefined ? client : backend.config.host
-    return ['host', host, ...endToEnd, MARK, client ?? 'unknown']
+    let headers: string[]
+    if (this.config.rewriteRequestHeaders !== null) {
+      const rewritten = this.#rewritten(request)
+      if (rewritten === null) return null
+      headers = ['host', host, ...rewritten, MARK, client ?? 'unknown']
+    } else if (shared.headers !== null) {
+      headers = shared.headers.slice()
+      headers[1] = host
+    } else {
+      headers = shared.headers = this.#headRules.endToEnd(raw, raw.httpVersionMajor === 2, ['host', host])
+      headers.push(MARK, client ?? 'unknown')
+    }
+    return headers
   }
 
   #rewritten (request: FastifyRequest): string[] | null {

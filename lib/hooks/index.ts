@@ -100,7 +100,7 @@ function settle (chosen: Chosen, request: FastifyRequest, refusedAt: number | nu
 
 function onError (request: FastifyRequest, _reply: FastifyReply, error: FastifyError, done: () => void): void {
   const chosen = (request as Request)[kChosen]
-  if (chosen !== null && isOfGateway(error)) chosen.primaryFailed = true
+  if (chosen !== null && isOfGateway(error)) chosen.primaryFails()
   done()
 }
 

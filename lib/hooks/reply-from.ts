@@ -128,7 +128,7 @@ function observe (given: FromOptions, compares: boolean): FromOptions {
     return rewriteHeaders ? rewriteHeaders(headers, request) : headers
   }
   options.onError = (reply, error) => {
-    chosenOf(reply.request).primaryFailed = true
+    chosenOf(reply.request).primaryFails()
     if (onError) onError(reply, error)
     else reply.send(error.error)
   }

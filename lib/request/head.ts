@@ -45,11 +45,13 @@ export class HeadRules {
     return this.#dropped.has(lower) || nominated.has(lower)
   }
 
-  /** The end-to-end headers of a request, in order, repeated ones kept; cookie crumbs joined (RFC 9113, section 8.2.3). */
-  endToEnd (head: RawHead, http2: boolean): string[] {
+  /**
+   * The end-to-end headers of a request, in order, repeated ones kept; cookie crumbs joined (RFC 9113, section 8.2.3).
+   * @param kept what they are added to
+   */
+  endToEnd (head: RawHead, http2: boolean, kept: string[] = []): string[] {
     const { rawHeaders } = head
     const nominated = nominatedBy(head.headers.connection)
-    const kept: string[] = []
     let cookieAt = -1
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i]
