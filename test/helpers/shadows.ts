@@ -22,9 +22,9 @@ export interface Shadow extends Omit<TestBackend, 'requests'> {
   readOn (): void
 }
 
-type OnSocket = (socket: Socket) => void
+export type OnSocket = (socket: Socket) => void
 
-const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
+export const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 const CHUNK = Buffer.alloc(64 * 1024, 'x')
 
 /** Every kind of shadow but the absent one, for which no mirror is given at all. */
@@ -95,13 +95,14 @@ export function shadowOf (name: string): ShadowKind {
   return kind
 }
 
-function tcp (name: string, fates: Fate | readonly Fate[], onSocket: OnSocket, protocol = 'http:'): ShadowKind {
+/** One that does so with each of its connections, and answers for small requests and large ones alike. */
+export function tcp (name: string, fates: Fate | readonly Fate[], onSocket: OnSocket, protocol = 'http:'): ShadowKind {
   fates = typeof fates === 'string' ? [fates] : fates
   // At full speed a body may run away from any copy that shares its machine with this test.
   return { name, fates, uploadFates: [...fates, 'overflow'], start: t => startShadow(t, onSocket, protocol) }
 }
 
-async function startShadow (t: Test, onSocket: OnSocket, protocol = 'http:'): Promise<Shadow> {
+export async function startShadow (t: Test, onSocket: OnSocket, protocol = 'http:'): Promise<Shadow> {
   const server = await startTcp(t, socket => {
     // Only a socket that is being read notices its end.
     socket.on('end', () => socket.destroy())
@@ -116,7 +117,7 @@ async function startShadow (t: Test, onSocket: OnSocket, protocol = 'http:'): Pr
 }
 
 /** Calls `answer` for each complete request on a connection, as far as the frames that undici makes can be told apart. */
-function answering (answer: OnSocket): OnSocket {
+export function answering (answer: OnSocket): OnSocket {
   return socket => {
     let head = ''
     let missing = 0
@@ -150,15 +151,15 @@ function answering (answer: OnSocket): OnSocket {
   }
 }
 
-/** Writes for ever, as fast as the other side takes it. */
-function pour (socket: Socket, chunk: Buffer): void {
-  const more = () => { while (!socket.destroyed && socket.write(chunk)); }
+/** Writes as fast as the other side takes it, for ever or so many times. */
+export function pour (socket: Socket, chunk: Buffer, times = Infinity): void {
+  const more = () => { while (times-- > 0 && !socket.destroyed && socket.write(chunk)); }
   socket.on('drain', more)
   more()
 }
 
 /** Writes for ever, a little at a time. */
-function drip (socket: Socket, text: string): void {
+export function drip (socket: Socket, text: string): void {
   const timer = setInterval(() => socket.write(text), 10)
   socket.on('close', () => clearInterval(timer))
 }
