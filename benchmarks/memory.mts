@@ -3,6 +3,7 @@ import { contender } from './contenders.mjs'
 import type { Contender } from './contenders.mjs'
 import type { Effort } from './effort.mjs'
 import { steady } from './scenarios.mjs'
+import { outcomeOf } from './outcome.mjs'
 import type { Running, Site } from './site.mjs'
 import { median, spread } from './stats.mjs'
 import type { Spread } from './stats.mjs'
@@ -53,7 +54,7 @@ export function runStream (
       await running.forgetPeak()
       const seconds = await site.transfer(running, direction, bytes, PACE)
       await untilIdle(running)
-      return { peak: await running.peak(), rate: bytes / MIB / seconds, outcome: await outcomeOf(running) }
+      return { peak: await running.peak(), rate: bytes / MIB / seconds, outcome: await outcome(running) }
     } finally {
       await running.stop()
     }
@@ -66,7 +67,7 @@ export function runHung (site: Site, { hung: { rounds, sample }, rest }: Effort,
     const running = await site.start(contender, 'hung', steady)
     try {
       const { throughput, peak } = await site.measure(running, steady, { runIn: 0, sample, rest })
-      return { peak, rate: throughput, outcome: await outcomeOf(running) }
+      return { peak, rate: throughput, outcome: await outcome(running) }
     } finally {
       await running.stop()
     }
@@ -113,14 +114,7 @@ async function untilIdle (running: Running): Promise<void> {
   }
 }
 
-/** Everything in the books of the backend that is not zero. */
-async function outcomeOf (running: Running): Promise<string> {
+async function outcome (running: Running): Promise<string> {
   const backend = (await running.books())?.backends[0]
-  if (backend === undefined) return ''
-  const { dropped, failure, notCompared, matched, mismatched, inFlight } = backend
-  const counts: Record<string, number> = { matched, mismatched, 'in flight': inFlight }
-  for (const [group, reasons] of Object.entries({ dropped, failed: failure, 'not compared': notCompared })) {
-    for (const [reason, count] of Object.entries(reasons)) counts[`${group}: ${reason}`] = count
-  }
-  return Object.entries(counts).filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`).join(', ')
+  return backend === undefined ? '' : outcomeOf(backend)
 }

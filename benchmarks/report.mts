@@ -44,7 +44,7 @@ function rounds ({ rows }: Table): string {
   const ratio = (value: number) => value.toFixed(2)
   return markdown(
     ['', 'requests/s', 'to base', 'p50 ms', 'p99 ms', 'to base', 'loop µs', 'to base', 'main CPU µs', 'to base', 'CPU µs', 'to base', 'peak RSS MiB', 'copied', 'compared'],
-    rows.map(({ contender, base, at, ratio: to, compared }: Row) => {
+    rows.map(({ contender, base, at, ratio: to, compared, lost }: Row) => {
       const isBase = contender === base
       const against = (spread: Spread) => isBase ? '' : around(spread, ratio)
       return [
@@ -57,7 +57,7 @@ function rounds ({ rows }: Table): string {
         fixed(at.cpu, 1), against(to.cpu),
         (at.peak / MIB).toFixed(0),
         percent(at.copies),
-        percent(compared)
+        percent(compared) + (lost === '' ? '' : ` (${lost})`)
       ]
     })
   )

@@ -1,5 +1,6 @@
 import { contender } from './contenders.mjs'
 import type { Effort } from './effort.mjs'
+import { lostOf } from './outcome.mjs'
 import type { Load } from './load.mjs'
 import type { Running, Sample, Site, Timing } from './site.mjs'
 import { median, spread } from './stats.mjs'
@@ -29,6 +30,8 @@ export interface Row {
   ratio: Record<Measure, Spread>
   /** Of the copies, the share that was compared; NaN: not known. */
   compared: number
+  /** What became of the others. */
+  lost: string
 }
 
 export interface Table {
@@ -128,6 +131,7 @@ async function rowOf (running: Running, base: Running, pairs: Pair[]): Promise<R
       main: ratio('main'),
       cpu: ratio('cpu')
     },
-    compared: backend === undefined ? NaN : backend.compared / backend.offered
+    compared: backend === undefined ? NaN : backend.compared / backend.offered,
+    lost: backend === undefined || backend.compared === 0 ? '' : lostOf(backend)
   }
 }
