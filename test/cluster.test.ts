@@ -1,11 +1,8 @@
 import t from 'tap'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { readArguments } from '../examples/cluster/arguments'
 import { startBackend } from './helpers/backend'
 import { until } from './helpers/until'
-import { exampleEnvironment } from './helpers/process'
+import { startExample } from './helpers/example'
 
 t.setTimeout(120_000)
 
@@ -23,29 +20,16 @@ function samplesOf (exposition: string): Record<string, number> {
 t.test('the totals of several processes are what was sent, and all of them choose the same users', async t => {
   const upstream = await startBackend(t)
   const shadow = await startBackend(t, (request, response) => response.end(request.method === 'POST' ? 'else' : 'ok'))
-  const env = exampleEnvironment()
-  const child = spawn(process.execPath, [
+  const child = startExample(t, process.execPath, [
     '--import', 'tsx', 'examples/cluster/index.ts',
     '--upstream', upstream.url, '--shadow', shadow.url, '--workers', String(WORKERS), '--port', '0', '--metrics-port', '0'
-  ], { cwd: join(__dirname, '..'), env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = once(child, 'close')
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', text => { stdout += text })
-  child.stderr.setEncoding('utf8').on('data', text => { stderr += text })
-  t.teardown(() => {
-    try {
-      process.kill(-(child.pid as number), 'SIGKILL')
-    } catch {
-      // It has ended already.
-    }
-  })
-  const listening = (name: string) => stdout.split('\n').slice(0, -1)
+  ])
+  const listening = (name: string) => child.stdout.split('\n').slice(0, -1)
     .map(line => JSON.parse(line) as { name: string, pid: number, msg: string })
     .filter(line => line.name.startsWith(name) && line.msg.startsWith('Server listening at '))
   const addressesOf = (name: string) => listening(name).map(({ msg }) => msg.slice('Server listening at '.length))
-  await until('all listen', () => stderr || addressesOf('worker').length + addressesOf('metrics').length === WORKERS + 1, 60_000)
-  t.equal(stderr, '')
+  await until('all listen', () => child.stderr || addressesOf('worker').length + addressesOf('metrics').length === WORKERS + 1, 60_000)
+  t.equal(child.stderr, '')
   const [url, other] = addressesOf('worker')
   const [metrics] = addressesOf('metrics')
   t.equal(url, other, 'all serve one port')
@@ -118,10 +102,10 @@ t.test('the totals of several processes are what was sent, and all of them choos
   await until('another is in its place', () => addressesOf('worker').length === WORKERS + 1, 60_000)
   await ask('/api/items')
 
-  child.kill('SIGTERM')
-  t.strictSame(await ended, [0, null])
+  child.kill()
+  t.strictSame(await child.ended, [0, null])
   await t.rejects(fetch(url))
-  t.equal(stderr, '')
+  t.equal(child.stderr, '')
 })
 
 t.test('the example says how it is used', async t => {

@@ -597,9 +597,14 @@ t.test('bodies', async (t) => {
   })
 
   t.test('that are short are compared before the call returns', async (t) => {
-    const comparer = new BodyComparer({ limit: 100, memory: new Budget(0), ignore: [], redactor: usual })
     let outcome
-    comparer.compare(side('{"a":1}', json), side('{"a":2}', json), (result) => { outcome = result })
+    // Unless the machine has something else to do for longer than a slice.
+    for (let tries = 0; tries < 100 && outcome === undefined; tries++) {
+      const comparer = new BodyComparer({ limit: 100, memory: new Budget(0), ignore: [], redactor: usual, slices: new Slices() })
+      let returned = false
+      comparer.compare(side('{"a":1}', json), side('{"a":2}', json), (result) => { if (!returned) outcome = result })
+      returned = true
+    }
     t.same(outcome, changed('1', '2'))
     t.same(structuredClone(outcome), outcome, 'plain data')
   })

@@ -1,46 +1,23 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
-import { join } from 'node:path'
 import type { WriteStream } from 'node:tty'
 import { readSeconds } from '../examples/demo/arguments'
 import { Screen } from '../examples/demo/screen'
 import type { MirrorSnapshot } from '../types/index'
 import { until } from './helpers/until'
-import { exampleEnvironment } from './helpers/process'
+import { startExample } from './helpers/example'
+import type { Example } from './helpers/example'
 
 t.setTimeout(120_000)
 
-/** As a user starts it: by npm, what it prints piped. */
+/** As a user starts it: by npm. */
 function startDemo (t: Test, ...args: string[]) {
-  const env = exampleEnvironment()
-  const child = spawn('npm', ['run', '--silent', 'demo', '--', ...args], {
-    cwd: join(__dirname, '..'), env, detached: true, stdio: ['ignore', 'pipe', 'pipe']
-  })
-  const demo = {
-    stdout: '',
-    stderr: '',
-    get addresses () {
-      return /^Gateway +(http:\S+).*\nNumbers +curl (http:\S+)\n/m.exec(demo.stdout)?.slice(1) as [gateway: string, numbers: string]
-    },
-    ended: once(child, 'close'),
-    /** To npm and all below it, as a terminal does. */
-    signal (name: NodeJS.Signals) {
-      process.kill(-(child.pid as number), name)
-    }
-  }
-  child.stdout.setEncoding('utf8').on('data', text => { demo.stdout += text })
-  child.stderr.setEncoding('utf8').on('data', text => { demo.stderr += text })
-  t.teardown(() => {
-    try {
-      demo.signal('SIGKILL')
-    } catch {
-      // It has ended already.
-    }
-  })
-  return demo
+  return startExample(t, 'npm', ['run', '--silent', 'demo', '--', ...args])
+}
+
+function addressesIn ({ stdout }: Example) {
+  return /^Gateway +(http:\S+).*\nNumbers +curl (http:\S+)\n/m.exec(stdout)?.slice(1) as [gateway: string, numbers: string]
 }
 
 /** The rows of the last table printed, by mirror and heading. */
@@ -59,8 +36,8 @@ function lastTable (text: string): Record<string, Record<string, number>> {
 
 t.test('the demo finds what v2 does differently, and ends after its time', async t => {
   const demo = startDemo(t, '--seconds', '2')
-  await until('it says where to look', () => demo.addresses, 60_000)
-  const [gateway, numbers] = demo.addresses
+  await until('it says where to look', () => addressesIn(demo), 60_000)
+  const [gateway, numbers] = addressesIn(demo)
 
   t.match(await (await fetch(`${gateway}/items/2`)).json(), { name: 'kettle', price: '39.50' }, 'clients are served from v1')
   const mirrors = await (await fetch(numbers)).json() as Record<string, MirrorSnapshot>
@@ -84,11 +61,11 @@ t.test('the demo finds what v2 does differently, and ends after its time', async
 
 t.test('the demo ends at Ctrl-C with a last table, and leaves nothing', async t => {
   const demo = startDemo(t)
-  await until('it says where to look', () => demo.addresses, 60_000)
+  await until('it says where to look', () => addressesIn(demo), 60_000)
   demo.signal('SIGINT')
   await demo.ended
   t.match(demo.stdout, /^items .*\n(.*\n)*After .*\n\nEnded\.\n/m)
-  await t.rejects(fetch(demo.addresses[0]))
+  await t.rejects(fetch(addressesIn(demo)[0]))
 })
 
 t.test('the demo says how it is used', async t => {

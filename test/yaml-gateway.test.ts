@@ -1,7 +1,5 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -15,11 +13,10 @@ import { startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { keepAlive } from './helpers/gateway'
 import { until } from './helpers/until'
-import { exampleEnvironment } from './helpers/process'
+import { startExample } from './helpers/example'
 
 t.setTimeout(120_000)
 
-const root = join(__dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
 
 /** As the Go gateway has it. */
@@ -54,34 +51,12 @@ admin:
 function startGateway (t: Test, text: string) {
   const path = join(folder, `${t.name.replace(/\W+/g, '-')}.yaml`)
   writeFileSync(path, text)
-  const env = exampleEnvironment()
-  const child = spawn('npm', ['start', '--silent', '--', path], { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  const gateway = {
+  const child = startExample(t, 'npm', ['start', '--silent', '--', path])
+  return Object.assign(child, {
     path,
-    stdout: '',
-    stderr: '',
-    get log () {
-      return gateway.stdout.split('\n').slice(0, -1).map(line => JSON.parse(line))
-    },
-    addressOf (listener: 'Server' | 'Admin'): string | undefined {
-      return new RegExp(`"${listener} listening at (http:[^"]+)"`).exec(gateway.stdout)?.[1]
-    },
-    ended: once(child, 'close'),
-    /** To npm alone. */
-    kill: () => child.kill('SIGTERM'),
-    /** To npm and all below it, as a terminal does. */
-    signal: (name: NodeJS.Signals) => process.kill(-(child.pid as number), name)
-  }
-  child.stdout.setEncoding('utf8').on('data', text => { gateway.stdout += text })
-  child.stderr.setEncoding('utf8').on('data', text => { gateway.stderr += text })
-  t.teardown(() => {
-    try {
-      gateway.signal('SIGKILL')
-    } catch {
-      // It has ended already.
-    }
+    log: () => child.stdout.split('\n').slice(0, -1).map(line => JSON.parse(line)),
+    addressOf: (listener: 'Server' | 'Admin') => new RegExp(`"${listener} listening at (http:[^"]+)"`).exec(child.stdout)?.[1]
   })
-  return gateway
 }
 
 async function startListening (t: Test, text: string) {
@@ -142,7 +117,7 @@ t.test('a gateway runs from the file of the Go gateway, with numbers on a port o
   }
   const posts = shadow.requests.filter(({ method }) => method === 'POST').length
   t.equal(mirror.backends[0].mismatched, posts)
-  t.equal(gateway.log.filter(({ msg, mirror }) => msg === 'mirror mismatch' && mirror === 'api').length, posts, 'log_mismatches')
+  t.equal(gateway.log().filter(({ msg, mirror }) => msg === 'mirror mismatch' && mirror === 'api').length, posts, 'log_mismatches')
   t.match(production.requests.map(({ url }) => url).slice(-2), ['/api/v1/items', '/api'], 'production gets the whole path')
 
   t.strictSame(await ask('/mirrors'), [200, 'ok'])
@@ -182,7 +157,7 @@ t.test('at SIGTERM requests under way are answered, and the process ends', async
   await until('both are at the backend', () => held.length === 2)
 
   gateway.kill()
-  await until('it closes', () => gateway.log.some(({ msg }) => msg === 'closing'))
+  await until('it closes', () => gateway.log().some(({ msg }) => msg === 'closing'))
   await t.rejects(fetch(`${admin}/mirrors`))
   for (const response of held) response.end('ended')
   const answer = await asked
