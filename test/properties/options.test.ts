@@ -22,9 +22,15 @@ const NUMBERS = [0, -0, 1, -1, 50, 100, 100.5, 1e21, 2 ** 31, 2 ** 53, Number.MA
 /** What a program could pass; JSON holds none of it. */
 const NO_JSON = [
   undefined, NaN, Infinity, 1n, Symbol('s'), () => 'a', async () => 'a', new Date(0), /a/, new Map([['a', 1]]), Buffer.from('a'), new Error('e'),
-  Object.create({ inherited: true }), Object.freeze({ enabled: true }), new Proxy({}, { ownKeys () { throw new Error('unreadable') } }),
-  Object.defineProperty({}, 'id', { enumerable: true, get () { throw new Error('unreadable') } }), circular()
+  Object.create({ inherited: true }), Object.freeze({ enabled: true }), circular(),
+  new Proxy(shownAs('[no keys]'), { ownKeys () { throw new Error('unreadable') } }),
+  Object.defineProperty(shownAs('[no id]'), 'id', { enumerable: true, get () { throw new Error('unreadable') } })
 ]
+
+/** What fast-check can tell of, though it can not read it. */
+function shownAs (text: string) {
+  return Object.defineProperty({}, fc.toStringMethod, { value: () => text })
+}
 
 function circular () {
   const object: Record<string, unknown> = {}
