@@ -28,19 +28,18 @@ export interface RawHead {
 /** Which headers a mirror's copies carry. */
 export class HeadRules {
   readonly #dropped: ReadonlySet<string>
-  /** Lengths that a dropped name can have, so that most names need no look in the set. */
-  readonly #lengths: Uint8Array
+  /** Of the hints that names give, those of dropped ones: most names need no look in the set. */
+  readonly #hints = new Uint8Array(HINTS)
 
   /** @param removed names in lower case */
   constructor (removed: readonly string[]) {
     this.#dropped = new Set([...NEVER_COPIED, ...removed])
-    this.#lengths = new Uint8Array(256)
-    for (const name of this.#dropped) this.#lengths[name.length & 255] = 1
+    for (const name of this.#dropped) this.#hints[hintOf(name)] = 1
   }
 
   #drops (name: string, nominated: ReadonlySet<string>): boolean {
     if (name.charCodeAt(0) === COLON) return true
-    if (this.#lengths[name.length & 255] === 0 && nominated.size === 0) return false
+    if (nominated.size === 0 && this.#hints[hintOf(name)] === 0) return false
     const lower = name.toLowerCase()
     return this.#dropped.has(lower) || nominated.has(lower)
   }
@@ -84,6 +83,13 @@ export class HeadRules {
     }
     return kept
   }
+}
+
+const HINTS = 1024
+
+/** A name's length and its first letter, in whichever case. */
+function hintOf (name: string): number {
+  return (name.length << 5 | name.charCodeAt(0) & 31) & (HINTS - 1)
 }
 
 function noop (): void {}
