@@ -23,6 +23,11 @@ export function answerCalls (calls: Calls): void {
   })
 }
 
+export interface ChildOptions {
+  nodeOptions?: string[]
+  env?: NodeJS.ProcessEnv
+}
+
 /** In the parent: a process of its own for a TypeScript file, and calls to it. */
 export class Child<T extends { [K in keyof T]: (argument: never) => unknown }> {
   /** What it wrote there. */
@@ -34,9 +39,10 @@ export class Child<T extends { [K in keyof T]: (argument: never) => unknown }> {
   #gone: Error | null = null
   #nextId = 0
 
-  constructor (file: string, nodeOptions: string[] = []) {
-    this.#process = spawn(process.execPath, [...nodeOptions, '--require', 'tsx/cjs', file], {
-      env: exampleEnvironment(),
+  constructor (file: string, { nodeOptions = [], env = {} }: ChildOptions = {}) {
+    // By tsx's newer way threads would not be able to load TypeScript.
+    this.#process = spawn(process.execPath, ['--require', 'tsx/cjs', ...nodeOptions, file], {
+      env: { ...exampleEnvironment(), ...env },
       stdio: ['ignore', 'inherit', 'pipe', 'ipc']
     })
     this.#process.stderr?.setEncoding('utf8').on('data', text => { this.stderr += text })

@@ -4,8 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { setFlagsFromString, writeHeapSnapshot } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { writeHeapSnapshot } from 'node:v8'
 import { Registry } from 'prom-client'
 import fastifyMirror from '../../lib'
 import type { MirrorOptions, MirrorSnapshot } from '../../types/index'
@@ -13,6 +12,7 @@ import { activeResources } from '../helpers/process'
 import { TEXT_TYPE, piecesOf, streamOf, takeBody, toldOf } from './answers'
 import type { Sent } from './answers'
 import { answerCalls } from './calls'
+import { collect } from './collect'
 import { GUARD, PROXIED, mirrorsOf } from './mirrors'
 import type { Mode } from './mirrors'
 import type { ShadowUrls } from './shadows'
@@ -23,7 +23,7 @@ export interface GatewayOptions {
   shadows: ShadowUrls
 }
 
-/** Bytes. */
+/** Bytes. Heaps of all threads, without their garbage. */
 export interface Memory { rss: number, heapUsed: number, external: number }
 
 /** What the process holds of the system. */
@@ -44,6 +44,7 @@ const logged: Record<string, number> = {}
 const asked: Record<string, number> = {}
 const registry = new Registry()
 let mismatches = 0
+let threaded = false
 
 for (const name of FAULTS) {
   process.on(name, fault => heard.push(`${name}: ${(fault as Error)?.stack ?? fault}`))
@@ -87,11 +88,6 @@ function send (request: FastifyRequest, reply: FastifyReply, sent: Sent): Fastif
   return reply.send(body.length % 2 === 0 ? bytes : new Uint8Array(bytes))
 }
 
-function memory (): Memory {
-  const { rss, heapUsed, external } = process.memoryUsage()
-  return { rss, heapUsed, external }
-}
-
 function descriptors (): number {
   try {
     // A thread's event loop has some of its own, and may start at any time.
@@ -114,6 +110,7 @@ const calls = {
   /** Its URL. */
   async start ({ mode, primary, shadows }: GatewayOptions): Promise<string> {
     const mirrors: Partial<Record<string, MirrorOptions>> = mode === 'no mirror' ? {} : mirrorsOf(shadows)
+    threaded = mode === 'thread'
     if (mode !== 'no mirror') {
       await app.register(fastifyMirror, {
         thread: mode === 'thread',
@@ -148,13 +145,9 @@ const calls = {
     return app.listen({ port: 0, host: '127.0.0.1' })
   },
 
-  memory,
-
-  /** After a full garbage collection. */
-  collected (): Memory {
-    setFlagsFromString('--expose-gc')
-    runInNewContext('gc')()
-    return memory()
+  async memory (): Promise<Memory> {
+    const heap = await collect(threaded)
+    return { rss: process.memoryUsage.rss(), ...heap }
   },
 
   held (): Held {

@@ -6,7 +6,7 @@ const MiB = 1024 * KiB
 
 /** What a run found, as lines of text. */
 export function report (result: SoakResult): string {
-  const { options, minutes, warmUp, traffic, shadows, trends, collected, held, totals, logged, faults } = result
+  const { options, minutes, warmUp, traffic, shadows, trends, atRest, held, totals, logged, faults } = result
   const seconds = minutes * 60
   const copies = counts(totals, /^fastify_mirror_outcomes_total\{.*outcome="(\w+)"/)
   const comparisons = counts(totals, /^fastify_mirror_comparisons_total\{.*result="(\w+)"/)
@@ -15,10 +15,10 @@ export function report (result: SoakResult): string {
     '',
     `traffic         ${traffic.requests} requests, ${(traffic.requests / seconds).toFixed(0)} a second, ${(traffic.bytes / MiB / seconds).toFixed(1)} MiB/s up and down; ${traffic.left} left by the client`,
     `wrong answers   ${traffic.wrong}`,
-    `rss             ${trend(trends.rss)}`,
+    `rss             ${trend(trends.rss)}, from minute ${warmUp.toFixed(1)} on`,
     `heapUsed        ${trend(trends.heapUsed)}`,
     `external        ${trend(trends.external)}`,
-    `after GC        heapUsed ${both(collected.map(({ heapUsed }) => heapUsed))} MiB, external ${both(collected.map(({ external }) => external))} MiB, after ${warmUp.toFixed(1)} minutes and at the end`,
+    `at rest         rss ${both(atRest.map(({ rss }) => rss))}, heapUsed ${both(atRest.map(({ heapUsed }) => heapUsed))}, external ${both(atRest.map(({ external }) => external))}, before and after, in MiB`,
     `held            ${held.map(({ active, descriptors }) => `${text(active)}, ${descriptors} descriptors`).join(' before; ')} after`,
     `shadows         ${shadows.requests} copies received, ${shadows.outages} outages, ${sum(shadows.faults)} faults of ${Object.keys(shadows.faults).length} kinds`
   ]
@@ -46,7 +46,10 @@ function counts (totals: Record<string, number>, pattern: RegExp): Record<string
 }
 
 function trend ({ slope, interval: [low, high], r2, mean }: Trend): string {
-  return `${(slope / KiB).toFixed(0)} KiB/min (95 %: ${(low / KiB).toFixed(0)} to ${(high / KiB).toFixed(0)}), r² ${r2.toFixed(2)}, on average ${(mean / MiB).toFixed(0)} MiB`
+  const line = Number.isNaN(slope)
+    ? 'too short for a trend'
+    : `${(slope / KiB).toFixed(0)} KiB/min (95 %: ${(low / KiB).toFixed(0)} to ${(high / KiB).toFixed(0)}), r² ${r2.toFixed(2)}`
+  return `${line}, on average ${(mean / MiB).toFixed(0)} MiB`
 }
 
 function both (values: number[]): string {

@@ -34,8 +34,8 @@ export interface SoakResult {
   shadows: ShadowReport
   /** Of bytes a minute. */
   trends: Record<keyof Memory, Trend>
-  /** After a full garbage collection, at the end of the warm-up and of the traffic. */
-  collected: [begin: Memory, end: Memory]
+  /** At rest, before and after the traffic. */
+  atRest: [begin: Memory, end: Memory]
   held: [begin: Held, end: Held]
   /** Everything that was counted for Prometheus, by name and labels. */
   totals: Record<string, number>
@@ -54,6 +54,13 @@ export interface SoakResult {
  */
 export const LEAK = 1024 * 1024
 export const ENOUGH_MINUTES = 5
+/**
+ * For glibc: gives back what is free. Else, as it never does what it could reuse, RSS would rise with every burst.
+ * @see https://www.gnu.org/software/libc/manual/html_node/Memory-Allocation-Tunables.html
+ */
+const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' }
+/** Seconds between two looks at memory, each of which costs a full garbage collection. */
+const PERIOD = 5
 /** What a gateway at rest may hold: its port, and what this process speaks to it by. */
 const LASTING: ReadonlySet<string> = new Set(['PipeWrap', 'TCPServerWrap', 'MessagePort'])
 /** Milliseconds for what takes its time where others use the machine. */
@@ -64,12 +71,16 @@ export async function soak (options: SoakOptions, say: (text: string) => void): 
   const { mode, minutes, seed } = options
   const primary = await startPrimary()
   const shadows = new Child<Shadows>(join(__dirname, 'shadows.ts'))
-  const gateway = new Child<GatewayCalls>(join(__dirname, 'gateway.ts'), ['--trace-warnings'])
+  const gateway = new Child<GatewayCalls>(join(__dirname, 'gateway.ts'), {
+    nodeOptions: ['--require', join(__dirname, 'collect.ts'), '--trace-warnings'],
+    env: ALLOCATOR
+  })
   const faults: string[] = []
   try {
     const urls = await shadows.call('start', seed)
     const url = await gateway.call('start', { mode, primary: primary.url, shadows: urls })
     const before = await rest(url, gateway, shadows, primary)
+    const memoryBefore = await gateway.call('memory')
 
     const clients = new Clients(url, seed + 1000)
     const operator = mode === 'no mirror' ? null : new Operator(url, seed + 2000)
@@ -88,7 +99,7 @@ export async function soak (options: SoakOptions, say: (text: string) => void): 
     await shadows.call('hangUp')
     primary.hangUp()
     const after = await release(gateway, before, faults)
-    const collected = await gateway.call('collected')
+    const memoryAfter = await gateway.call('memory')
     if (options.snapshots !== null) await gateway.call('snapshot', join(options.snapshots, 'end.heapsnapshot'))
     const totals = samplesOf(await gateway.call('exposition'))
     await balance(gateway, totals, faults)
@@ -114,7 +125,7 @@ export async function soak (options: SoakOptions, say: (text: string) => void): 
       operatorDeeds: operator?.deeds ?? 0,
       shadows: report,
       trends,
-      collected: [watch.collected as Memory, collected],
+      atRest: [memoryBefore, memoryAfter],
       held: [before, after],
       totals,
       logged,
@@ -209,22 +220,21 @@ async function waitFor (condition: () => unknown): Promise<void> {
   while (!await condition() && performance.now() < end) await delay(50)
 }
 
-/** Looks at the gateway's memory every second. */
+/** Looks at the gateway's memory again and again. */
 class Watch {
   readonly samples: Array<Memory & { minutes: number }> = []
   readonly warmUp: number
-  collected: Memory | null = null
   readonly #gateway: Child<GatewayCalls>
-  readonly #options: SoakOptions
+  readonly #snapshots: string | null
   readonly #say: (text: string) => void
-  #over = false
+  readonly #ending = new AbortController()
   #done: Promise<void> | null = null
 
-  constructor (gateway: Child<GatewayCalls>, options: SoakOptions, say: (text: string) => void) {
+  constructor (gateway: Child<GatewayCalls>, { minutes, snapshots }: SoakOptions, say: (text: string) => void) {
     this.#gateway = gateway
-    this.#options = options
+    this.#snapshots = snapshots
     this.#say = say
-    this.warmUp = Math.min(3, options.minutes * 0.3)
+    this.warmUp = Math.min(3, minutes * 0.3)
   }
 
   start (): void {
@@ -234,24 +244,24 @@ class Watch {
   }
 
   async stop (): Promise<void> {
-    this.#over = true
+    this.#ending.abort()
     await this.#done
-    // Of a traffic that ended before.
-    this.collected ??= await this.#gateway.call('collected')
   }
 
   async #look (): Promise<void> {
+    const { signal } = this.#ending
     const begin = performance.now()
-    while (!this.#over) {
+    let toSnap = this.#snapshots
+    while (!signal.aborted) {
       const minutes = (performance.now() - begin) / 60_000
-      if (minutes >= this.warmUp && this.collected === null) {
-        this.collected = await this.#gateway.call('collected')
-        if (this.#options.snapshots !== null) await this.#gateway.call('snapshot', join(this.#options.snapshots, 'begin.heapsnapshot'))
+      if (toSnap !== null && minutes >= this.warmUp) {
+        await this.#gateway.call('snapshot', join(toSnap, 'begin.heapsnapshot'))
+        toSnap = null
       }
       const memory = await this.#gateway.call('memory')
-      if (this.samples.length % 60 === 0) this.#say(`${minutes.toFixed(1)} min: ${Math.round(memory.rss / 1024 / 1024)} MiB`)
+      if (this.samples.length * PERIOD % 60 === 0) this.#say(`${minutes.toFixed(1)} min: ${inMiB(memory)}`)
       this.samples.push({ minutes, ...memory })
-      await delay(1000)
+      await delay(PERIOD * 1000, undefined, { signal }).catch(() => {})
     }
   }
 
@@ -260,4 +270,8 @@ class Watch {
     const of = (key: keyof Memory) => trendOf(samples.map(sample => ({ minutes: sample.minutes, value: sample[key] } satisfies Sample)))
     return { rss: of('rss'), heapUsed: of('heapUsed'), external: of('external') }
   }
+}
+
+function inMiB (memory: Memory): string {
+  return Object.entries(memory).map(([name, bytes]) => `${name} ${Math.round(bytes / 1024 / 1024)} MiB`).join(', ')
 }

@@ -1,4 +1,4 @@
-/** Where a value goes with time. */
+/** Where a value goes with time. What can not be told of so few samples is NaN. */
 export interface Trend {
   /** Of the line, in units a minute. */
   slope: number
@@ -12,7 +12,9 @@ export interface Trend {
 
 export interface Sample { minutes: number, value: number }
 
-/** Seconds over which samples are averaged: garbage comes and goes within them. */
+/** Windows without which no line is drawn. */
+const FEWEST = 4
+/** Seconds over which samples are averaged: requests come and go within them. */
 const WINDOW = 10
 
 /**
@@ -23,6 +25,7 @@ const WINDOW = 10
 export function trendOf (samples: readonly Sample[]): Trend {
   const points = windows(samples)
   const n = points.length
+  if (n < FEWEST) return { slope: NaN, interval: [NaN, NaN], r2: NaN, mean: mean(samples.map(({ value }) => value)) }
   const x = mean(points.map(({ minutes }) => minutes))
   const y = mean(points.map(({ value }) => value))
   const sxx = sum(points.map(({ minutes }) => (minutes - x) ** 2))
