@@ -130,11 +130,11 @@ export class Slot {
 
   /**
    * The answer is complete. A backend that did not take all of the request first gets the next one on another connection: what
-   * it did not take would be held where nobody counts it.
+   * it did not take would be held where nobody counts it. Less than a socket's buffer is what TLS may have sent, and tells of later.
    */
   rest (): void {
     const socket = this.#socket as Socket
-    if (socket.writableLength > 0) socket.destroy()
+    if (socket.writableLength >= socket.writableHighWaterMark) socket.destroy()
   }
 
   /**
