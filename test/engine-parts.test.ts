@@ -855,6 +855,11 @@ t.test('connect options', async t => {
     t.equal(connectFault('http://shadow.test', { ca: 'nonsense', lookup () {} }, false), null, 'no TLS, no thread')
     t.match(connectFault('https://shadow.test', { cert: 'nonsense' }, false), { key: null, allowed: /PEM|start line/i })
     t.match(connectFault('http://shadow.test', { timeout: 1, lookup () {} }, true), { key: 'lookup', allowed: /function/ })
+    for (const servername of ['127.0.0.1', '::1', '[::1]', 'fe80::1%eth0', '::ffff:127.0.0.1']) {
+      t.match(connectFault('https://127.0.0.1', { servername }, false), { key: 'servername', allowed: /no address/ }, servername)
+      t.equal(connectFault('http://127.0.0.1', { servername }, false), null, 'no TLS')
+    }
+    for (const servername of ['', '127.0.0.1.shadow.test', '1.2.3', 'localhost']) t.equal(connectFault('https://shadow.test', { servername }, false), null)
   })
 })
 

@@ -293,6 +293,7 @@ t.test('warnings come at a bounded rate, and say how many were held back', t => 
 t.test('connect options that can not work fail the registration of their route', async t => {
   const cases: Array<[plugin: FastifyMirrorOptions, connect: Record<string, unknown>, message: RegExp]> = [
     [{}, { minVersion: 'TLSv9' }, /^route "GET \/": mirror\.backends\[0\]\.connect must be TLS options that node:tls accepts \(.+\), got \[hidden object\]$/],
+    [{}, { servername: '10.0.0.1' }, /^route "GET \/": mirror\.backends\[0\]\.connect\.servername must be a host name, and no address .+, got \[hidden string\]$/],
     [{ thread: true }, { lookup () {} }, /^route "GET \/": mirror\.backends\[0\]\.connect\.lookup must be what can be sent to a thread, .+ got \[hidden function\]$/]
   ]
   for (const [plugin, connect, message] of cases) {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 
 /** What is wrong with a backend's `connect`: the key, or `null` for all of it, and what would be right. */
@@ -20,6 +21,11 @@ export function connectFault (
     }
   }
   if (!origin.startsWith('https:')) return null
+  const { servername } = connect
+  // It would be sent as it is; backends may refuse that, and proxies in front of them do.
+  if (typeof servername === 'string' && isIP(servername.replace(/^\[|\]$/g, '')) !== 0) {
+    return { key: 'servername', allowed: 'a host name, and no address (RFC 6066, section 3)' }
+  }
   try {
     createSecureContext(connect)
     return null
