@@ -58,7 +58,11 @@ export async function startBackend (t: Test, answer: Answer = (_, response) => r
 
 /** A TCP server that does what it likes with its connections. */
 export async function startTcp (t: Test, onSocket: (socket: Socket) => void): Promise<Omit<TestBackend, 'requests'>> {
-  return track(t, net.createServer({ allowHalfOpen: true }, onSocket))
+  return track(t, net.createServer({ allowHalfOpen: true }, socket => {
+    // A listener for every request that it brings, and it may bring many.
+    socket.setMaxListeners(0)
+    onSocket(socket)
+  }))
 }
 
 export async function track (t: Test, server: net.Server | http.Server, port = 0) {
