@@ -644,6 +644,27 @@ t.test('bodies', async (t) => {
   })
 })
 
+t.test('user info of a URL is no more shown than any secret', async t => {
+  const cases: Array<[text: string, shown: string]> = [
+    ['https://user:pass@shadow.test/a', 'https://[redacted]@shadow.test/a'],
+    ['see ftp://me@a and //b, http://c:d:e@f?g', 'see ftp://[redacted]@a and //b, http://[redacted]@f?g'],
+    ['http://a@b@c/', 'http://[redacted]@c/'],
+    ['http://shadow.test/a@b?c@d#e@f', 'http://shadow.test/a@b?c@d#e@f'],
+    ['http://shadow.test:8080', 'http://shadow.test:8080'],
+    ['http://[::1]:8080 http://[::1]', 'http://[::1]:8080 http://[::1]'],
+    ['mail@shadow.test: a://', 'mail@shadow.test: a://'],
+    ['cut at http://user:pa', 'cut at http://[redacted]@'],
+    ['/next=http%3A%2F%2Fuser%3Apass%40shadow.test', '[redacted]']
+  ]
+  for (const [text, shown] of cases) {
+    t.equal(usual.text(text), shown)
+    t.equal(usual.text(shown), shown, 'and is masked once')
+  }
+  t.equal(usual.path('/fetch/https://user:pass@shadow.test/a'), '/fetch/https://[redacted]@shadow.test/a')
+  t.equal(usual.header('location', 'https://user:pass@shadow.test'), 'https://[redacted]@shadow.test')
+  t.equal(usual.text('://'.repeat(100_000)).length, 300_000, 'in linear time')
+})
+
 t.test('secrets', async (t) => {
   const canary = 'CANARY'
   const own = createRedactor(['X-Session', 'pin', 'mother_name'])

@@ -30,6 +30,8 @@ function document () {
     'user[pin]': secret(),
     url: `https://example.com/?a=b&access_token=${secret()}`,
     encoded: `https://example.com/?next=${encodeURIComponent(`/cb?code=${secret()}`)}`,
+    account: `https://user:${secret()}@example.com/a, see https://${secret()}@example.com`,
+    proxied: `/fetch?url=${encodeURIComponent(`ftp://user:${secret()}@example.com`)}`,
     json: JSON.stringify({ token: secret() }),
     __proto__: null,
     constructor: { secret: secret() }
@@ -44,7 +46,8 @@ function form (): string {
 /** Headers of either direction. */
 function headers (...except: string[]): string[] {
   const list = [['x-note', SHOWN], ['location', `https://example.com/cb?state=1&code=${secret()}`], ['x-nested', `a; secret="${secret()}"`],
-    ['set-cookie', `a=${secret()}`], ['set-cookie', `b=${secret()}`], ['link', `</a?signature=${secret()}>; rel=next`],
+    ['set-cookie', `a=${secret()}`], ['set-cookie', `b=${secret()}`], ['refresh', `5; url=https://user:${secret()}@example.com/`],
+    ['link', `</a?signature=${secret()}>; rel=next`],
     ...NAMES.filter(name => !except.includes(name)).map(name => [name, secret()])]
   return list.flat()
 }
@@ -61,6 +64,8 @@ const requests: Array<[what: string, shown: boolean, request: () => Ask]> = [
   ['a path', false, () => ({ path: `/a;token=${secret()}/b/pin=${secret()}?x=1` })],
   ['a form', true, () => ({ method: 'POST', headers: ['content-type', 'application/x-www-form-urlencoded; charset=utf-8'], body: form() })],
   ['JSON', true, () => ({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify(document()) })],
+  ['a URL in a path', true, () => ({ path: `/${encodeURIComponent(SHOWN)}/https://user:${secret()}@example.com/a?b=https://${secret()}:@example.com` })],
+  ['text with a URL', false, () => ({ method: 'POST', headers: ['content-type', 'text/plain'], body: `go to https://user:${secret()}@example.com/` })],
   ['JSON without a type', true, () => ({ method: 'POST', body: JSON.stringify(document()) })],
   ['JSON that is cut', true, () => ({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ ...document(), a: secret().repeat(1000) }) })],
   ['JSON whose secret is cut', true, () => ({ method: 'POST', headers: JSON_TYPE, body: `{"note":"${SHOWN}","x":"${'x'.repeat(1980)}","pin":"${secret().repeat(10)}"}` })],

@@ -1,7 +1,7 @@
 import type { PageBackend, PageExample, PageGroup, PageGroups, PageMirror, PageRow, PageState } from './page-data'
 import {
-  badRequest, count, flag, milliseconds, mirror as snapshot, mismatch, notFound, nullableCount, nullableText, number, object, text, texts,
-  verdictAnswer
+  badRequest, base, count, flag, milliseconds, mirror as snapshot, mismatch, notFound, nullableCount, nullableText, number, object, text,
+  texts, verdictAnswer
 } from './schemas'
 
 // The page's routes are of no interest to whoever reads an API's documentation.
@@ -81,7 +81,7 @@ export const group = {
   ...hidden,
   querystring: {
     type: 'object',
-    properties: { mirror: text, group: text, base: { type: 'string', maxLength: 2000, pattern: '^https?://' } },
+    properties: { mirror: text, group: text, base },
     required: ['mirror', 'group', 'base']
   },
   response: {

@@ -138,6 +138,9 @@ export const clear = {
   response: { 204: { type: 'null' }, 404: notFound }
 }
 
+/** Of a curl command. A password would stand in shells' histories, and in this app's log. */
+export const base = { type: 'string', maxLength: 2000, pattern: '^https?://[^/?#@\\\\]+(?:[/?#]|$)' }
+
 export const curl = {
   summary: 'The latest request of a mismatch group as a curl command',
   params: { type: 'object', properties: { id: text, group: text }, required: ['id', 'group'] },
@@ -145,7 +148,7 @@ export const curl = {
     type: 'object',
     properties: {
       side: { type: 'string', enum: ['mirror', 'primary'], default: 'mirror' },
-      base: { type: 'string', maxLength: 2000, pattern: '^https?://' }
+      base
     }
   },
   response: { 404: notFound }

@@ -14,6 +14,11 @@ const USUAL_SECRETS = [
 const BEFORE_NAME = new Set('=?&;,#/:"\'<>(){} \t\r\n')
 /** No longer name is a secret's; bounds the search for where one begins. */
 const LONGEST_NAME = 256
+/**
+ * User info of a URL (RFC 3986, section 3.2.1), wherever it stands; at a text's end, which may be cut, also what could become one: more
+ * behind a colon than a port.
+ */
+const USER_INFO = /:\/\/(?:[^/?#\s"'<>\\]*@|(?!\[)[^/?#\s"'<>\\:@]*:(?!\d{0,5}$)[^/?#\s"'<>\\@]*$)/g
 /** URLs within URLs: what is encoded more often is masked unread. */
 const MAX_ENCODINGS = 3
 /** Parameters of one text; what follows them is masked unread. */
@@ -35,13 +40,13 @@ export interface KeptBody {
 export interface Redactor {
   /** Whether a field, header or parameter of this name is one, `user[password]` and `user.password` included. */
   isSecret (name: string): boolean
-  /** A header's value: all of a secret one's; of others what follows a secret parameter's name, as in `location`. */
+  /** A header's value: all of a secret one's; of others what follows a secret parameter's name, as in `location`, and user info of URLs. */
   header (name: string, value: string): string
   /** A flat list of headers. */
   headers (list: readonly string[]): string[]
   /** A path with query. */
   path (path: string): string
-  /** Any text, in which the first `name=` of a secret hides all that follows. */
+  /** Any text, in which the first `name=` of a secret hides all that follows; user info of URLs is hidden, too. */
   text (text: string): string
   /** A form body, or a query. */
   form (text: string): string
@@ -85,6 +90,7 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   path (path: string): string {
+    path = withoutUserInfo(path)
     const query = path.indexOf('?')
     const segments = (query === -1 ? path : path.slice(0, query)).split('/').map((segment) => this.text(segment))
     return segments.join('/') + (query === -1 ? '' : `?${this.form(path.slice(query + 1))}`)
@@ -99,6 +105,7 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   #masked (text: string, encodings: number): string {
+    text = withoutUserInfo(text)
     let seen = 0
     for (let equals = text.indexOf('='); equals !== -1; equals = text.indexOf('=', equals + 1)) {
       if (++seen > MAX_PARAMETERS || this.isSecret(unescape(nameBefore(text, equals)))) {
@@ -141,8 +148,12 @@ class NamedSecrets implements Redactor, Masking {
 
   /** Whether a secret's name is a word of the text, so that its value may be there too. */
   mentionsSecret (text: string): boolean {
-    return text.length > MAX_WORDS || text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word))
+    return text.length > MAX_WORDS || withoutUserInfo(text) !== text || text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word))
   }
+}
+
+function withoutUserInfo (text: string): string {
+  return text.includes('://') ? text.replace(USER_INFO, `://${MASK}@`) : text
 }
 
 /** The media type alone, in lower case; empty: none. */
