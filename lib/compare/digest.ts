@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
+import { latin1 } from './latin1'
 
 const ALGORITHM = 'sha256'
 /** Up to this, a body in one piece is hashed in one shot, which costs a fraction of a `Hash` object. */
@@ -24,7 +25,7 @@ export class Digest {
     const digest = new Digest()
     digest.length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
     if (digest.length > SHORT) digest.#hex = hash(ALGORITHM, body)
-    else digest.#text = typeof body === 'string' ? Buffer.from(body).toString('latin1') : textOf(body)
+    else digest.#text = typeof body === 'string' ? Buffer.from(body).toString('latin1') : latin1(body)
     return digest
   }
 
@@ -32,7 +33,7 @@ export class Digest {
     if (this.#hash !== null) {
       this.#hash.update(chunk)
     } else if (this.length === 0 && chunk.length <= SMALL) {
-      this.#text = textOf(chunk)
+      this.#text = latin1(chunk)
     } else {
       this.#hash = createHash(ALGORITHM).update(this.#text, 'latin1').update(chunk)
       this.#text = ''
@@ -69,8 +70,4 @@ export const NO_DIGEST = new Digest()
 
 function hashOf (text: string): string {
   return hash(ALGORITHM, Buffer.from(text, 'latin1'))
-}
-
-function textOf (chunk: Uint8Array): string {
-  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
 }

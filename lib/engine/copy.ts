@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { CapturedBody, ComparedAnswer } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
+import { latin1 } from '../compare/latin1'
 import { Capture } from './capture'
 import { CopyBody } from './copy-body'
 import type { Expiring } from './deadlines'
@@ -128,6 +129,7 @@ export class Copy implements Expiring, ComparedAnswer {
     if (status < 200) return true
     this.status = status
     if (this.digest !== NO_DIGEST) this.encoding = contentEncoding(headers)
+    // As text of ISO 8859-1 (RFC 9110, section 5.5).
     if (this.capture !== null) this.headers = headers.map(latin1)
     return true
   }
@@ -184,11 +186,6 @@ export class Copy implements Expiring, ComparedAnswer {
     this.#body?.close()
     this.exchange.copyEnded()
   }
-}
-
-/** Header bytes as text (RFC 9110, section 5.5). */
-function latin1 (bytes: Buffer): string {
-  return bytes.toString('latin1')
 }
 
 /** The client library would not send such a request at all. */

@@ -14,7 +14,7 @@ export class Host {
   readonly #engine: InlineEngine
   readonly #targets: Target[] = []
   readonly #exchanges = new Map<number, Exchange>()
-  #ops: unknown[] = []
+  ops: unknown[] = []
   #processed = 0
   #scheduled = false
   /** Started anew for every batch, so that none needs a timer of its own. */
@@ -102,7 +102,7 @@ export class Host {
 
   /** Begins an operation; its arguments are pushed after it. */
   tell (op: OpFromThread, id: number, copy: number): unknown[] {
-    const ops = this.#ops
+    const ops = this.ops
     ops.push(op, id, copy)
     this.#schedule()
     return ops
@@ -121,8 +121,8 @@ export class Host {
   #flush (): void {
     if (!this.#scheduled) return
     this.#scheduled = false
-    const message: MessageFromThread = { ops: this.#ops, processed: this.#processed, held: this.#engine.bufferedBytes }
-    this.#ops = []
+    const message: MessageFromThread = { ops: this.ops, processed: this.#processed, held: this.#engine.bufferedBytes }
+    this.ops = []
     this.#port.postMessage(message)
   }
 
@@ -139,6 +139,9 @@ class RemoteSink implements CopySink {
   readonly #id: number
   readonly #copy: number
   readonly #exchange: { open: number }
+  /** Where the answer was told of, and with which operation it ended. */
+  #answeredIn: unknown[] | null = null
+  #answeredAt = 0
 
   constructor (host: Host, id: number, copy: number, exchange: { open: number }) {
     this.#host = host
@@ -158,12 +161,20 @@ class RemoteSink implements CopySink {
   }
 
   onAnswered (status: number, ms: number): void {
-    this.#host.tell(FromThread.Answered, this.#id, this.#copy).push(status, ms)
+    this.#answeredIn = this.#host.tell(FromThread.Answered, this.#id, this.#copy)
+    this.#answeredAt = this.#answeredIn.push(status, ms)
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
-    const ops = this.#host.tell(FromThread.Compared, this.#id, this.#copy)
-    ops.push(difference, latency === null ? NaN : latency.primary, latency?.difference)
+    const primary = latency === null ? NaN : latency.primary
+    const ops = this.#host.ops
+    if (difference === null && ops === this.#answeredIn && ops.length === this.#answeredAt) {
+      // Nothing was told of since its answer: one operation for both.
+      ops[this.#answeredAt - 5] = FromThread.Matched
+      ops.push(primary, latency?.difference)
+    } else {
+      this.#host.tell(FromThread.Compared, this.#id, this.#copy).push(difference, primary, latency?.difference)
+    }
     this.#ended()
   }
 

@@ -187,6 +187,13 @@ export class ThreadEngine implements Engine<number>, Line {
         case FromThread.Answered:
           exchange.answered(copy).onAnswered(next<number>(), next<number>())
           break
+        case FromThread.Matched: {
+          exchange.answered(copy).onAnswered(next<number>(), next<number>())
+          const primary = next<number>()
+          const difference = next<number>()
+          exchange.ending(copy).onCompared(null, Number.isNaN(primary) ? null : { primary, difference })
+          break
+        }
         case FromThread.Compared: {
           const found = next<Difference | null>()
           const primary = next<number>()

@@ -1,3 +1,4 @@
+import { latin1 } from '../../compare/latin1'
 import type { TargetOptions } from '../types'
 
 /**
@@ -40,7 +41,9 @@ export const FromThread = {
   /** Difference or `null`, primary's ms or NaN, difference in ms */
   Compared: 3,
   /** reason */
-  NotCompared: 4
+  NotCompared: 4,
+  /** Answered and compared at once, and nothing differs: status, ms, primary's ms or NaN, difference in ms */
+  Matched: 5
 } as const
 
 export type OpToThread = typeof ToThread[keyof typeof ToThread]
@@ -103,7 +106,7 @@ export class Outbox {
   /** Pushes short bytes as text; copies others into a slab, and pushes where they lie. */
   pushBytes (bytes: Uint8Array): void {
     if (bytes.length <= SHORT) {
-      this.ops.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'))
+      this.ops.push(latin1(bytes))
       return
     }
     if (this.#slab === null || this.#slab.length - this.#used < bytes.length) this.#newSlab(bytes.length)
