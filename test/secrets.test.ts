@@ -30,6 +30,8 @@ function document () {
     'user[pin]': secret(),
     url: `https://example.com/?a=b&access_token=${secret()}`,
     encoded: `https://example.com/?next=${encodeURIComponent(`/cb?code=${secret()}`)}`,
+    [`https://user:${secret()}@example.com/key`]: 1,
+    nested: { [`https://user:${secret()}@example.com/key`]: SHOWN },
     account: `https://user:${secret()}@example.com/a, see https://${secret()}@example.com`,
     proxied: `/fetch?url=${encodeURIComponent(`ftp://user:${secret()}@example.com`)}`,
     json: JSON.stringify({ token: secret() }),

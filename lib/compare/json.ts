@@ -1,6 +1,6 @@
 import { descend, isIgnored } from './ignored'
 import { foldPointer, toPointer } from './pointer'
-import { MASK } from './render'
+import { MASK } from './user-info'
 import { readTape } from './tape'
 import { equalScalars, keyAt, keysOf } from './values'
 import type { JsonDifference } from '../../types/index'

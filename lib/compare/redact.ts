@@ -1,6 +1,7 @@
 import { unescape } from 'node:querystring'
-import { MASK, renderJson } from './render'
+import { renderJson } from './render'
 import { finish, readTape } from './tape'
+import { MASK, withoutUserInfo } from './user-info'
 import type { Masking } from './render'
 import type { Tape } from './tape'
 
@@ -14,11 +15,6 @@ const USUAL_SECRETS = [
 const BEFORE_NAME = new Set('=?&;,#/:"\'<>(){} \t\r\n')
 /** No longer name is a secret's; bounds the search for where one begins. */
 const LONGEST_NAME = 256
-/**
- * User info of a URL (RFC 3986, section 3.2.1), wherever it stands; at a text's end, which may be cut, also what could become one: more
- * behind a colon than a port.
- */
-const USER_INFO = /:\/\/(?:[^/?#\s"'<>\\]*@|(?!\[)[^/?#\s"'<>\\:@]*:(?!\d{0,5}$)[^/?#\s"'<>\\@]*$)/g
 /** URLs within URLs: what is encoded more often is masked unread. */
 const MAX_ENCODINGS = 3
 /** Parameters of one text; what follows them is masked unread. */
@@ -150,10 +146,6 @@ class NamedSecrets implements Redactor, Masking {
   mentionsSecret (text: string): boolean {
     return text.length > MAX_WORDS || withoutUserInfo(text) !== text || text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word))
   }
-}
-
-function withoutUserInfo (text: string): string {
-  return text.includes('://') ? text.replace(USER_INFO, `://${MASK}@`) : text
 }
 
 /** The media type alone, in lower case; empty: none. */

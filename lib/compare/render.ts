@@ -1,8 +1,6 @@
 import { cut } from './cut'
+import { MASK, withoutUserInfo } from './user-info'
 import type { Tape } from './tape'
-
-/** Stands where a secret stood. */
-export const MASK = '[redacted]'
 
 /** What rendering asks of a redactor. */
 export interface Masking {
@@ -55,11 +53,18 @@ class Renderer {
     this.text += '{'
     for (let key = node + 1; key < end && this.#hasRoom(); key = tape.nexts[key + 1] || end) {
       if (key > node + 1) this.text += ','
-      this.text += `${tape.source(key)}:`
-      if (this.#masking.isSecret(tape.string(key))) this.#mask()
+      const name = tape.string(key)
+      this.#key(name, tape.source(key))
+      if (this.#masking.isSecret(name)) this.#mask()
       else if (key + 1 < end) this.value(key + 1)
     }
     if (tape.nexts[node] !== 0) this.text += '}'
+  }
+
+  #key (name: string, source: string): void {
+    const shown = withoutUserInfo(name)
+    if (shown !== name) this.masked = true
+    this.text += `${shown === name ? source : JSON.stringify(shown)}:`
   }
 
   #array (node: number): void {
