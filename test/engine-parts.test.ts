@@ -79,6 +79,22 @@ t.test('deadlines', async t => {
     t.ok(performance.now() >= first.deadline + 9)
   })
 
+  t.test('what ran out while others were told of theirs is next, by a timer that Node does not warn of', async t => {
+    const deadlines = deadlinesOf(t, 60_000)
+    const second = new Timed()
+    const first = new Timed(() => { while (performance.now() <= second.deadline); })
+    deadlines.start(first)
+    deadlines.start(second)
+    first.deadline = performance.now() - 1
+    second.deadline = performance.now() + 50
+    const timers = t.capture(globalThis, 'setTimeout', globalThis.setTimeout)
+    deadlines.expire()
+    timers.restore()
+    t.ok(timers().every(({ args: [, ms] }) => Number(ms) >= 0))
+    await until('the second expired', () => second.expired === 1)
+    t.equal(first.expired, 1)
+  })
+
   t.test('starting twice is starting once: the list does not become a ring', async t => {
     const deadlines = deadlinesOf(t, 5)
     const item = new Timed()

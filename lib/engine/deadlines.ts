@@ -62,7 +62,8 @@ export class Deadlines<T extends Expiring> {
       this.stop(item)
       item.onDeadline()
     }
-    if (this.#first !== null) this.#arm(this.#first.deadline - performance.now())
+    // Others may have taken longer than is left. Node warns of a negative time.
+    if (this.#first !== null) this.#arm(Math.max(0, this.#first.deadline - performance.now()))
   }
 }
 
