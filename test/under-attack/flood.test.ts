@@ -1,0 +1,119 @@
+import { RE2JS } from 're2js'
+import t from 'tap'
+import v8 from 'node:v8'
+import vm from 'node:vm'
+import { Conditions } from '../../lib/decision/conditions'
+import { keyReader } from '../../lib/decision/key'
+import { Sampler } from '../../lib/decision/sampler'
+import { MismatchReporter } from '../../lib/mismatches/reporter'
+import { startBackend } from '../helpers/backend'
+import { booksClose } from '../helpers/books'
+import { keepAlive, modes, startGateway } from '../helpers/gateway'
+import { until } from '../helpers/until'
+
+t.setTimeout(300_000)
+
+const MiB = 1024 * 1024
+
+v8.setFlagsFromString('--expose-gc')
+const gc = vm.runInNewContext('gc') as () => void
+
+/** Bytes that are in use. */
+function heap (): number {
+  gc()
+  return process.memoryUsage().heapUsed
+}
+
+t.test('a hundred thousand keys, paths and kinds of mismatches take no more memory than the first of them', async t => {
+  const conditions = new Conditions({ methods: null, headers: [['x-key', true]], pathRegex: RE2JS.compile('^/(?:a|b)+/\\d+$') })
+  const failed = (error: unknown) => { throw error }
+  const readKey = keyReader<{ headers: Record<string, string> }>('x-key', failed)
+  const sampler = new Sampler()
+  const reporter = new MismatchReporter('flood', {
+    enabled: true, logMismatches: false, detailedDiff: true, maxBodyCapture: 1024, maxMismatches: 100, ignoreHeaders: [], ignoreJsonFields: [], redact: []
+  }, null, failed)
+  let chosen = 0
+  const flood = (from: number, to: number) => {
+    for (let i = from; i < to; i++) {
+      const headers = { 'x-key': `key-${i}-${'k'.repeat(50)}` }
+      const path = `/abba/${i}`
+      if (conditions.matches('GET', headers, ['x-key', headers['x-key']], path) && sampler.chosenBackend(50, readKey({ headers }), `${i}`)) chosen++
+      reporter.report(reporter.groups, 'shadow', {
+        method: 'POST', path, sentPath: path, headers: ['x-key', headers['x-key']], body: Buffer.from(`body ${i}`), complete: true
+      }, {
+        primaryStatus: 200,
+        mirrorStatus: 200 + i % 400,
+        primaryHash: `${i}`.padEnd(64, '0'),
+        mirrorHash: `${i}`.padEnd(64, '1'),
+        differs: ['status', 'headers', 'body'],
+        headers: [{ name: `x-${word(i)}`, primary: [`${i}`], mirror: [] }],
+        body: { kind: 'json', truncated: false, differences: [{ change: 'changed', pointer: `/${word(i)}/${word(i * 7)}`, primary: `${i}`, mirror: 'null' }] }
+      }, null)
+    }
+  }
+  flood(0, 10_000)
+  const before = heap()
+  flood(10_000, 110_000)
+  const grown = heap() - before
+  t.ok(grown < 8 * MiB, `grown by ${grown} bytes`)
+  t.ok(chosen > 50_000 && chosen < 60_000, `half of the keys are chosen: ${chosen}`)
+  const { groups, others, limited } = reporter.groups.list()
+  t.equal(groups.length, 100)
+  t.ok(limited && others.length === 65)
+  t.equal([...groups, ...others].reduce((sum, { count }) => sum + count, 0), 110_000, 'and each is counted')
+})
+
+/** Another name for each number, which looks like none. */
+function word (i: number): string {
+  let name = ''
+  for (let rest = i + 1; rest > 0; rest = Math.floor(rest / 26)) name += String.fromCharCode(97 + rest % 26)
+  return name
+}
+
+for (const { mode, plugin } of modes) {
+  t.test(`${mode}: an app does not remember who asked for what`, async t => {
+    const primary = async () => 'ok'
+    const shadow = await startBackend(t, (_, response) => response.end(`{"a":${Math.random()}}`))
+    const gateway = await startGateway(t, {
+      plugin,
+      routes: app => {
+        app.get('/*', {
+          mirror: {
+            sampleBy: 'x-key', backends: [{ url: shadow.url, name: 'shadow' }], breaker: false, maxInFlight: 1000, timeout: 60_000, compare: { enabled: true, detailedDiff: true }
+          }
+        }, primary)
+      }
+    })
+    const client = keepAlive(t, gateway.url)
+    const flood = async (from: number, to: number) => {
+      for (let i = from; i < to; i++) {
+        const { body } = await client.request({ method: 'GET', path: `/${word(i)}`, headers: { 'x-key': `${i}`, [`x-${word(i)}`]: 'x'.repeat(1000) } })
+        await body.dump()
+      }
+      await until('all copies are compared', () => gateway.backend().mismatched === to)
+      shadow.requests.length = 0
+    }
+    await flood(0, 500)
+    const before = heap()
+    await flood(500, 2500)
+    const grown = heap() - before
+    t.ok(grown < 8 * MiB, `grown by ${grown} bytes`)
+    booksClose(t, gateway.mirror())
+  })
+}
+
+t.test('a path regex of repetitions within repetitions is read in linear time', async t => {
+  const path = '/' + 'a'.repeat(8 * 1024 - 2) + '!'
+  for (const pattern of ['^/(a+)+$', '^/(a|aa)+$', '^/(a|a?)+$', '^/(.*a){20}$', '(?:a*)*b$', '^(([a-z])+.)+[A-Z]([a-z])+$', '(x+x+)+y', '^/(a{0,10}){0,10}$']) {
+    const conditions = new Conditions({ methods: null, headers: [], pathRegex: RE2JS.compile(pattern) })
+    let least = Infinity
+    for (let i = 0; i < 20 && least > 50; i++) {
+      // Time of this process alone: others may be busy.
+      const begun = process.cpuUsage()
+      t.equal(conditions.matches('GET', {}, [], path), false)
+      const { user, system } = process.cpuUsage(begun)
+      least = Math.min(least, (user + system) / 1000)
+    }
+    t.ok(least < 50, `${pattern}: ${least} ms`)
+  }
+})
