@@ -1,5 +1,6 @@
 import t from 'tap'
 import { EventEmitter } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import type { Worker } from 'node:worker_threads'
 import { ThreadEngine } from '../lib/engine/thread'
@@ -232,6 +233,20 @@ t.test('closing a thread that is gone waits for nothing', async t => {
 
 t.test('headers cross as one string', async t => {
   for (const headers of [[], ['host', 'a'], ['x', '', 'y', 'z, z']]) t.same(splitHeaders(joinHeaders(headers)), headers)
+})
+
+t.test('the longest time to wait for copies is no short one', async t => {
+  const answers: Array<() => void> = []
+  const shadow = await startBackend(t, (_, response) => { answers.push(() => response.end('ok')) })
+  const engine = new ThreadEngine(MIB, () => {}, inProcess) as Engine
+  const { sink } = send(engine, [engine.addTarget({ ...OPTIONS, origin: shadow.url })])
+  await until('the shadow has the copy', () => answers.length === 1)
+  const closed = engine.close(2 ** 31 - 1)
+  await setTimeout(50)
+  t.strictSame(sink.calls, [])
+  answers[0]()
+  await closed
+  t.equal(sink.fate, 'answered: 200')
 })
 
 t.test('an outbox keeps slabs as large as the last batch needed, and its bytes apart', async t => {

@@ -17,6 +17,8 @@ const MAX_BATCHES = 256
 const PAUSE = 1_000
 /** Milliseconds that a closing thread is given beyond the time that it has for its copies. */
 const LAST_WORDS = 500
+/** Milliseconds that a timer can run. */
+const LONGEST = 2 ** 31 - 1
 
 const GONE = new Error('the mirror\'s thread ended')
 
@@ -232,7 +234,7 @@ export class ThreadEngine implements Engine<number>, Line {
     const thread = this.#thread
     if (thread === null) return
     await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, ms + LAST_WORDS)
+      const timer = setTimeout(resolve, Math.min(ms + LAST_WORDS, LONGEST))
       this.#closed = () => {
         clearTimeout(timer)
         resolve()
