@@ -2,11 +2,13 @@ import type { Test } from 'tap'
 import { until } from './until'
 
 const FAULTS = ['uncaughtExceptionMonitor', 'unhandledRejection', 'warning']
+/** Node 26 on module.register(), by which tap's loader is put into workers. */
+const OF_LOADER = 'DEP0205'
 
 /** Whatever reaches the process while the test runs: uncaught exceptions, unhandled rejections and warnings. */
 export function watchProcess (t: Test): unknown[] {
   const heard: unknown[] = []
-  const hear = (fault: unknown) => { heard.push(fault) }
+  const hear = (fault: unknown) => { if ((fault as NodeJS.ErrnoException | undefined)?.code !== OF_LOADER) heard.push(fault) }
   for (const name of FAULTS) process.on(name, hear)
   t.teardown(() => { for (const name of FAULTS) process.off(name, hear) })
   return heard
