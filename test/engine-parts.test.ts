@@ -841,7 +841,7 @@ t.test('copy', async t => {
     const killed: Error[] = []
     const slot = { client: { dispatch () {} }, kill: (error: Error) => killed.push(error) }
     const target = {
-      origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }
+      origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }, budget: new Budget(0)
     } as unknown as Target
     const exchange = {
       method: 'GET', backlog: null, length: 0, copyEnded () {}, failed () {}

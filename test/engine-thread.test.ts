@@ -11,6 +11,7 @@ import type { ThreadData } from '../lib/engine/thread/protocol'
 import type { Engine } from '../lib/engine/types'
 import { refusedUrl, startBackend, startTcp } from './helpers/backend'
 import { send } from './helpers/engine'
+import { watchProcess } from './helpers/process'
 import { until } from './helpers/until'
 
 const MIB = 1024 * 1024
@@ -139,6 +140,32 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   t.same(again.map(({ sink }) => sink.fate), ['answered: 200', 'answered: 200'], 'with every target')
 })
 
+t.test('a thread that can not be started again is tried again and again', async t => {
+  const faults = watchProcess(t)
+  const deaths: Error[] = []
+  const workers: Array<EventEmitter & Thread> = []
+  let starts = 0
+  const engine = new ThreadEngine(64 * MIB, error => deaths.push(error), data => {
+    starts++
+    if (starts === 2 || starts === 3) throw new Error(`no more processes: ${starts}`)
+    const thread = inProcess(data)
+    workers.push(thread)
+    return thread
+  })
+  t.teardown(() => engine.close(0))
+  const target = engine.addTarget({ origin: (await startBackend(t)).url, ...OPTIONS })
+  await workers[0].terminate()
+  workers[0].emit('exit', 1)
+  await until('it is tried again', () => starts === 2)
+  t.equal(engine.refusal(), 'thread')
+  await until('the thread is there again', () => engine.refusal() === null)
+  t.same(deaths.map(({ message }) => message), ['the mirror\'s thread ended', 'no more processes: 2', 'no more processes: 3'])
+  const sent = send(engine as Engine, [target])
+  await sent.ended()
+  t.equal(sent.sink.fate, 'answered: 200')
+  t.same(faults, [])
+})
+
 t.test('a real worker that is terminated fails its copies, and the next one works', async t => {
   const hung = await startTcp(t, () => {})
   const deaths: Error[] = []
@@ -213,6 +240,17 @@ t.test('a thread that answers no batch is sent no new copies', async t => {
   engine.stop()
   t.equal(engine.refusal(), 'closing')
   await engine.close(0)
+})
+
+t.test('what comes while a thread ends is not held', async t => {
+  const engine = new ThreadEngine(MIB, () => {}, stuck())
+  const { exchange } = send(engine as Engine, [engine.addTarget({ origin: 'http://127.0.0.1:1', ...OPTIONS })], { method: 'POST', upload: true })
+  const closed = engine.close(0)
+  for (let over = false; !over;) {
+    exchange.write(Buffer.alloc(10))
+    over = await Promise.race([closed.then(() => true), new Promise<false>(resolve => setImmediate(() => resolve(false)))])
+  }
+  t.equal(engine.budget.used, 0)
 })
 
 t.test('closing a thread that is gone waits for nothing', async t => {

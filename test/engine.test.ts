@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
@@ -511,6 +512,25 @@ const plays: readonly Play[] = [
     }
   }
 ]
+
+for (const [bytes, held] of [[1024, 2], [1, 0]]) {
+  testEngines(t, `an answer that waits for the primary's holds ${held} bytes of ${bytes}`, async (t, bench) => {
+    const shadow = await startBackend(t)
+    const target = bench.target(shadow.url)
+    for (const [text, call] of [['ok', 'matched'], ['no', 'mismatched: body']]) {
+      const { exchange, sink, ended } = bench.send(target, { compare: true })
+      exchange.primaryStarts(200, '', null)
+      await until('it waits', () => sink.answered)
+      t.equal(bench.engine.budget.used, held)
+      exchange.primaryData(Buffer.from(text))
+      exchange.primaryEnds(5)
+      await ended()
+      t.equal(sink.calls[1], call)
+      t.equal(bench.engine.budget.used, 0)
+      if (sink.difference !== null) t.match(sink.difference, { primaryHash: hash('sha256', text), mirrorHash: hash('sha256', 'ok') })
+    }
+  }, { bytes, only: 'inline' })
+}
 
 for (const early of [true, false]) {
   testEngines(t, `the primary's answer, ${early ? 'first' : 'last'}, is compared`, async (t, bench) => {

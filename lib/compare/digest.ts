@@ -47,9 +47,19 @@ export class Digest {
       this.#hex = this.#hash.digest('hex')
       this.#hash = null
     } else if (this.length > SHORT) {
-      this.#hex = hashOf(this.#text)
-      this.#text = ''
+      this.seal()
     }
+  }
+
+  /** Bytes of a complete body that are kept. */
+  get kept (): number {
+    return this.#text.length
+  }
+
+  /** Keeps nothing of a complete body but its hash. */
+  seal (): void {
+    this.#hex = this.hex
+    this.#text = ''
   }
 
   /** Whether two complete bodies are the same. */

@@ -36,7 +36,7 @@ export class Copy implements Expiring, ComparedAnswer {
   /** The answer's headers, names and values in turn, where they are compared. */
   headers: string[] = []
   /** Of the answer's body, where compared. */
-  readonly digest: Digest
+  digest: Digest
   /** The answer's body, where it is looked into. */
   body: CapturedBody = 'memory'
   readonly capture: Capture | null
@@ -44,6 +44,8 @@ export class Copy implements Expiring, ComparedAnswer {
   ms = 0
 
   readonly #head: CopyHead
+  /** Bytes of the digest that are counted. */
+  #kept = 0
   #body: CopyBody | null = null
   #slot: Slot | null = null
   #abort: ((error: Error) => void) | null = null
@@ -164,17 +166,27 @@ export class Copy implements Expiring, ComparedAnswer {
     }
     const refused = this.#dispatchedAt === 0 && this.#reason === null && isRefusal(error)
     const reason = this.#reason ?? (this.#dispatchedAt === 0 ? 'connect' : this.status === 0 ? 'reset' : 'body')
-    this.freeCapture()
+    this.freeAnswer()
     this.#end()
     if (refused) this.sink.onRefused(error)
     else this.sink.onFailed(reason, error)
     this.exchange.failed()
   }
 
-  /** The body will not be looked into any more. */
-  freeCapture (): void {
+  /** The answer has to wait for the primary's, which may take any time: what it keeps is counted. */
+  wait (): void {
+    const { kept } = this.digest
+    if (this.target.budget.take(kept)) this.#kept = kept
+    else this.digest.seal()
+  }
+
+  /** The answer will not be looked into any more. */
+  freeAnswer (): void {
     this.capture?.dispose()
     this.body = 'memory'
+    this.digest = NO_DIGEST
+    this.target.budget.free(this.#kept)
+    this.#kept = 0
   }
 
   #end (): void {

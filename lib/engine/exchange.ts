@@ -175,8 +175,12 @@ export class Exchange implements ExchangeHandle {
 
   answered (copy: Copy): void {
     copy.sink.onAnswered(copy.status, copy.ms)
-    if (this.#primary === 'open') (this.#answered ??= []).push(copy)
-    else this.#judge(copy)
+    if (this.#primary === 'open') {
+      copy.wait()
+      ;(this.#answered ??= []).push(copy)
+    } else {
+      this.#judge(copy)
+    }
   }
 
   #judge (copy: Copy): void {
@@ -193,7 +197,7 @@ export class Exchange implements ExchangeHandle {
   }
 
   #tell (copy: Copy, comparison: Comparison | NotComparedReason): void {
-    copy.freeCapture()
+    copy.freeAnswer()
     this.#decided()
     if (typeof comparison === 'string') {
       copy.sink.onNotCompared(comparison)

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { Client, buildConnector } from 'undici'
 import { AnswerComparer } from '../compare/answers'
 import type { LoopTime } from '../metrics/loop-time'
@@ -130,11 +131,11 @@ export class Slot {
 
   /**
    * The answer is complete. A backend that did not take all of the request first gets the next one on another connection: what
-   * it did not take would be held where nobody counts it. Less than a socket's buffer is what TLS may have sent, and tells of later.
+   * it did not take would be held where nobody counts it. TLS tells late of what it has sent: there, less than a socket's buffer is none.
    */
   rest (): void {
-    const socket = this.#socket as Socket
-    if (socket.writableLength >= socket.writableHighWaterMark) socket.destroy()
+    const socket = this.#socket as TLSSocket
+    if (socket.writableLength > (socket.encrypted ? socket.writableHighWaterMark : 0)) socket.destroy()
   }
 
   /**

@@ -118,7 +118,6 @@ export class Chosen implements BodyListener {
 
   /** Sends the copies. `path`: with query, in origin form. */
   send (request: FastifyRequest, path: string): void {
-    this.#state = 'sent'
     const shared: SharedHeaders = { headers: null }
     // Users' functions first: none of them may see books that do not close.
     const verdicts: Verdict[] = []
@@ -147,7 +146,6 @@ export class Chosen implements BodyListener {
 
   /** No backend took a copy at `now`: each counts why, and nothing is sent. */
   refuse (now: number): void {
-    this.#state = 'sent'
     this.#offer(this.mirror.backends.map(backend => this.#skip(backend) ?? backend.gate.refusal(this.#noMemory, now) as DropReason), '', null)
     this.#dropBody()
   }
@@ -165,6 +163,7 @@ export class Chosen implements BodyListener {
 
   /** Counts what is decided for each backend. Returns the copies for those that get one. */
   #offer (verdicts: Verdict[], path: string, snapshot: RequestSnapshot | null): Array<CopyInit<unknown>> {
+    this.#state = 'sent'
     this.#period.books.offer()
     const copies: Array<CopyInit<unknown>> = []
     for (let i = 0; i < verdicts.length; i++) {
@@ -210,8 +209,8 @@ export class Chosen implements BodyListener {
       this.#bodyOpen = false
       this.#exchange?.cut()
     }
-    this.#primary?.onClose(response)
     this.#exchange = this.#raw = null
+    this.#primary?.onClose(response)
   }
 
   #leaveUnhandled (): void {

@@ -67,7 +67,8 @@ function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler']
   const wrapped: RouteOptions['handler'] = function (this: FastifyInstance, request, reply) {
     // `undefined`: not a request. @fastify/websocket calls a handler, wrapped before it came, with a socket.
     const chosen = (request as Request)[kChosen] as Chosen | null | undefined
-    if (chosen == null || chosen.handled) return handler.call(this, request, reply)
+    // Not pending: its client left while a hook took its time.
+    if (chosen == null || chosen.handled || !chosen.pending) return handler.call(this, request, reply)
     chosen.primaryStarts()
     if (canProxy(reply)) {
       // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.

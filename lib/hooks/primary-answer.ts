@@ -64,8 +64,8 @@ export class PrimaryAnswer implements AnswerListener {
     const body = response === null ? payload : response.body
     const whole = body == null || request.raw.method === 'HEAD' || status === 204 || status === 304 ? '' : body
     if (typeof whole === 'string' || whole instanceof Uint8Array) {
-      this.#told = true
       exchange.primaryWhole(status, encoding, headers, whole, performance.now() - this.#startedAt)
+      this.#told = true
     } else {
       exchange.primaryStarts(status, encoding, headers)
       this.#answer = new Answer(this, reply.raw)
@@ -95,9 +95,13 @@ export class PrimaryAnswer implements AnswerListener {
 
   /** The response is closed: nothing more will come. */
   onClose (response: ServerResponse): void {
-    if (!this.#told) this.#lose(this.#whyUnanswered(response))
-    this.#answer?.detach()
-    this.exchange = null
+    try {
+      if (!this.#told) this.#lose(this.#whyUnanswered(response))
+    } finally {
+      if (!this.#told) this.#lose('untapped')
+      this.#answer?.detach()
+      this.exchange = null
+    }
   }
 
   #whyUnanswered (response: ServerResponse) {

@@ -7,7 +7,7 @@ import type { OpToThread, Outbox } from './protocol'
 export interface Line {
   readonly budget: Budget
   readonly outbox: Outbox
-  /** The outbox has something; it goes out at the end of this turn. */
+  /** The outbox has something; it goes out soon. */
   schedule (): void
   /** Counts so many more bytes as on their way to the thread; or says what there is too little of. */
   take (bytes: number): 'memory' | 'thread' | null
@@ -77,7 +77,7 @@ export class ThreadExchange implements ExchangeHandle {
 
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
     if (!this.wantsPrimary) return
-    const refusal = this.#line.take(body.length)
+    const refusal = this.#line.take(typeof body === 'string' ? Buffer.byteLength(body) : body.length)
     if (refusal !== null) {
       this.primaryLost(refusal)
       return

@@ -15,6 +15,8 @@ export class Host {
   readonly #targets: Target[] = []
   readonly #exchanges = new Map<number, Exchange>()
   ops: unknown[] = []
+  /** Of the batch that is being collected. */
+  batch = 0
   #processed = 0
   #scheduled = false
   /** Started anew for every batch, so that none needs a timer of its own. */
@@ -123,6 +125,7 @@ export class Host {
     this.#scheduled = false
     const message: MessageFromThread = { ops: this.ops, processed: this.#processed, held: this.#engine.bufferedBytes }
     this.ops = []
+    this.batch++
     this.#port.postMessage(message)
   }
 
@@ -139,8 +142,8 @@ class RemoteSink implements CopySink {
   readonly #id: number
   readonly #copy: number
   readonly #exchange: { open: number }
-  /** Where the answer was told of, and with which operation it ended. */
-  #answeredIn: unknown[] | null = null
+  /** The batch in which the answer was told of, and its length then. */
+  #answeredIn = -1
   #answeredAt = 0
 
   constructor (host: Host, id: number, copy: number, exchange: { open: number }) {
@@ -161,14 +164,14 @@ class RemoteSink implements CopySink {
   }
 
   onAnswered (status: number, ms: number): void {
-    this.#answeredIn = this.#host.tell(FromThread.Answered, this.#id, this.#copy)
-    this.#answeredAt = this.#answeredIn.push(status, ms)
+    this.#answeredIn = this.#host.batch
+    this.#answeredAt = this.#host.tell(FromThread.Answered, this.#id, this.#copy).push(status, ms)
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
     const primary = latency === null ? NaN : latency.primary
-    const ops = this.#host.ops
-    if (difference === null && ops === this.#answeredIn && ops.length === this.#answeredAt) {
+    const { ops, batch } = this.#host
+    if (difference === null && batch === this.#answeredIn && ops.length === this.#answeredAt) {
       // Nothing was told of since its answer: one operation for both.
       ops[this.#answeredAt - 5] = FromThread.Matched
       ops.push(primary, latency?.difference)

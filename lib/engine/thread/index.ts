@@ -35,7 +35,7 @@ export function startWorker (workerData: ThreadData): Thread {
 
 /**
  * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what it holds. What
- * happens goes out a few times a millisecond at most; nothing waits for an answer.
+ * happens goes out once a millisecond at most; nothing waits for an answer.
  */
 export class ThreadEngine implements Engine<number>, Line {
   readonly threaded = true
@@ -224,7 +224,19 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#closed?.()
     if (this.#stopped) return
     this.#onDeath(error)
-    this.#restart = setTimeout(() => this.#run(), PAUSE)
+    this.#startLater()
+  }
+
+  #startLater (): void {
+    this.#restart = setTimeout(() => {
+      try {
+        this.#run()
+      } catch (error) {
+        // What a thread dies of, too little memory or too many processes, also prevents the next.
+        this.#onDeath(error as Error)
+        this.#startLater()
+      }
+    }, PAUSE)
     this.#restart.unref()
   }
 
@@ -244,6 +256,8 @@ export class ThreadEngine implements Engine<number>, Line {
     })
     // A thread that has not ended by itself by now is ended.
     this.#onEnd(thread, GONE)
+    // Nobody hears it any more, but it is freed.
+    this.#flush()
     clearTimeout(this.#collecting)
     await thread.terminate()
   }
