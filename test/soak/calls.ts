@@ -52,7 +52,7 @@ export class Child<T extends { [K in keyof T]: (argument: never) => unknown }> {
       if (error === undefined) call?.resolve(value)
       else call?.reject(new Error(error))
     })
-    this.ended = once(this.#process, 'exit').then(([code, signal]) => {
+    this.ended = once(this.#process, 'close').then(([code, signal]) => {
       this.#gone = new Error(`${file} ended (${signal ?? code})\n${this.stderr}`)
       for (const { reject } of this.#waiting.values()) reject(this.#gone)
       this.#waiting.clear()

@@ -37,18 +37,14 @@ export interface Held {
 const MiB = 1024 * 1024
 /** Linux has such a folder. */
 const DESCRIPTORS = '/proc/self/fd'
-const FAULTS = ['uncaughtExceptionMonitor', 'unhandledRejection', 'warning']
-
-const heard: string[] = []
 const logged: Record<string, number> = {}
 const asked: Record<string, number> = {}
 const registry = new Registry()
 let mismatches = 0
 let threaded = false
 
-for (const name of FAULTS) {
-  process.on(name, fault => heard.push(`${name}: ${(fault as Error)?.stack ?? fault}`))
-}
+// On stderr, as Node writes of warnings and exceptions: whatever is there is a fault.
+process.on('unhandledRejection', reason => console.error('unhandled rejection:', reason))
 
 const stream = {
   write (line: string) {
@@ -164,8 +160,8 @@ const calls = {
   /** What Prometheus is told. */
   exposition: (): Promise<string> => registry.metrics(),
 
-  /** Faults of the process, warnings that were logged, and mismatches that were handed on. */
-  heard: () => ({ heard, logged, mismatches }),
+  /** Warnings that were logged, and how many mismatches were handed on. */
+  heard: () => ({ logged, mismatches }),
 
   /** From now on nothing but what was left behind keeps the process alive. */
   async stop (): Promise<void> {
