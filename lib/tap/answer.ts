@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import type { ReadableStream, ReadableStreamDefaultReader, ReadableStreamReadResult } from 'node:stream/web'
+import { ReadableStream } from 'node:stream/web'
+import type { ReadableStreamDefaultReader } from 'node:stream/web'
 import { kAnswer } from '../symbols'
 
 /** Hears the primary's answer as it flows. */
@@ -153,40 +154,67 @@ function onDrain (this: unknown): void {
   (this as Observed)[kAnswer].drained()
 }
 
-type Reader = ReadableStreamDefaultReader & Pick<Observed, typeof kAnswer>
-
 /**
- * Observes a web stream by the reader that somebody gets of it, as Fastify's sender and `Readable.fromWeb` do. `tee`, `clone` and a second
- * reader would buffer without bound behind a slow client. Whoever pipes it (`pipeTo`, `pipeThrough`) gets no such
- * reader, and is not observed.
+ * Observes a web stream by the reader that somebody gets of it, as Fastify's sender and `Readable.fromWeb` do: it reads of a stream between
+ * that holds nothing, for what a reader's own `read` gives is not all that is read (`fromWeb` of Node 26). `tee`, `clone` and a second
+ * reader would buffer without bound behind a slow client. Whoever pipes it (`pipeTo`, `pipeThrough`) or iterates over it gets no
+ * such reader, and is not observed.
  */
 export function tapWebStream (stream: ReadableStream, answer: Answer): void {
   answer.watchDrain()
+  let between: ReadableStream | null = null
   Object.defineProperty(stream, 'getReader', {
     configurable: true,
     writable: true,
-    value: function getReader (this: ReadableStream, ...options: []) {
-      const reader = Object.getPrototypeOf(this).getReader.apply(this, options) as Reader
-      reader[kAnswer] = answer
-      reader.read = observedRead
-      reader.cancel = observedCancel
-      return reader
+    value: function getReader (this: ReadableStream, options?: { mode?: 'byob' }) {
+      const { getReader } = Object.getPrototypeOf(this)
+      if (options?.mode === 'byob') return observeReads(getReader.call(this, options), answer)
+      between ??= observed(getReader.call(this, options), answer)
+      return between.getReader()
     }
   })
 }
 
-function observedRead (this: Reader, ...args: []): Promise<ReadableStreamReadResult<unknown>> {
-  const reading = Object.getPrototypeOf(this).read.apply(this, args) as Promise<ReadableStreamReadResult<unknown>>
-  const answer = this[kAnswer]
-  reading.then(result => {
-    if (result.done) answer.end()
-    else answer.data(result.value)
-  }, () => answer.fail())
-  return reading
+interface Reads {
+  read (...args: unknown[]): Promise<{ done: boolean, value?: unknown }>
 }
 
-/** What is read of a cancelled stream is its end. */
-function observedCancel (this: Reader, ...args: []): Promise<void> {
-  this[kAnswer].detach()
-  return Object.getPrototypeOf(this).cancel.apply(this, args) as Promise<void>
+/** Of a reader into buffers of its user's own: a stream between would have to hold what they do not take. */
+function observeReads (reader: Reads, answer: Answer): Reads {
+  const { read } = reader
+  reader.read = function (...args) {
+    const reading = read.apply(this, args)
+    reading.then(({ done, value }) => {
+      if (done) answer.end()
+      else answer.data(value)
+    }, () => answer.fail())
+    return reading
+  }
+  return reader
+}
+
+/** What a reader gives, and `answer` hears of it. */
+function observed (reader: ReadableStreamDefaultReader, answer: Answer): ReadableStream {
+  return new ReadableStream({
+    async pull (controller) {
+      try {
+        const { done, value } = await reader.read()
+        if (done) {
+          answer.end()
+          controller.close()
+        } else {
+          answer.data(value)
+          controller.enqueue(value)
+        }
+      } catch (error) {
+        answer.fail()
+        controller.error(error)
+      }
+    },
+    cancel (reason) {
+      // What is read of a cancelled stream is its end.
+      answer.detach()
+      return reader.cancel(reason)
+    }
+  }, { highWaterMark: 0 })
 }
