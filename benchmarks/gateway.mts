@@ -19,7 +19,7 @@ export interface GatewayOptions {
   shadow: string
   /** The compiled plugin's file. */
   plugin: string
-  /** Where threads that the plugin starts are put, as taskset takes it; `null`: where they like. */
+  /** Where all threads but the main one are put, as taskset takes it; `null`: where they like. */
   threadCpus: string | null
   /** What the floor sends: what the load generator does. */
   request: { method: 'GET' | 'POST', path: string, length: number }
@@ -116,12 +116,10 @@ function threads (): string[] {
   }
 }
 
-async function addPlugin (options: GatewayOptions): Promise<void> {
-  const before = threads()
-  await app.register(createRequire(import.meta.url)(options.plugin), { thread: options.contender.thread ?? false, admin: false })
-  if (options.threadCpus === null) return
+/** The main thread alone stays where it is: V8 collects garbage, its own and a worker's, on threads that would take its processor away. */
+function moveThreads (cpus: string): void {
   for (const thread of threads()) {
-    if (!before.includes(thread)) execFileSync('taskset', ['-c', '-p', options.threadCpus, thread], { stdio: 'ignore' })
+    if (thread !== String(process.pid)) execFileSync('taskset', ['-c', '-p', cpus, thread], { stdio: 'ignore' })
   }
 }
 
@@ -129,12 +127,16 @@ const calls = {
   /** Starts the gateway. Its port. */
   async start (options: GatewayOptions): Promise<number> {
     const { contender: { kind, mirror }, primary, shadow, request } = options
-    if (kind === 'plugin') await addPlugin(options)
+    if (kind === 'plugin') {
+      await app.register(createRequire(import.meta.url)(options.plugin), { thread: options.contender.thread ?? false, admin: false })
+    }
     if (kind === 'floor') addFloor(shadow, request)
     if (kind === 'naive') addNaive(shadow)
     const config = mirror === undefined ? undefined : { mirror: { id: 'bench', backends: [shadow], ...mirror } }
     await app.register(httpProxy, { upstream: primary, config })
-    return Number(new URL(await app.listen({ port: 0, host: '127.0.0.1', backlog: 2048 })).port)
+    const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1', backlog: 2048 }))
+    if (options.threadCpus !== null) moveThreads(options.threadCpus)
+    return Number(port)
   },
 
   begin (): void {

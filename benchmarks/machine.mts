@@ -4,13 +4,13 @@ import { cpus } from 'node:os'
 /** Who may run where, as taskset takes it; `null`: not pinned. */
 export interface Places {
   gateway: string
-  /** Worker threads of the gateway. */
+  /** All threads of the gateway but the main one. */
   thread: string
   /** Backends and load generator. */
   rest: string
 }
 
-/** The gateway's main thread has a processor for itself; its worker thread too, where there are enough. */
+/** The gateway's main thread has a processor for itself; its other threads have one, too, where there are enough. */
 export function findPlaces (): Places | null {
   const count = cpus().length
   if (count < 2 || output('taskset', ['-c', '0,1', 'true']) === null) return null
@@ -29,7 +29,7 @@ export function describeMachine (places: Places | null): string {
   const changed = output('git', ['status', '--porcelain', 'lib'])?.trim() ? ' with changes in lib' : ''
   const pinned = places === null
     ? 'nothing pinned'
-    : `gateway on processor ${places.gateway}, its worker thread on ${places.thread}, backends and load generator on ${places.rest}`
+    : `the gateway's main thread on processor ${places.gateway}, its other threads on ${places.thread}, backends and load generator on ${places.rest}`
   return `${model}, ${cpus().length} processors, ${process.platform} ${process.arch}, Node.js ${process.version}, ` +
     `${new Date().toISOString().slice(0, 10)}, commit ${commit}${changed}; ${pinned}.`
 }
