@@ -16,6 +16,7 @@ import { createRedactor } from '../lib/compare/redact'
 import { renderJson } from '../lib/compare/render'
 import { Slices } from '../lib/compare/slices'
 import { finish, readTape } from '../lib/compare/tape'
+import { beginning } from '../lib/compare/user-info'
 import { Budget } from '../lib/engine/budget'
 import type { BodyComparerOptions, BodyOutcome, CapturedBody } from '../lib/compare/bodies'
 import type { Decoded } from '../lib/compare/decode'
@@ -663,6 +664,24 @@ t.test('user info of a URL is no more shown than any secret', async t => {
   t.equal(usual.path('/fetch/https://user:pass@shadow.test/a'), '/fetch/https://[redacted]@shadow.test/a')
   t.equal(usual.header('location', 'https://user:pass@shadow.test'), 'https://[redacted]@shadow.test')
   t.equal(usual.text('://'.repeat(100_000)).length, 300_000, 'in linear time')
+  t.equal(usual.form('u=http://a:p&w@shadow.test&b=1'), 'u=http://[redacted]@shadow.test&b=1')
+})
+
+t.test('where a text is cut, a whole user info without a password is not shown either', async t => {
+  const canary = 'CANARY'.repeat(10)
+  const url = `https://${canary}@shadow.test/`
+  for (const before of [0, 20, 80, 150, 190]) {
+    const text = ' '.repeat(before) + url
+    t.notMatch(usual.json(finish(readTape(JSON.stringify(text))), 0, before + 30), /CANARY/)
+    t.notMatch(toPointer([text]), /CANARY/)
+    const sent = Buffer.from(`{"a":1} ${text}`)
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json']) {
+      t.notMatch(usual.body(sent.subarray(0, before + 40), type, false, 2048)?.text ?? '', /CANARY/, type)
+    }
+    t.notMatch(usual.path(beginning(`/${text}`, before + 30)), /CANARY/)
+  }
+  t.equal(beginning('https://shadow.test/a', 21), 'https://shadow.test/a')
+  t.equal(beginning('https://shadow.test/ab', 21), 'https://shadow.test/a', 'what a path stands behind is none')
 })
 
 t.test('secrets', async (t) => {

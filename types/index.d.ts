@@ -177,7 +177,7 @@ declare namespace fastifyMirror {
     percentage?: number
     /**
      * TLS and socket options, as undici's `connect`: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized`,
-     * `socketPath`. SNI and verification use `servername`, else the URL's host, never the request's Host.
+     * `socketPath`. SNI and verification use `servername`, a host name, else the URL's host, never the request's Host.
      */
     connect?: ConnectOptions
     /** Accepted from the gateway's YAML and ignored: every backend gets a copy. */
@@ -293,7 +293,7 @@ declare namespace fastifyMirror {
     reset (id: string): boolean
     /**
      * The latest request of a mismatch group as a curl command, quoted for a POSIX shell, aimed at the shadow or at the primary's side, which
-     * is this app. `base`: the URL to aim at; needed for the primary, by default the backend's for the shadow. `undefined`
+     * is this app. `base`: the URL to aim at, shown as it is; needed for the primary, by default the backend's for the shadow. `undefined`
      * when there is no such mirror or group, or no base.
      */
     curl (id: string, group: string, side: CurlSide, base?: string): string | undefined

@@ -1,4 +1,4 @@
-import { withoutUserInfo } from './user-info'
+import { beginning, withoutUserInfo } from './user-info'
 
 /** Characters of one key that a pointer in a report shows, and of all of it after which no more keys follow. */
 const MAX_SEGMENT = 100
@@ -11,7 +11,7 @@ export function toPointer (segments: readonly string[]): string {
   let pointer = ''
   for (const segment of segments) {
     if (pointer.length > MAX_POINTER) return `${pointer}/…`
-    const shown = withoutUserInfo(segment.length > MAX_SEGMENT ? `${segment.slice(0, MAX_SEGMENT)}…` : segment)
+    const shown = withoutUserInfo(beginning(segment, MAX_SEGMENT)) + (segment.length > MAX_SEGMENT ? '…' : '')
     pointer += '/' + shown.replaceAll('~', '~0').replaceAll('/', '~1')
   }
   return pointer

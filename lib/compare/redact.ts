@@ -1,7 +1,7 @@
 import { unescape } from 'node:querystring'
 import { renderJson } from './render'
 import { finish, readTape } from './tape'
-import { MASK, withoutUserInfo } from './user-info'
+import { MASK, cutUserInfo, withoutUserInfo } from './user-info'
 import type { Masking } from './render'
 import type { Tape } from './tape'
 
@@ -93,7 +93,7 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   form (text: string): string {
-    return text.split('&').map((pair) => this.text(pair)).join('&')
+    return withoutUserInfo(text).split('&').map((pair) => this.text(pair)).join('&')
   }
 
   text (text: string): string {
@@ -122,8 +122,9 @@ class NamedSecrets implements Redactor, Masking {
   body (bytes: Uint8Array, contentType: string | undefined, complete: boolean, max: number): KeptBody | null {
     // No more is read than is kept: what masks a value stands before it.
     const whole = complete && bytes.length <= max
-    const text = readText(bytes.subarray(0, max), whole)
-    if (text === null) return null
+    const read = readText(bytes.subarray(0, max), whole)
+    if (read === null) return null
+    const text = whole ? read : cutUserInfo(read)
     const type = essence(contentType)
     if (type === FORM) return kept(this.form(text), whole, max)
     if (isJson(type)) return this.#jsonBody(text, whole, max)

@@ -1,5 +1,5 @@
 import { cut } from './cut'
-import { MASK, withoutUserInfo } from './user-info'
+import { MASK, beginning, withoutUserInfo } from './user-info'
 import type { Tape } from './tape'
 
 /** What rendering asks of a redactor. */
@@ -83,9 +83,8 @@ class Renderer {
     // JSON within JSON, whose fields are not seen here.
     if (/^\s*[[{]/.test(text) && this.#masking.mentionsSecret(text)) return this.#mask()
     // Of a long text the beginning is enough: what masks a value stands before it.
-    const start = text.length > this.#max ? text.slice(0, this.#max) : text
-    const shown = this.#masking.text(start)
-    if (shown !== start) this.masked = true
+    const shown = this.#masking.text(beginning(text, this.#max))
+    if (shown !== text && shown !== text.slice(0, this.#max)) this.masked = true
     this.text += shown === text ? this.#tape.source(node) : JSON.stringify(shown)
   }
 

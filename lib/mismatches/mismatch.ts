@@ -1,6 +1,7 @@
 import { cut } from '../compare/cut'
 import { codingsOf } from '../compare/decode'
 import { valueOf } from '../compare/headers'
+import { beginning } from '../compare/user-info'
 import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from '../../types/index'
 import type { HeaderList } from '../compare/headers'
 import type { KeptBody, Redactor } from '../compare/redact'
@@ -74,8 +75,8 @@ function requestOf (request: MirroredRequest, redactor: Redactor): MismatchReque
   return {
     method: request.method,
     // Cut, then masked: what masks a value stands before it, and so a long path costs no time.
-    path: redactor.path(request.path.slice(0, MAX_PATH)),
-    sentPath: redactor.path(request.sentPath.slice(0, MAX_PATH)),
+    path: redactor.path(beginning(request.path, MAX_PATH)),
+    sentPath: redactor.path(beginning(request.sentPath, MAX_PATH)),
     headers,
     body: body === null ? null : body.text,
     truncated: Math.max(request.path.length, request.sentPath.length) > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
