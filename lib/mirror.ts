@@ -159,17 +159,18 @@ export class Mirror implements MirrorState {
     const { raw } = request
     const client = clientHost(raw.headers)
     const host = this.config.preserveHost && client !== undefined ? client : backend.config.host
+    const mark = client ?? 'unknown'
     let headers: string[]
     if (this.config.rewriteRequestHeaders !== null) {
       const rewritten = this.#rewritten(request)
       if (rewritten === null) return null
-      headers = ['host', host, ...rewritten, MARK, client ?? 'unknown']
+      headers = ['host', host, ...rewritten, MARK, mark]
     } else if (shared.headers !== null) {
       headers = shared.headers.slice()
       headers[1] = host
     } else {
       headers = shared.headers = this.#headRules.endToEnd(raw, raw.httpVersionMajor === 2, ['host', host])
-      headers.push(MARK, client ?? 'unknown')
+      headers.push(MARK, mark)
     }
     return headers
   }
