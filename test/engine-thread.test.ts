@@ -231,7 +231,7 @@ t.test('a thread that answers no batch is sent no new copies', async t => {
   const heard: unknown[] = []
   const engine = new ThreadEngine(MIB, () => {}, stuck(heard))
   const target = engine.addTarget({ origin: 'http://127.0.0.1:1', ...OPTIONS })
-  for (let batches = 1; batches <= 257; batches++) {
+  for (let batches = 1; batches <= 1001; batches++) {
     t.equal(engine.refusal(), null)
     send(engine as Engine, [target])
     await until('the batch is sent', () => heard.length === 1 + batches)

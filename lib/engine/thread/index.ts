@@ -11,8 +11,8 @@ import type { MessageFromThread, MessageToThread, OpFromThread, ThreadData } fro
 
 /** Most bytes on their way to the thread; a thread that falls behind further gets no more. */
 const MAX_IN_TRANSIT = 16 * 1024 * 1024
-/** Most messages on their way to it. */
-const MAX_BATCHES = 256
+/** Most messages on their way to it: what at least a second brings. */
+const MAX_BATCHES = 1000
 /** Milliseconds before a thread that died is started again. */
 const PAUSE = 1_000
 /** Milliseconds that a closing thread is given beyond the time that it has for its copies. */
