@@ -13,7 +13,7 @@ export const scenarios: Scenario[] = [
       ['base', 'control', 'no mirror', '0 %', 'floor', 'inline', 'inline compare', 'thread', 'thread compare', 'naive'],
       ['nginx', 'nginx control', 'nginx mirror']
     ],
-    rounds: 7
+    rounds: 5
   },
   {
     name: 'diff',
