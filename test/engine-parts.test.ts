@@ -14,7 +14,7 @@ import { Capture } from '../lib/engine/capture'
 import { connectFault } from '../lib/engine/connect'
 import { Copy } from '../lib/engine/copy'
 import { CopyBody } from '../lib/engine/copy-body'
-import { Deadlines } from '../lib/engine/deadlines'
+import { Deadlines, EXPIRING_A_TURN } from '../lib/engine/deadlines'
 import type { Expiring } from '../lib/engine/deadlines'
 import type { Exchange } from '../lib/engine/exchange'
 import { Gate } from '../lib/engine/gate'
@@ -44,6 +44,10 @@ class Timed implements Expiring {
     this.expired++
     this.#onDeadline()
   }
+}
+
+function nextTurn (): Promise<void> {
+  return new Promise(resolve => { setImmediate(resolve) })
 }
 
 t.test('deadlines', async t => {
@@ -93,6 +97,38 @@ t.test('deadlines', async t => {
     t.ok(timers().every(({ args: [, ms] }) => Number(ms) >= 0))
     await until('the second expired', () => second.expired === 1)
     t.equal(first.expired, 1)
+  })
+
+  t.test('of many that run out at once a turn of the event loop ends a few', async t => {
+    const deadlines = deadlinesOf(t, 10)
+    let ended = 0
+    const later = new Timed()
+    const items = Array.from({ length: 3 * EXPIRING_A_TURN + 1 }, () => new Timed(() => {
+      if (++ended === 1) deadlines.start(later)
+    }))
+    for (const item of items) deadlines.start(item)
+    const timers = t.capture(globalThis, 'setTimeout', globalThis.setTimeout)
+    const byTurn = [0]
+    while (ended < items.length) {
+      await nextTurn()
+      if (byTurn.at(-1) !== ended) byTurn.push(ended)
+    }
+    t.strictSame(byTurn, [0, 1, 2, 3].map(i => i * EXPIRING_A_TURN).concat(items.length))
+    t.strictSame(items.map(({ expired }) => expired), items.map(() => 1))
+    t.equal(timers().length, 1, 'one timer for what began meanwhile')
+    timers.restore()
+    await until('that has ended, too', () => later.expired === 1)
+  })
+
+  t.test('nothing ends after the close, even in the middle of many', async t => {
+    const deadlines = deadlinesOf(t, 5)
+    let ended = 0
+    for (let i = 0; i < 2 * EXPIRING_A_TURN; i++) deadlines.start(new Timed(() => ended++))
+    while (ended === 0) await nextTurn()
+    deadlines.close()
+    t.equal(ended, EXPIRING_A_TURN)
+    for (let turns = 0; turns < 3; turns++) await nextTurn()
+    t.equal(ended, EXPIRING_A_TURN)
   })
 
   t.test('starting twice is starting once: the list does not become a ring', async t => {
