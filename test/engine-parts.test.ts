@@ -46,10 +46,6 @@ class Timed implements Expiring {
   }
 }
 
-function nextTurn (): Promise<void> {
-  return new Promise(resolve => { setImmediate(resolve) })
-}
-
 t.test('deadlines', async t => {
   function deadlinesOf (t: Test, ms: number): Deadlines<Timed> {
     const deadlines = new Deadlines<Timed>(ms)
@@ -109,8 +105,8 @@ t.test('deadlines', async t => {
     for (const item of items) deadlines.start(item)
     const timers = t.capture(globalThis, 'setTimeout', globalThis.setTimeout)
     const byTurn = [0]
-    while (ended < items.length) {
-      await nextTurn()
+    for (let all = false; !all; all = ended === items.length) {
+      await setImmediate()
       if (byTurn.at(-1) !== ended) byTurn.push(ended)
     }
     t.strictSame(byTurn, [0, 1, 2, 3].map(i => i * EXPIRING_A_TURN).concat(items.length))
@@ -124,10 +120,10 @@ t.test('deadlines', async t => {
     const deadlines = deadlinesOf(t, 5)
     let ended = 0
     for (let i = 0; i < 2 * EXPIRING_A_TURN; i++) deadlines.start(new Timed(() => ended++))
-    while (ended === 0) await nextTurn()
+    for (let some = false; !some; some = ended > 0) await setImmediate()
     deadlines.close()
     t.equal(ended, EXPIRING_A_TURN)
-    for (let turns = 0; turns < 3; turns++) await nextTurn()
+    for (let turns = 0; turns < 3; turns++) await setImmediate()
     t.equal(ended, EXPIRING_A_TURN)
   })
 

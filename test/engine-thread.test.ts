@@ -287,6 +287,86 @@ t.test('the longest time to wait for copies is no short one', async t => {
   t.equal(sink.fate, 'answered: 200')
 })
 
+t.test('what comes at once is no backlog, however much it is, and what waits when more comes is', async t => {
+  let received = 0
+  const prompt = await startTcp(t, socket => {
+    socket.on('data', bytes => {
+      received += bytes.length
+      if (bytes.toString('latin1').endsWith('\r\n0\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
+    })
+  })
+  const hung = await startTcp(t, () => {})
+  const engine = new ThreadEngine(128 * MIB, () => {}, inProcess)
+  const targets = [prompt, hung].map(({ url }) => engine.addTarget({ ...OPTIONS, origin: url, maxBacklogBytes: 100_000 }))
+  const { exchange, sinks } = send(engine as Engine, targets, { method: 'POST', upload: true })
+  for (let i = 0; i < 200; i++) exchange.write(Buffer.alloc(50_000, 'x'))
+  await until('the prompt one has it', () => received > 10_000_000)
+  await until('the other is connected', () => hung.connections === 1)
+  t.same(sinks.map(({ calls }) => calls), [[], []], 'both may still take it')
+  exchange.write(Buffer.from('y'))
+  await until('one of them may not any more', () => sinks[1].done)
+  exchange.end()
+  await until('the prompt one has answered', () => sinks[0].done)
+  t.same(sinks.map(({ fate }) => fate), ['answered: 200', 'failed: overflow'])
+  await engine.close(0)
+})
+
+t.test('slabs come back and are used again, and what was kept of them stays what it was', async t => {
+  // Small parts of a slab, most of one, and longer than one.
+  const lengths = [5000, 3000, 70_000, 200_000, 300_000, 2000, 1100]
+  const pieces = Array.from({ length: 5 * lengths.length }, (_, i) => Buffer.alloc(lengths[i % lengths.length], 97 + i % 26))
+  const whole = Buffer.concat(pieces)
+  const backend = await startBackend(t, (_, response) => response.end(whole))
+  const threads: Array<EventEmitter & Thread> = []
+  const engine = new ThreadEngine(64 * MIB, () => {}, data => {
+    threads.push(inProcess(data))
+    return threads[0]
+  })
+  let returned = 0
+  threads[0].on('message', ({ slabs }) => { returned += slabs.length })
+  const target = engine.addTarget({ origin: backend.url, ...OPTIONS, diff: { maxBodyCapture: 8 * MIB, ignoreHeaders: ['*'], ignoreJsonFields: [], redact: [] } })
+  const sent = send(engine as Engine, [target], { method: 'POST', upload: true, compare: true })
+  sent.exchange.primaryStarts(200, '', [])
+  for (const piece of pieces) {
+    sent.exchange.write(piece)
+    sent.exchange.primaryData(piece)
+    const before = returned
+    await until('the slab came back', () => returned > before)
+  }
+  sent.exchange.end()
+  sent.exchange.primaryData(Buffer.from('!'))
+  sent.exchange.primaryEnds(1)
+  await sent.ended()
+  t.same(sent.sink.calls, ['answered: 200', 'mismatched: headers,body'])
+  t.ok(backend.requests[0].body?.equals(whole))
+  t.match(sent.sink.difference?.body, { offset: whole.length }, 'and so was the primary\'s answer')
+  await engine.close(0)
+})
+
+t.test('an outbox writes to slabs that came back, where they are long enough, and lets go of those that nobody needs', async t => {
+  const outbox = new Outbox()
+  const bytes = Buffer.alloc(3000)
+  const takeSlab = () => {
+    outbox.pushBytes(bytes)
+    return outbox.take().slabs[0]
+  }
+  const first = takeSlab()
+  outbox.reuse([first])
+  const second = takeSlab()
+  t.equal(second.length, 6000, 'as much as two of the last batch need')
+  outbox.reuse([second])
+  t.equal(takeSlab(), second)
+  outbox.reuse([second, second, second])
+  outbox.take()
+  outbox.take()
+  t.equal(takeSlab(), second)
+  t.not(takeSlab(), second)
+  outbox.reuse(Array.from({ length: 100 }, () => second))
+  let kept = 0
+  while (takeSlab() === second) kept++
+  t.equal(kept, 16)
+})
+
 t.test('an outbox keeps slabs as large as the last batch needed, and its bytes apart', async t => {
   const outbox = new Outbox()
   outbox.pushBytes(Buffer.alloc(5000, 1))

@@ -424,7 +424,7 @@ t.test('the time of a thread that ends stays in the total', async t => {
   await until('the next one runs', () => threads.length === 2)
   t.equal(engine.loopSeconds.worker, 2.5)
   t.equal(engine.bufferedBytes, 0)
-  threads[1].emit('message', { ops: [], processed: 0, held: 77 })
+  threads[1].emit('message', { ops: [], processed: 0, held: 77, slabs: [] })
   t.equal(engine.bufferedBytes, 77, 'bytes that it holds are known from its messages')
   threads[1].emit('exit')
   t.equal(engine.bufferedBytes, 0)

@@ -3,13 +3,14 @@ import type { CapturedBody, ComparedAnswer } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
 import { latin1 } from '../compare/latin1'
 import { Capture } from './capture'
+import { constantError } from './constant-error'
 import { CopyBody } from './copy-body'
 import type { Expiring } from './deadlines'
 import type { Exchange } from './exchange'
 import type { Slot, Target } from './target'
 import type { CopyHead, CopySink, FailureReason } from './types'
 
-const TIMED_OUT = new Error('not complete within the mirror\'s timeout')
+const TIMED_OUT = constantError('not complete within the mirror\'s timeout')
 const CONTENT_ENCODING = 'content-encoding'
 const REFUSALS: ReadonlySet<unknown> =
   new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])

@@ -2,13 +2,14 @@ import { compareByHash } from '../compare/answers'
 import type { ComparedAnswer, Comparison } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
 import { Capture } from './capture'
+import { constantError } from './constant-error'
 import { Copy } from './copy'
 import type { Backlog } from './backlog'
 import type { Target } from './target'
 import type { ExchangeHandle, ExchangeInit, NotComparedReason } from './types'
 
-const CUT = new Error('the request ended before its body was complete')
-const OVERFLOW = new Error('the backend takes the request body too slowly')
+const CUT = constantError('the request ended before its body was complete')
+const OVERFLOW = constantError('the backend takes the request body too slowly')
 
 const NO_HEADERS: readonly string[] = []
 
@@ -64,14 +65,23 @@ export class Exchange implements ExchangeHandle {
   }
 
   write (chunk: Buffer): void {
+    this.append(chunk)
+    this.giveUpSlow()
+  }
+
+  /** The client sent a piece of the body, but others have come with it: which copies are too slow has to be looked at later. */
+  append (chunk: Buffer): void {
     const { backlog } = this
     if (backlog === null || this.#live === 0) return
-    if (!backlog.append(chunk)) {
-      this.overflow()
-      return
-    }
+    if (!backlog.append(chunk)) this.overflow()
+    else for (const copy of this.#copies) copy.wake()
+  }
+
+  /** Ends copies that wait with more of the body than they may. */
+  giveUpSlow (): void {
+    const { backlog } = this
+    if (backlog === null) return
     for (const copy of this.#copies) {
-      copy.wake()
       if (backlog.received - copy.sent > copy.target.maxBacklogBytes) copy.abort('overflow', OVERFLOW)
     }
   }

@@ -1,11 +1,12 @@
 import { LoopTime, timed } from '../metrics/loop-time'
 import type { Budget } from './budget'
+import { constantError } from './constant-error'
 import { Exchange } from './exchange'
 import { Pacer } from './pacer'
 import { Target } from './target'
 import type { Engine, ExchangeInit, TargetOptions } from './types'
 
-const CLOSED = new Error('the app is closing')
+const CLOSED = constantError('the app is closing')
 
 /** The engine on the caller's own event loop. */
 export class InlineEngine implements Engine<Target> {

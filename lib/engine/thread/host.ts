@@ -18,6 +18,10 @@ export class Host {
   /** Of the batch that is being collected. */
   batch = 0
   #processed = 0
+  /** Whose bodies have grown in this turn of the event loop. */
+  readonly #grown = new Set<Exchange>()
+  /** Of batches that are done with. */
+  #slabs: Uint8Array[] = []
   #scheduled = false
   /** Started anew for every batch, so that none needs a timer of its own. */
   readonly #collecting: NodeJS.Timeout
@@ -43,7 +47,9 @@ export class Host {
       if (typeof first === 'string') return Buffer.from(first, 'latin1')
       const slab = slabs[first]
       const offset = next<number>()
-      return Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
+      const chunk = Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
+      // Who is given most of a slab may keep it, and slabs go back.
+      return chunk.length * 2 < slab.length ? chunk : copyOf(chunk)
     }
     const headers = () => {
       const joined = next<string | null>()
@@ -58,7 +64,7 @@ export class Host {
       }
       const exchange = this.#exchanges.get(id)
       switch (op) {
-        case ToThread.Body: { const chunk = bytes(); exchange?.write(chunk); break }
+        case ToThread.Body: this.#grow(exchange, bytes()); break
         case ToThread.BodyEnd: exchange?.end(); break
         case ToThread.Cut: exchange?.cut(); break
         case ToThread.Overflow: exchange?.overflow(); break
@@ -79,6 +85,7 @@ export class Host {
       }
     }
     this.#processed++
+    for (const slab of slabs) this.#slabs.push(slab)
     this.#schedule()
   }
 
@@ -102,6 +109,17 @@ export class Host {
     if (tracked.open > 0) this.#exchanges.set(id, exchange)
   }
 
+  /** What comes at once is no fault of the backends: slow is who has not taken it when more comes in another turn. */
+  #grow (exchange: Exchange | undefined, chunk: Buffer): void {
+    if (exchange === undefined) return
+    if (!this.#grown.has(exchange)) {
+      exchange.giveUpSlow()
+      if (this.#grown.size === 0) setImmediate(() => this.#grown.clear())
+      this.#grown.add(exchange)
+    }
+    exchange.append(chunk)
+  }
+
   /** Begins an operation; its arguments are pushed after it. */
   tell (op: OpFromThread, id: number, copy: number): unknown[] {
     const ops = this.ops
@@ -123,10 +141,12 @@ export class Host {
   #flush (): void {
     if (!this.#scheduled) return
     this.#scheduled = false
-    const message: MessageFromThread = { ops: this.ops, processed: this.#processed, held: this.#engine.bufferedBytes }
+    const slabs = this.#slabs
+    const message: MessageFromThread = { ops: this.ops, processed: this.#processed, held: this.#engine.bufferedBytes, slabs }
     this.ops = []
+    this.#slabs = []
     this.batch++
-    this.#port.postMessage(message)
+    this.#port.postMessage(message, slabs.map(({ buffer }) => buffer as ArrayBuffer))
   }
 
   /** Without its port the thread has nothing to live for. */
@@ -135,6 +155,12 @@ export class Host {
     clearTimeout(this.#collecting)
     this.#port.close()
   }
+}
+
+function copyOf (bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }
 
 class RemoteSink implements CopySink {

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { LoopTime, timed } from '../../metrics/loop-time'
 import { Budget } from '../budget'
+import { constantError } from '../constant-error'
 import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, TargetOptions } from '../types'
 import { ThreadExchange } from './exchange'
 import type { Line } from './exchange'
@@ -20,7 +21,7 @@ const LAST_WORDS = 500
 /** Milliseconds that a timer can run. */
 const LONGEST = 2 ** 31 - 1
 
-const GONE = new Error('the mirror\'s thread ended')
+const GONE = constantError('the mirror\'s thread ended')
 
 /** What runs the other side: a worker; in tests anything that speaks like one. */
 export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate' | 'performance'>
@@ -161,8 +162,9 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#post({ batch }, batch.slabs.map(slab => slab.buffer as ArrayBuffer))
   }
 
-  #onMessage ({ ops, processed, held }: MessageFromThread): void {
+  #onMessage ({ ops, processed, held, slabs }: MessageFromThread): void {
     this.#heldThere = held
+    this.outbox.reuse(slabs)
     for (const bytes of this.#inTransit.splice(0, processed - this.#processed)) {
       this.#bytesInTransit -= bytes
       this.budget.free(bytes)

@@ -65,11 +65,15 @@ export type MessageToThread =
   { target: TargetOptions } |
   { close: number }
 
-/** A message from the thread. `processed`: batches that it has done with since it began. `held`: bytes that it holds now. */
+/**
+ * A message from the thread. `processed`: batches that it has done with since it began. `held`: bytes that it holds now. `slabs`: those of
+ * the batches, to be used again.
+ */
 export interface MessageFromThread {
   ops: unknown[]
   processed: number
   held: number
+  slabs: Uint8Array[]
 }
 
 /**
@@ -93,15 +97,18 @@ export function splitHeaders (joined: string): string[] {
 /** Up to this, bytes cross as text of one byte a character: as quick as a slab is for many, and without one. */
 const SHORT = 1024
 const SMALLEST_SLAB = 4 * 1024
-const LARGEST_SLAB = 1024 * 1024
+const LARGEST_SLAB = 256 * 1024
+/** Most slabs that are kept to be used again. */
+const MAX_SPARE = 16
 
 /** Operations and bytes collected for the next message. */
 export class Outbox {
   ops: unknown[] = []
   #slabs: Uint8Array[] = []
-  #slab: Buffer | null = null
+  #slab: Uint8Array | null = null
   #used = 0
   #nextSize = SMALLEST_SLAB
+  readonly #spare: Uint8Array[] = []
 
   /** Pushes short bytes as text; copies others into a slab, and pushes where they lie. */
   pushBytes (bytes: Uint8Array): void {
@@ -110,22 +117,34 @@ export class Outbox {
       return
     }
     if (this.#slab === null || this.#slab.length - this.#used < bytes.length) this.#newSlab(bytes.length)
-    const slab = this.#slab as Buffer
+    const slab = this.#slab as Uint8Array
     slab.set(bytes, this.#used)
     this.ops.push(this.#slabs.length - 1, this.#used, bytes.length)
     this.#used += bytes.length
   }
 
   #newSlab (least: number): void {
+    const size = Math.max(this.#nextSize, least)
+    const spare = this.#spare.pop()
     // allocUnsafeSlow: a slab is transferred, and must not be a piece of Node's pool.
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(this.#nextSize, least))
+    this.#slab = spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
     this.#slabs.push(this.#slab)
     this.#used = 0
     this.#nextSize = Math.min(this.#nextSize * 2, LARGEST_SLAB)
   }
 
+  /**
+   * Slabs came back, and are written to again: new ones for each batch would be garbage on the thread, which has little else, and so
+   * collects it late.
+   */
+  reuse (slabs: Uint8Array[]): void {
+    for (const slab of slabs) if (this.#spare.length < MAX_SPARE) this.#spare.push(slab)
+  }
+
   /** What has been collected; the outbox is empty again. */
   take (): Batch {
+    // What a time of large bodies needed is let go of when it is over.
+    if (this.#slabs.length === 0) this.#spare.pop()
     const batch = { ops: this.ops, slabs: this.#slabs }
     this.#nextSize = Math.min(Math.max(SMALLEST_SLAB, this.#used * 2), LARGEST_SLAB)
     this.ops = []
