@@ -37,7 +37,7 @@ for (const { mode, plugin } of modes) {
     // tap gives NODE_OPTIONS back to every process; with its loader threads would not find their files.
     const child = spawn('env', [
       '-u', 'NODE_OPTIONS', process.execPath,
-      '--import', 'tsx', 'test/soak/index.ts', '--minutes', '0.5', '--seed', '1', '--json', file, ...how
+      '--import', 'tsx', 'test/soak/index.ts', '--minutes', '1', '--seed', '1', '--json', file, ...how
     ], { cwd: join(__dirname, '..'), env: exampleEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] })
     t.teardown(() => child.kill('SIGKILL'))
     let stderr = ''
