@@ -32,6 +32,7 @@ let answered = 0
 
 function respond (socket: Socket, requestHead: string, behaviour: Behaviour): void {
   const [, name, count] = PATH.exec(requestHead) ?? []
+  if (name === 'never') return
   if (behaviour === 'differs') {
     socket.write(answer('application/json', Buffer.from(JSON_BODY.replace('4711', String(answered++ % 9000 + 1000)))))
   } else if (name === 'stream') {
@@ -54,27 +55,65 @@ function pour (socket: Socket, bytes: number): void {
   }
 }
 
-function serve (behaviour: Behaviour): Server {
-  return createServer({ noDelay: true }, socket => {
+class Backend {
+  behaviour: Behaviour
+  readonly server: Server
+  readonly #sockets = new Set<Socket>()
+
+  constructor (behaviour: Behaviour) {
+    this.behaviour = behaviour
+    this.server = createServer({ noDelay: true }, socket => this.#serve(socket))
+  }
+
+  #serve (socket: Socket): void {
+    this.#sockets.add(socket)
     const reader = new MessageReader(requestHead => {
+      const { behaviour } = this
       received[behaviour]++
       if (behaviour === 'slow') setTimeout(respond, SLOW, socket, requestHead, behaviour)
       else if (behaviour !== 'hung') respond(socket, requestHead, behaviour)
     })
     socket.on('data', bytes => reader.read(bytes))
     socket.on('error', () => socket.destroy())
-  })
+    socket.on('close', () => this.#sockets.delete(socket))
+  }
+
+  hangUp (): void {
+    for (const socket of this.#sockets) socket.end()
+  }
+
+  stop (): void {
+    this.server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
 }
+
+/** By port. */
+const backends = new Map<number, Backend>()
 
 const calls = {
   /** A server that behaves so. Its port. */
   async listen (behaviour: Behaviour): Promise<number> {
-    const server = serve(behaviour)
-    await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', 2048, resolve) })
-    return (server.address() as AddressInfo).port
+    const backend = new Backend(behaviour)
+    await new Promise<void>(resolve => { backend.server.listen(0, '127.0.0.1', 2048, resolve) })
+    const { port } = backend.server.address() as AddressInfo
+    backends.set(port, backend)
+    return port
   },
 
-  received: (behaviour: Behaviour): number => received[behaviour]
+  /** From now on a backend behaves so; `refusing`: it is gone. */
+  turn ({ port, to }: { port: number, to: Behaviour | 'refusing' }): void {
+    const backend = backends.get(port) as Backend
+    if (to === 'refusing') backend.stop()
+    else backend.behaviour = to
+  },
+
+  received: (behaviour: Behaviour): number => received[behaviour],
+
+  /** Ends all connections, as backends do with those that idle. */
+  hangUp (): void {
+    for (const backend of backends.values()) backend.hangUp()
+  }
 }
 
 export type Backends = typeof calls

@@ -25,7 +25,7 @@ export const full: Effort = {
   without: [],
   rounds: 7,
   sample: 1,
-  warmUp: { requests: 20_000, atMost: 4 },
+  warmUp: { requests: 40_000, atMost: 4 },
   runIn: 0.2,
   rest: 0.1,
   trouble: { rounds: 3, runIn: 1.5, sample: 5 },

@@ -167,6 +167,11 @@ const calls = {
     }
   },
 
+  /** Switches mirroring on or off, where there is any. */
+  mirror (enabled: boolean): void {
+    if (app.hasDecorator('mirrors') && app.mirrors.get('bench') !== undefined) app.mirrors.update('bench', { enabled })
+  },
+
   books: (): MirrorSnapshot | null => app.hasDecorator('mirrors') ? app.mirrors.get('bench') ?? null : null,
 
   close: (): PromiseLike<void> => app.close()

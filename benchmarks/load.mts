@@ -158,6 +158,15 @@ const calls = {
     for (const connection of connections) connection.close()
   },
 
+  /** Clients that leave before they are answered. */
+  async leave ({ port, clients }: { port: number, clients: number }): Promise<void> {
+    const request = requestOf({ method: 'GET', path: '/never', length: 0 })
+    const sockets = Array.from({ length: clients }, () => connect({ port, host: '127.0.0.1' }, function (this: Socket) { this.write(request) }))
+    await sleep(PATIENCE)
+    for (const socket of sockets) socket.destroy()
+    await sleep(PATIENCE)
+  },
+
   /** One request with a large body, or a large answer. Seconds that it took. */
   async transfer ({ port, direction, bytes, pace }: Transfer): Promise<number> {
     const socket = connect({ port, host: '127.0.0.1' })

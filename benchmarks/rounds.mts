@@ -79,7 +79,7 @@ export async function runRounds (site: Site, scenario: Scenario, effort: Effort,
         groups.push(group)
         for (const name of names) group.push(await site.start(contender(name), 'fast', load))
       }
-      for (const running of groups.flat()) await site.warmUp(running, { ...load, rate: 0 }, effort.warmUp)
+      for (const running of groups.flat()) await site.warmUp(running, load, effort.warmUp, true)
       if (share !== undefined && round === 0) {
         const { throughput } = await site.measure(groups[0][0], { ...load, rate: 0 }, effort)
         const rate = Math.round(throughput * share / 100) * 100

@@ -13,18 +13,24 @@ import type { Places } from './machine.mjs'
 import { Nginx } from './nginx.mjs'
 
 export type Shadow = Behaviour | 'refusing'
+/** `own`: fast, and no other gateway's. */
+type FirstShadow = Shadow | 'own'
 export type Request = Pick<Load, 'method' | 'path' | 'length'>
 
 /** A gateway under test, in a process of its own. */
 export interface Running {
   readonly contender: Contender
-  readonly shadow: Shadow
+  /** How the shadow behaves. */
+  shadow: Shadow
   readonly port: number
+  readonly shadowPort: number
   begin (): Promise<void>
   end (): Promise<Usage>
   forgetPeak (): Promise<void>
   /** Bytes. */
   peak (): Promise<number>
+  /** Switches mirroring on or off, where it can be. */
+  mirror (enabled: boolean): Promise<void>
   books (): Promise<MirrorSnapshot | null>
   stop (): Promise<void>
 }
@@ -77,7 +83,8 @@ export class Site {
     this.#load = new Child(join(files, 'load.mjs'), beside)
   }
 
-  async #url (of: Shadow | 'primary'): Promise<string> {
+  async #portOf (of: FirstShadow | 'primary'): Promise<number> {
+    if (of === 'own') return await this.#backends.shadow.call('listen', 'fast')
     let port = this.#ports.get(of)
     if (port === undefined) {
       if (of === 'refusing') port = portOfNobody()
@@ -85,13 +92,15 @@ export class Site {
       else port = this.#backends.shadow.call('listen', of)
       this.#ports.set(of, port)
     }
-    return `http://127.0.0.1:${await port}`
+    return await port
   }
 
   /** Starts a gateway. `nodeOptions`: for its process. */
-  async start (contender: Contender, shadow: Shadow, request: Request, nodeOptions?: string[]): Promise<Running> {
-    shadow = contender.shadow ?? shadow
-    const [primaryUrl, shadowUrl] = [await this.#url('primary'), await this.#url(shadow)]
+  async start (contender: Contender, first: FirstShadow, request: Request, nodeOptions?: string[]): Promise<Running> {
+    first = contender.shadow ?? first
+    const shadow = first === 'own' ? 'fast' : first
+    const shadowPort = await this.#portOf(first)
+    const [primaryUrl, shadowUrl] = [await this.#portOf('primary'), shadowPort].map(port => `http://127.0.0.1:${port}`)
     const cpus = this.#places?.gateway ?? null
     if (contender.kind === 'nginx' || contender.kind === 'nginx mirror') {
       const nginx = await Nginx.start(primaryUrl, contender.kind === 'nginx' ? null : shadowUrl, cpus)
@@ -99,10 +108,12 @@ export class Site {
         contender,
         shadow,
         port: nginx.port,
+        shadowPort,
         begin: async () => nginx.begin(),
         end: async () => nginx.end(),
         forgetPeak: async () => nginx.forgetPeak(),
         peak: async () => nginx.peak(),
+        mirror: async () => {},
         books: async () => null,
         stop: () => nginx.stop()
       }
@@ -115,10 +126,12 @@ export class Site {
       contender,
       shadow,
       port,
+      shadowPort,
       begin: () => child.call('begin'),
       end: () => child.call('end'),
       forgetPeak: () => child.call('forgetPeak'),
       peak: () => child.call('peak'),
+      mirror: enabled => child.call('mirror', enabled),
       books: () => child.call('books'),
       stop: async () => {
         if (nodeOptions === undefined) return child.kill()
@@ -128,8 +141,29 @@ export class Site {
     }
   }
 
-  /** Puts a gateway under full load until it has answered so many requests, or so many seconds have passed. */
-  async warmUp (running: Running, load: Omit<Load, 'port'>, { requests, atMost }: Effort['warmUp']): Promise<void> {
+  /**
+   * What any gateway has lived through: load, clients that leave before their answer, connections that backends close, load again. V8
+   * compiles for what it has seen, so the first of each costs a new process more than a thousand later ones, whoever caused it.
+   */
+  async warmUp (running: Running, load: Omit<Load, 'port' | 'rate'>, effort: Effort['warmUp'], mirrored: boolean): Promise<void> {
+    await running.mirror(mirrored)
+    await this.#loadFor(running, load, effort)
+    await running.mirror(false)
+    await this.#load.call('leave', { port: running.port, clients: load.connections })
+    await Promise.all([this.#backends.primary.call('hangUp'), this.#backends.shadow.call('hangUp')])
+    await running.mirror(mirrored)
+    await this.#loadFor(running, load, effort)
+    await running.mirror(true)
+  }
+
+  /** From now on a gateway's own shadow behaves so. */
+  async turn (running: Running, to: Shadow): Promise<void> {
+    await this.#backends.shadow.call('turn', { port: running.shadowPort, to })
+    running.shadow = to
+  }
+
+  /** Full load until so many requests have been answered, or so many seconds have passed. */
+  async #loadFor (running: Running, load: Omit<Load, 'port' | 'rate'>, { requests, atMost }: Effort['warmUp']): Promise<void> {
     await this.#load.call('start', { ...load, port: running.port, rate: 0 })
     await this.#load.call('begin')
     const until = performance.now() + atMost * 1000

@@ -27,7 +27,10 @@ const groups = [
 
 const shadows: Shadow[] = ['fast', 'slow', 'hung', 'refusing']
 
-/** Every sample is one of a new process: what a shadow did to the one before must not be seen. */
+/**
+ * Every sample is one of a new process, whose shadow was well before it got into trouble: what a shadow did to the process before must not
+ * be seen.
+ */
 export async function runTrouble (site: Site, effort: Effort, nginx: boolean, say: (text: string) => void): Promise<TroubleRow[]> {
   const { rounds, runIn, sample } = effort.trouble
   const timing: Timing = { runIn, sample, rest: effort.rest }
@@ -37,7 +40,7 @@ export async function runTrouble (site: Site, effort: Effort, nginx: boolean, sa
       const samples = new Map<string, Sample[]>(order.map(name => [name, []]))
       for (let round = 0; round < rounds; round++) {
         say(`${shadow} shadow: round ${round + 1} of ${rounds}, ${base}`)
-        for (const name of order) samples.get(name)?.push(await sampleOf(site, name, shadow, timing))
+        for (const name of order) samples.get(name)?.push(await sampleOf(site, name, shadow, timing, effort.warmUp))
       }
       const bases = samples.get(base) as Sample[]
       for (const name of [base, ...order.filter(name => name !== base)]) {
@@ -59,9 +62,11 @@ export async function runTrouble (site: Site, effort: Effort, nginx: boolean, sa
   return rows
 }
 
-async function sampleOf (site: Site, name: string, shadow: Shadow, timing: Timing): Promise<Sample> {
-  const running = await site.start(contender(name), shadow, steady)
+async function sampleOf (site: Site, name: string, shadow: Shadow, timing: Timing, warmUp: Effort['warmUp']): Promise<Sample> {
+  const running = await site.start(contender(name), 'own', steady)
   try {
+    await site.warmUp(running, steady, warmUp, true)
+    await site.turn(running, shadow)
     return await site.measure(running, steady, timing)
   } finally {
     await running.stop()
