@@ -20,7 +20,7 @@ export interface Effort {
   micro: number
 }
 
-/** For figures that are quoted: less than half an hour. */
+/** For figures that are quoted: about an hour. */
 export const full: Effort = {
   without: [],
   rounds: 7,
