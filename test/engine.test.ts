@@ -455,6 +455,16 @@ testEngines(t, 'what does not fit in the budget is given up', async (t, bench) =
   for (const { sink } of uploads) t.equal(sink.fate, 'failed: overflow')
 }, { bytes: 8 * 1024 * 1024 })
 
+testEngines(t, 'a body that was not announced is not sent', async (t, bench) => {
+  const backend = await startBackend(t)
+  const { exchange, sink, ended } = bench.send(bench.target(backend.url))
+  exchange.write(Buffer.from('x'))
+  exchange.end()
+  await ended()
+  t.equal(sink.fate, 'answered: 200')
+  t.equal(backend.requests[0].body?.length, 0)
+})
+
 testEngines(t, 'a copy that still waits for its connection is given up as well', async (t, bench) => {
   const stalled = await startTcp(t, socket => { socket.on('end', () => socket.end()).resume() })
   const target = bench.target(stalled.url.replace('http:', 'https:'), { maxBacklogBytes: 100_000 })
