@@ -49,7 +49,7 @@ export class Host {
       const offset = next<number>()
       const chunk = Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
       // Who is given most of a slab may keep it, and slabs go back.
-      return chunk.length * 2 < slab.length ? chunk : copyOf(chunk)
+      return chunk.length * 2 < slab.length ? chunk : Buffer.from(chunk)
     }
     const headers = () => {
       const joined = next<string | null>()
@@ -155,12 +155,6 @@ export class Host {
     clearTimeout(this.#collecting)
     this.#port.close()
   }
-}
-
-function copyOf (bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
 }
 
 class RemoteSink implements CopySink {
