@@ -47,11 +47,13 @@ admin:
   port: 0
 `
 
-/** By npm, as its README says. */
-function startGateway (t: Test, text: string) {
+/** As its README says. */
+const BY_NPM = ['npm', 'start', '--silent', '--']
+
+function startGateway (t: Test, text: string, [command, ...args] = BY_NPM) {
   const path = join(folder, `${t.name.replace(/\W+/g, '-')}.yaml`)
   writeFileSync(path, text)
-  const child = startExample(t, 'npm', ['start', '--silent', '--', path])
+  const child = startExample(t, command, [...args, path])
   return Object.assign(child, {
     path,
     log: () => child.stdout.split('\n').slice(0, -1).map(line => JSON.parse(line)),
@@ -59,8 +61,8 @@ function startGateway (t: Test, text: string) {
   })
 }
 
-async function startListening (t: Test, text: string) {
-  const gateway = startGateway(t, text)
+async function startListening (t: Test, text: string, command = BY_NPM) {
+  const gateway = startGateway(t, text, command)
   await until('it listens', () => gateway.addressOf('Server') ?? gateway.stderr, 60_000)
   t.equal(gateway.stderr, '')
   return { gateway, url: gateway.addressOf('Server') as string, admin: gateway.addressOf('Admin') as string }
@@ -167,6 +169,14 @@ t.test('at SIGTERM requests under way are answered, and the process ends', async
   const answered = performance.now()
   t.strictSame(await gateway.ended, [0, null])
   t.ok(performance.now() - answered < 5000, 'no connection is kept alive')
+})
+
+t.test('a signal that comes again, as npm passes it on late, does not kill a gateway that has closed', async t => {
+  const { gateway } = await startListening(t, ON_FREE_PORTS + FILE, [process.execPath, '--import', 'tsx', 'examples/gateway/index.ts'])
+  const passOn = setInterval(gateway.kill, 1)
+  t.teardown(() => clearInterval(passOn))
+  t.strictSame(await gateway.ended, [0, null])
+  t.match(gateway.log().at(-1), { msg: 'closed' })
 })
 
 t.test('a bad file ends the process before anything listens', async t => {

@@ -38,5 +38,7 @@ export class Shutdown {
     clearInterval(sweep)
     clearTimeout(grace)
     log.info('closed')
+    // A process that ends by itself gives up its handlers first, and a signal that npm passes on late would end it as killed.
+    process.exit()
   }
 }
