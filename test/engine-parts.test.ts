@@ -1,13 +1,15 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import type { LookupAddress } from 'node:dns'
 import { readdirSync, readFileSync } from 'node:fs'
-import { Socket } from 'node:net'
+import { Socket, connect } from 'node:net'
 import { dirname, join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { Digest } from '../lib/compare/digest'
 import { Backlog } from '../lib/engine/backlog'
+import { Blocks, LARGEST_BLOCK } from '../lib/engine/blocks'
 import { Breaker } from '../lib/engine/breaker'
 import { Budget } from '../lib/engine/budget'
 import { Capture } from '../lib/engine/capture'
@@ -21,10 +23,11 @@ import { Gate } from '../lib/engine/gate'
 import { InlineEngine } from '../lib/engine/inline'
 import { Lookups } from '../lib/engine/lookup'
 import type { Resolve } from '../lib/engine/lookup'
-import { paceReads } from '../lib/engine/paced-reads'
 import { Pacer } from '../lib/engine/pacer'
+import { INTO_ONE_MEMORY, Reads } from '../lib/engine/reads'
 import type { Target } from '../lib/engine/target'
 import type { FailureReason } from '../lib/engine/types'
+import { startTcp } from './helpers/backend'
 import { RecordingSink } from './helpers/engine'
 import { seeded } from './helpers/random'
 import { until } from './helpers/until'
@@ -225,10 +228,17 @@ t.test('backlog', async t => {
     const random = seeded(3)
     const upTo = (limit: number) => Math.floor(random() * limit)
     for (let round = 0; round < 150; round++) {
-      const budget = new Budget(4 * 1024 * 1024)
+      const again = random() < 0.5
+      const budget = new Budget(4 * 1024 * 1024, again ? new Blocks() : null)
       const body = Buffer.from(Array.from({ length: upTo(300_000 * random() ** 2) }, () => upTo(256)))
       const backlog = new Backlog(budget, random() < 0.5 ? body.length : upTo(2) * upTo(100_000))
-      const readers = Array.from({ length: 1 + upTo(3) }, () => ({ offset: 0, got: [] as Buffer[] }))
+      // What a reader has been given may still be written, from that memory.
+      const readers = Array.from({ length: 1 + upTo(3) }, () => ({ offset: 0, got: [] as Buffer[], flushed: 0, unwritten: [] as Buffer[] }))
+      const flush = (reader: typeof readers[number]) => {
+        reader.got.push(...reader.unwritten.map(bytes => Buffer.from(bytes)))
+        reader.unwritten = []
+        reader.flushed = reader.offset
+      }
       let at = 0
       while (at < body.length || readers.some(({ offset }) => offset < body.length)) {
         if (at < body.length && random() < 0.5) {
@@ -237,18 +247,21 @@ t.test('backlog', async t => {
           const shared = random()
           const own = shared < 0.3 ? piece : shared < 0.6 ? Buffer.from(piece) : new Uint8Array(piece)
           if (!backlog.append(own)) t.fail('the budget is large enough')
+          if (again && own !== piece) own.fill(0)
         }
         for (const reader of readers) {
           const bytes = random() < 0.5 ? backlog.read(reader.offset) : null
           if (bytes === null) continue
-          reader.got.push(Buffer.from(bytes))
+          reader.unwritten.push(bytes)
           reader.offset += bytes.length
-          backlog.release(Math.min(...readers.map(({ offset }) => offset)))
+          if (random() < 0.5) flush(reader)
+          backlog.release(Math.min(...readers.map(({ offset }) => offset)), Math.min(...readers.map(({ flushed }) => flushed)))
         }
         const slowest = Math.min(...readers.map(({ offset }) => offset))
         // One block that is not full, one that is not read to its end, and what has not been read.
         if (budget.used > at - slowest + 2 * 100_000) t.fail(`${budget.used} bytes are held for ${at - slowest}`)
       }
+      readers.forEach(flush)
       t.equal(backlog.received, body.length)
       t.equal(backlog.read(body.length), null)
       t.ok(readers.every(({ got }) => Buffer.concat(got).equals(body)), `round ${round}, ${body.length} bytes`)
@@ -290,6 +303,9 @@ t.test('backlog', async t => {
       t.equal(memory === large.buffer, kept)
       backlog.dispose()
     }
+    const backlog = new Backlog(new Budget(1_000_000, new Blocks()), 0)
+    backlog.append(large)
+    t.not(backlog.read(0)?.buffer, large.buffer, 'unless what is read is written to again')
   })
 
   t.test('what the budget does not allow is not appended', async t => {
@@ -307,13 +323,13 @@ t.test('backlog', async t => {
     const budget = new Budget(1_000_000)
     const backlog = new Backlog(budget, 0)
     backlog.append(Buffer.alloc(10, 'a'))
-    backlog.release(10)
+    backlog.release(10, 10)
     t.equal(backlog.read(0)?.toString(), 'aaaaaaaaaa')
     backlog.append(Buffer.alloc(10_000, 'b').subarray(0, 4086))
     t.equal(budget.used, 4096)
-    backlog.release(4095)
+    backlog.release(4095, 4095)
     t.equal(budget.used, 4096)
-    backlog.release(4096)
+    backlog.release(4096, 4096)
     t.equal(budget.used, 0)
   })
 
@@ -337,7 +353,7 @@ t.test('backlog', async t => {
     const budget = new Budget(1_000_000)
     const backlog = new Backlog(budget, 0)
     for (const text of ['a', 'b', 'c']) backlog.append(Buffer.alloc(50_000, text))
-    backlog.release(50_000)
+    backlog.release(50_000, 50_000)
     t.equal(backlog.whole().length, 100_000)
     backlog.append(Buffer.from('end'))
     t.equal(backlog.received, 150_003)
@@ -560,22 +576,24 @@ t.test('paced reads', async t => {
     }
   }
 
+  interface Reader { copy: { running: boolean, status: number } | null }
+
   /** A connection from which whatever has been pushed can be read. */
-  function pacedSocket (t: Test, pacer: Pacer, mayWait: () => boolean): { socket: Socket, got: Buffer[] } {
+  function pacedSocket (t: Test, pacer: Pacer, copy: Reader['copy'] = { running: true, status: 0 }) {
     const socket = new Socket()
     const got: Buffer[] = []
     // As undici reads.
-    socket.on('readable', () => {
-      for (let chunk; (chunk = socket.read()) !== null;) got.push(chunk)
-    })
-    paceReads(socket, pacer, mayWait)
+    const take = () => { for (let chunk; (chunk = socket.read()) !== null;) got.push(chunk) }
+    socket.on('readable', take)
+    const reader: Reader = { copy }
+    const reads = Reads.attach(socket, reader, pacer)
     t.teardown(() => socket.destroy())
-    return { socket, got }
+    return { socket, got, reads, reader, take }
   }
 
   t.test('all that is read is spent, and past the share there is nothing to read until the turn comes', async t => {
     const pacer = new FakePacer()
-    const { socket, got } = pacedSocket(t, pacer, () => true)
+    const { socket, got } = pacedSocket(t, pacer)
     socket.push(Buffer.from('one'))
     await until('it is read', () => got.length === 1)
     pacer.room = false
@@ -595,7 +613,7 @@ t.test('paced reads', async t => {
 
   t.test('the end comes after all that is held, not before', async t => {
     const pacer = new FakePacer()
-    const { socket, got } = pacedSocket(t, pacer, () => true)
+    const { socket, got } = pacedSocket(t, pacer)
     let ended = false
     socket.on('end', () => { ended = true })
     pacer.room = false
@@ -613,16 +631,88 @@ t.test('paced reads', async t => {
 
   t.test('nothing is held back where no answer is awaited', async t => {
     const pacer = new FakePacer()
-    let awaited = true
-    const { socket, got } = pacedSocket(t, pacer, () => awaited)
+    const { socket, got, reader } = pacedSocket(t, pacer)
     pacer.room = false
     socket.push(Buffer.from('one'))
     await until('it is read', () => got.length === 1)
-    awaited = false
+    reader.copy = null
     socket.push(Buffer.from('two'))
     await until('it is read', () => got.length === 2)
     t.strictSame(pacer.spent, [3], 'it waits once')
   })
+
+  t.test('what lies in memory that is written to again is handed over at once, copied where the client library may keep it', async t => {
+    const pacer = new FakePacer()
+    const { got, reads, reader } = pacedSocket(t, pacer)
+    const memory = Buffer.from('heads and bodies')
+    const hand = (text: string) => {
+      memory.write(text, 'latin1')
+      return reads.hand(memory.subarray(0, text.length))
+    }
+    t.equal(hand('head'), true)
+    reader.copy = { running: true, status: 200 }
+    t.equal(hand('body'), true)
+    reader.copy = null
+    t.equal(hand('more'), true)
+    memory.fill('!')
+    t.strictSame(got.map(String), ['head', '!!!!', 'more'])
+    t.strictSame(pacer.spent, [4, 4, 4])
+  })
+
+  t.test('past its share a connection is not read from, and goes on in order', async t => {
+    const pacer = new FakePacer()
+    const { socket, got, reads } = pacedSocket(t, pacer, { running: true, status: 200 })
+    pacer.room = false
+    t.equal(reads.hand(Buffer.from('one')), false)
+    t.equal(String(got), 'one')
+    const memory = Buffer.from('two')
+    reads.hand(memory)
+    memory.fill('!')
+    socket.push('three')
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+    t.equal(String(got), 'one')
+    pacer.room = true
+    pacer.resume()
+    t.equal(Buffer.concat(got).toString(), 'onetwothree')
+  })
+
+  t.test('what nobody reads yet is kept as it came', async t => {
+    const pacer = new FakePacer()
+    const { socket, got, reads, take } = pacedSocket(t, pacer, { running: true, status: 200 })
+    socket.off('readable', take)
+    const memory = Buffer.from('one')
+    for (const text of ['one', 'two']) {
+      memory.write(text)
+      reads.hand(memory)
+    }
+    socket.push(null)
+    memory.fill('!')
+    const ended = once(socket, 'end')
+    take()
+    t.equal(Buffer.concat(got).toString(), 'onetwo')
+    await ended
+  })
+
+  t.test('what comes before a connection counts as one is kept as well', async t => {
+    const server = await startTcp(t, socket => socket.write('early'))
+    const socket = connect({ port: server.port, host: '127.0.0.1', onread: INTO_ONE_MEMORY })
+    t.teardown(() => socket.destroy())
+    await once(socket, 'readable')
+    ;(INTO_ONE_MEMORY.buffer as Uint8Array).fill(0)
+    t.equal(String(socket.read()), 'early')
+  })
+})
+
+t.test('blocks', async t => {
+  const blocks = new Blocks()
+  const large = Array.from({ length: 100 }, () => blocks.take(LARGEST_BLOCK))
+  t.ok(large.every(({ length }) => length === LARGEST_BLOCK))
+  blocks.give(blocks.take(10))
+  for (const block of large) blocks.give(block)
+  const again = new Set(Array.from({ length: 100 }, () => blocks.take(LARGEST_BLOCK)))
+  t.equal(again.size, 100, 'none is given twice')
+  t.equal(large.filter(block => again.has(block)).length, 32, 'some are kept')
+  t.equal(blocks.take(20).length, 20)
 })
 
 t.test('look-ups', async t => {
@@ -823,8 +913,9 @@ t.test('copy body', async t => {
   function setUp () {
     const backlog = new Backlog(new Budget(1_000_000), 0)
     const advances: number[] = []
-    const body: CopyBody = new CopyBody(backlog, () => advances.push(body.offset))
-    return { backlog, body, advances }
+    const sender = { flushed: true, advanced: () => advances.push(body.offset) }
+    const body: CopyBody = new CopyBody(backlog, sender)
+    return { backlog, body, advances, sender }
   }
 
   t.test('gives what is there, waits for more, and ends with the body', async t => {
@@ -845,6 +936,24 @@ t.test('copy body', async t => {
     t.strictSame(await last, { done: true, value: undefined })
     t.equal(body.offset, 9)
     t.equal((await body.next()).done, true)
+  })
+
+  t.test('what the socket has taken may not have left it', async t => {
+    const { backlog, body, sender } = setUp()
+    const take = async (text: string) => {
+      backlog.append(Buffer.from(text))
+      await body.next()
+      const next = body.next()
+      return { taken: [body.offset, body.flushed], next }
+    }
+    sender.flushed = false
+    t.strictSame((await take('ab')).taken, [2, 0])
+    sender.flushed = true
+    body.wake()
+    backlog.append(Buffer.from('cde'))
+    body.wake()
+    body.next()
+    t.strictSame([body.offset, body.flushed], [5, 5])
   })
 
   t.test('as an iterator', async t => {

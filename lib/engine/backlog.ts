@@ -1,7 +1,7 @@
+import { LARGEST_BLOCK } from './blocks'
 import type { Budget } from './budget'
 
 const SMALLEST_BLOCK = 4 * 1024
-const LARGEST_BLOCK = 64 * 1024
 
 interface Block {
   /** Offset in the body of the block's first byte. */
@@ -15,8 +15,8 @@ interface Block {
  * A request body on its way to its copies: appended as it comes, read by each copy at its own offset, freed when the slowest
  * has it. What it holds is taken from the budget.
  *
- * A chunk is kept by reference only where it is most of the memory that it keeps alive; smaller ones are copied together, else a
- * client that sends single bytes would make every byte cost an object and a share of a socket's read buffer.
+ * A chunk is kept by reference only where it may be, and is most of the memory that it keeps alive; others are copied together, else
+ * a client that sends single bytes would make every byte cost an object and a share of a socket's read buffer.
  */
 export class Backlog {
   /** Bytes appended. */
@@ -36,7 +36,7 @@ export class Backlog {
 
   /** `false`: the budget does not allow it, and the body is no longer whole. */
   append (chunk: Uint8Array): boolean {
-    if (chunk.length >= SMALLEST_BLOCK && chunk.length * 2 >= chunk.buffer.byteLength) {
+    if (this.#budget.blocks === null && chunk.length >= SMALLEST_BLOCK && chunk.length * 2 >= chunk.buffer.byteLength) {
       if (!this.#budget.take(chunk.length)) return false
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
       this.#blocks.push({ start: this.received, bytes, length: chunk.length })
@@ -68,7 +68,8 @@ export class Backlog {
       ? Math.min(missing, LARGEST_BLOCK)
       : Math.min(Math.max(this.received, SMALLEST_BLOCK), LARGEST_BLOCK)
     if (!this.#budget.take(size)) return null
-    const block = { start: this.received, bytes: Buffer.allocUnsafeSlow(size), length: 0 }
+    const bytes = this.#budget.blocks?.take(size) ?? Buffer.allocUnsafeSlow(size)
+    const block = { start: this.received, bytes, length: 0 }
     this.#blocks.push(block)
     return block
   }
@@ -99,13 +100,14 @@ export class Backlog {
     this.#blocks = [{ start, bytes, length: bytes.length }]
   }
 
-  /** Frees what lies before `offset`. */
-  release (offset: number): void {
+  /** Frees what lies before `offset`; what lies before `flushed` no socket reads any more. */
+  release (offset: number, flushed: number): void {
     while (this.#blocks.length > 0) {
-      const block = this.#blocks[0]
-      if (block.start + block.length > offset || (this.#open && this.#blocks.length === 1)) return
+      const { start, bytes, length } = this.#blocks[0]
+      if (start + length > offset || (this.#open && this.#blocks.length === 1)) return
       this.#blocks.shift()
-      this.#budget.free(block.bytes.length)
+      this.#budget.free(bytes.length)
+      if (start + length <= flushed) this.#budget.blocks?.give(bytes)
     }
   }
 

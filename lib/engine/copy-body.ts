@@ -1,5 +1,13 @@
 import type { Backlog } from './backlog'
 
+/** Whose body it is. */
+export interface BodySender {
+  /** The connection has nothing left to write. */
+  readonly flushed: boolean
+  /** The socket has taken more. */
+  advanced (): void
+}
+
 const DONE: IteratorResult<Buffer> = Object.freeze({ done: true, value: undefined })
 
 /**
@@ -9,15 +17,17 @@ const DONE: IteratorResult<Buffer> = Object.freeze({ done: true, value: undefine
 export class CopyBody implements AsyncIterableIterator<Buffer> {
   /** Bytes that the socket has taken. */
   offset = 0
+  /** Bytes that have left the process, as far as is known. */
+  flushed = 0
   readonly #backlog: Backlog
-  readonly #onAdvance: () => void
+  readonly #sender: BodySender
   #given = 0
   #closed = false
   #wake: ((result: IteratorResult<Buffer>) => void) | null = null
 
-  constructor (backlog: Backlog, onAdvance: () => void) {
+  constructor (backlog: Backlog, sender: BodySender) {
     this.#backlog = backlog
-    this.#onAdvance = onAdvance
+    this.#sender = sender
   }
 
   [Symbol.asyncIterator] (): this {
@@ -28,7 +38,8 @@ export class CopyBody implements AsyncIterableIterator<Buffer> {
     if (this.#given > 0) {
       this.offset += this.#given
       this.#given = 0
-      this.#onAdvance()
+      if (this.#sender.flushed) this.flushed = this.offset
+      this.#sender.advanced()
     }
     const result = this.#read()
     if (result !== null) return Promise.resolve(result)

@@ -5,6 +5,7 @@ import { latin1 } from '../compare/latin1'
 import { Capture } from './capture'
 import { constantError } from './constant-error'
 import { CopyBody } from './copy-body'
+import type { BodySender } from './copy-body'
 import type { Expiring } from './deadlines'
 import type { Exchange } from './exchange'
 import type { Slot, Target } from './target'
@@ -21,7 +22,7 @@ const REFUSALS: ReadonlySet<unknown> =
  *
  * The callbacks are undici's older set: those of the newer one cost an object and a parsed header record an answer.
  */
-export class Copy implements Expiring, ComparedAnswer {
+export class Copy implements Expiring, ComparedAnswer, BodySender {
   deadline = 0
   earlier: this | null = null
   later: this | null = null
@@ -72,6 +73,19 @@ export class Copy implements Expiring, ComparedAnswer {
     return this.#body === null ? 0 : this.#body.offset
   }
 
+  /** Bytes of the request body that have left the process, as far as is known. */
+  get sentAndFlushed (): number {
+    return this.#body === null ? 0 : this.#body.flushed
+  }
+
+  get flushed (): boolean {
+    return this.#slot !== null && this.#slot.flushed
+  }
+
+  advanced (): void {
+    this.exchange.advanced()
+  }
+
   dispatch (): void {
     const { exchange, target } = this
     const slot = this.#slot = target.acquire(this)
@@ -98,7 +112,7 @@ export class Copy implements Expiring, ComparedAnswer {
       const whole = backlog.read(0)
       if (whole !== null && whole.length === backlog.received) return whole
     }
-    this.#body = new CopyBody(backlog, () => this.exchange.advanced())
+    this.#body = new CopyBody(backlog, this)
     return this.#body
   }
 

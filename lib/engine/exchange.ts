@@ -108,10 +108,13 @@ export class Exchange implements ExchangeHandle {
   /** The backend of some copy has taken more of the body: what all have is freed. */
   advanced (): void {
     let slowest = Infinity
+    let flushed = Infinity
     for (const copy of this.#copies) {
       if (!copy.ended && copy.sent < slowest) slowest = copy.sent
+      // Of an ended one's as well, whose connection may have been cut while it wrote.
+      if (copy.sentAndFlushed < flushed) flushed = copy.sentAndFlushed
     }
-    this.backlog?.release(slowest)
+    this.backlog?.release(slowest, flushed)
   }
 
   copyEnded (): void {

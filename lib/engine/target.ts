@@ -7,7 +7,7 @@ import type { LoopTime } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import { Deadlines } from './deadlines'
 import { lookups } from './lookup'
-import { paceReads } from './paced-reads'
+import { INTO_ONE_MEMORY, Reads } from './reads'
 import { timeSocket } from './timed-socket'
 import type { Copy } from './copy'
 import type { Pacer } from './pacer'
@@ -53,7 +53,8 @@ export class Target {
     this.#sni = isIP(this.servername) === 0 ? this.servername : undefined
     // The copy's own timeout bounds the connection, unless the user wants a shorter time for it. HTTP/1.1 alone: one
     // copy a connection, paced by its reads, is what everything here rests on.
-    const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, allowH2: false, useH2c: false }
+    const onread = budget.blocks === null ? undefined : INTO_ONE_MEMORY
+    const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, onread, allowH2: false, useH2c: false }
     this.#connector = buildConnector(connect as buildConnector.BuildOptions)
   }
 
@@ -110,7 +111,7 @@ export class Slot {
           if (error === null) {
             this.#socket = socket
             timeSocket(socket, target.loopTime)
-            paceReads(socket, target.pacer, () => this.copy !== null && this.copy.running)
+            Reads.attach(socket, this, target.pacer)
           } else {
             // After a certificate for another name, undici's client takes its failed request for a running one, and begins no other.
             this.dead = true
@@ -122,6 +123,11 @@ export class Slot {
       headersTimeout: 0,
       bodyTimeout: 0
     })
+  }
+
+  /** The connection has nothing left to write. */
+  get flushed (): boolean {
+    return this.#socket !== null && this.#socket.writableLength === 0
   }
 
   /** How the connection broke, or `null`. An answer that ends with its connection is complete to undici even then. */

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { Backlog } from '../backlog'
+import { Blocks } from '../blocks'
 import { Budget } from '../budget'
 import type { Exchange } from '../exchange'
 import { InlineEngine } from '../inline'
@@ -29,7 +30,7 @@ export class Host {
   constructor (port: MessagePort, data: ThreadData) {
     this.#port = port
     this.#collecting = setTimeout(() => this.#flush(), COLLECTING)
-    this.#engine = new InlineEngine(new Budget(data.maxBufferedBytes))
+    this.#engine = new InlineEngine(new Budget(data.maxBufferedBytes, new Blocks()))
     port.on('message', (message: MessageToThread) => this.#onMessage(message))
   }
 
@@ -47,9 +48,7 @@ export class Host {
       if (typeof first === 'string') return Buffer.from(first, 'latin1')
       const slab = slabs[first]
       const offset = next<number>()
-      const chunk = Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
-      // Who is given most of a slab may keep it, and slabs go back.
-      return chunk.length * 2 < slab.length ? chunk : Buffer.from(chunk)
+      return Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
     }
     const headers = () => {
       const joined = next<string | null>()
