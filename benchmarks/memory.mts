@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { contender } from './contenders.mjs'
 import type { Contender } from './contenders.mjs'
 import type { Effort } from './effort.mjs'
 import { steady } from './scenarios.mjs'
 import { outcomeOf } from './outcome.mjs'
+import { untilIdle } from './site.mjs'
 import type { Running, Site } from './site.mjs'
 import { median, spread } from './stats.mjs'
 import type { Spread } from './stats.mjs'
@@ -107,14 +107,6 @@ async function table (
 /** So that it is compared, however busy the machine is. */
 function patient (contender: Contender): Contender {
   return contender.mirror === undefined ? contender : { ...contender, mirror: { ...contender.mirror, timeout: 120_000 } }
-}
-
-async function untilIdle (running: Running): Promise<void> {
-  for (;;) {
-    const backend = (await running.books())?.backends[0]
-    if (backend === undefined || backend.inFlight + backend.comparing === 0) return
-    await sleep(20)
-  }
 }
 
 async function outcome (running: Running): Promise<string> {

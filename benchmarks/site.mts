@@ -29,6 +29,8 @@ export interface Running {
   forgetPeak (): Promise<void>
   /** Bytes. */
   peak (): Promise<number>
+  /** Collects garbage while there is nothing to do, where there is any. */
+  collect (): Promise<void>
   /** Switches mirroring on or off, where it can be. */
   mirror (enabled: boolean): Promise<void>
   books (): Promise<MirrorSnapshot | null>
@@ -113,6 +115,7 @@ export class Site {
         end: async () => nginx.end(),
         forgetPeak: async () => nginx.forgetPeak(),
         peak: async () => nginx.peak(),
+        collect: async () => {},
         mirror: async () => {},
         books: async () => null,
         stop: () => nginx.stop()
@@ -131,6 +134,7 @@ export class Site {
       end: () => child.call('end'),
       forgetPeak: () => child.call('forgetPeak'),
       peak: () => child.call('peak'),
+      collect: () => child.call('collect'),
       mirror: enabled => child.call('mirror', enabled),
       books: () => child.call('books'),
       stop: async () => {
@@ -142,15 +146,18 @@ export class Site {
   }
 
   /**
-   * What any gateway has lived through: load, clients that leave before their answer, connections that backends close, load again. V8
-   * compiles for what it has seen, so the first of each costs a new process more than a thousand later ones, whoever caused it.
+   * What any gateway has lived through: load, clients that leave before their answer, connections that backends close, a quiet moment in
+   * which all garbage is collected, load again. V8 compiles for what it has seen, so the first of each costs a new process more than a
+   * thousand later ones, whoever caused it.
    */
   async warmUp (running: Running, load: Omit<Load, 'port' | 'rate'>, effort: Effort['warmUp'], mirrored: boolean): Promise<void> {
     await running.mirror(mirrored)
     await this.#loadFor(running, load, effort)
     await running.mirror(false)
     await this.#load.call('leave', { port: running.port, clients: load.connections })
+    await untilIdle(running)
     await Promise.all([this.#backends.primary.call('hangUp'), this.#backends.shadow.call('hangUp')])
+    await running.collect()
     await running.mirror(mirrored)
     await this.#loadFor(running, load, effort)
     await running.mirror(true)
@@ -208,6 +215,15 @@ export class Site {
 
   async close (): Promise<void> {
     await Promise.all([this.#backends.primary.kill(), this.#backends.shadow.kill(), this.#load.kill()])
+  }
+}
+
+/** No copy is in flight. */
+export async function untilIdle (running: Running): Promise<void> {
+  for (;;) {
+    const backend = (await running.books())?.backends[0]
+    if (backend === undefined || backend.inFlight + backend.comparing === 0) return
+    await sleep(20)
   }
 }
 
