@@ -4,6 +4,7 @@ import type { FastifyMirrorOptions } from '../types/index'
 import { adminRoutes } from './admin'
 import { Budget } from './engine/budget'
 import { InlineEngine } from './engine/inline'
+import { keepTicksQuick } from './engine/quick-ticks'
 import { ThreadEngine, startWorker } from './engine/thread'
 import type { Engine } from './engine/types'
 import { FST_MIRROR_ALREADY_REGISTERED } from './errors'
@@ -23,6 +24,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
   const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus } = readPluginOptions(options)
 
+  keepTicksQuick()
   const log = new BoundedLog(fastify.log)
   const onDeath = (err: Error) => log.warn({ err }, 'the mirrors\' thread ended, and will be started again')
   const loopTime = new LoopTime(prometheus !== null)
