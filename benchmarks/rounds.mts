@@ -62,66 +62,54 @@ interface Phase {
   found: Map<string, Found>
 }
 
+/** Samples of each gateway of a pair, in turn. */
+const TURNS = 2
+
 /**
- * Runs a scenario in interleaved rounds, each with processes of its own: what V8 makes of the same code differs more from one process
- * to another than from one second to the next. One gateway at a time is under load.
+ * Runs a scenario in rounds. Each measures every contender beside a base, the two in turn and one at a time under load, both in new
+ * processes: what V8 makes of the same code differs more from one process to another than from one second to the next.
  */
 export async function runRounds (site: Site, scenario: Scenario, effort: Effort, say: (text: string) => void): Promise<Table[]> {
   const { title, load, share } = scenario
   const rounds = Math.min(scenario.rounds, effort.rounds)
   const phases: Phase[] = [{ title: `${title}, saturated`, rate: 0, found: new Map() }]
   for (let round = 0; round < rounds; round++) {
-    say(`${scenario.name}: round ${round + 1} of ${rounds}`)
-    const groups: Running[][] = []
-    try {
-      for (const names of scenario.groups) {
-        const group: Running[] = []
-        groups.push(group)
-        for (const name of names) group.push(await site.start(contender(name), 'fast', load))
+    for (const [base, ...others] of scenario.groups) {
+      for (const name of others) {
+        say(`${scenario.name}: round ${round + 1} of ${rounds}, ${name}`)
+        const pair: Running[] = []
+        try {
+          for (const of of [base, name]) pair.push(await site.start(contender(of), 'fast', load))
+          for (const running of pair) await site.warmUp(running, load, effort.warmUp, true)
+          if (share !== undefined && phases.length === 1) {
+            const { throughput } = await site.measure(pair[0], { ...load, rate: 0 }, effort)
+            const rate = Math.round(throughput * share / 100) * 100
+            phases.push({ title: `${title}, at ${rate} requests/s`, rate, found: new Map() })
+          }
+          for (const { rate, found } of phases) await runPair(site, pair, { ...load, rate }, effort, found)
+          const backend = (await pair[1].books())?.backends[0]
+          if (backend !== undefined) for (const { found } of phases) found.get(name)?.books.push(backend)
+        } finally {
+          await Promise.all(pair.map(running => running.stop()))
+        }
       }
-      for (const running of groups.flat()) await site.warmUp(running, load, effort.warmUp, true)
-      if (share !== undefined && round === 0) {
-        const { throughput } = await site.measure(groups[0][0], { ...load, rate: 0 }, effort)
-        const rate = Math.round(throughput * share / 100) * 100
-        phases.push({ title: `${title}, at ${rate} requests/s`, rate, found: new Map() })
-      }
-      for (const { rate, found } of phases) {
-        for (const group of groups) await runRound(site, group, round, { ...load, rate }, effort, found)
-      }
-      for (const running of groups.flat()) {
-        const backend = (await running.books())?.backends[0]
-        if (backend !== undefined) for (const { found } of phases) found.get(running.contender.name)?.books.push(backend)
-      }
-    } finally {
-      await Promise.all(groups.flat().map(running => running.stop()))
     }
   }
   return phases.map(({ title, found }) => ({ scenario: scenario.name, title, rows: [...found.values()].map(rowOf) }))
 }
 
-/** Base, one, another, base, one, another, ... base: each has a base right beside it. Who begins changes from round to round. */
-async function runRound (
-  site: Site, group: Running[], round: number, load: Omit<Load, 'port'>, timing: Timing, all: Map<string, Found>
+async function runPair (
+  site: Site, [base, other]: Running[], load: Omit<Load, 'port'>, timing: Timing, all: Map<string, Found>
 ): Promise<void> {
-  const [base, ...rest] = group
   const of = ({ contender: { name } }: Running): Found => {
     const found = all.get(name) ?? { contender: name, base: base.contender.name, pairs: [], books: [] }
     all.set(name, found)
     return found
   }
-  // In the table's order, whoever begins.
-  group.forEach(of)
-  const others = rest.map((_, index) => rest[(index + round) % rest.length])
-  const measure = (running: Running) => site.measure(running, load, timing)
-  let last = await measure(base)
-  for (let i = 0; i < others.length; i += 2) {
-    const before = last
-    const first = await measure(others[i])
-    const second = i + 1 < others.length ? await measure(others[i + 1]) : null
-    last = await measure(base)
-    of(base).pairs.push({ sample: before, base: before })
-    of(others[i]).pairs.push({ sample: first, base: second === null ? last : before })
-    if (second !== null) of(others[i + 1]).pairs.push({ sample: second, base: last })
+  for (let turn = 0; turn < TURNS; turn++) {
+    const beside = await site.measure(base, load, timing)
+    of(base).pairs.push({ sample: beside, base: beside })
+    of(other).pairs.push({ sample: await site.measure(other, load, timing), base: beside })
   }
 }
 
