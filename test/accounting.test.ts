@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http'
 import http2 from 'node:http2'
 import { createRequire } from 'node:module'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import t from 'tap'
 import type { MirrorOptions, MirrorSnapshot } from '../types/index'
 import { refusedUrl, startBackend, startTcp } from './helpers/backend'
@@ -267,14 +268,19 @@ t.test('nothing stays open behind a client that leaves early', async t => {
     }
   }
   const gateway = await startGateway(t, { routes })
+  /** Until the gateway knows that a client has left. */
+  const leaves = async (leave: () => void, { app: { server } } = gateway) => {
+    const connections = promisify(server.getConnections.bind(server))
+    const before = await connections()
+    leave()
+    await until('it has left', async () => await connections() < before)
+  }
   const upload = (url: string, body: string) => `POST ${url} ${HEAD}content-type: a/b\r\ncontent-length: 6\r\n\r\n${body}`
 
   await t.test('while an older hook takes its time', async t => {
     const raw = await rawClient(t, gateway.port, upload('/late', 'abc'))
     await until('it waits', () => waiting.length === 1)
-    raw.socket.destroy()
-    await until('it has left', () => gateway.app.server.getConnections !== undefined && raw.socket.closed)
-    await delay(20)
+    await leaves(() => raw.socket.destroy())
     waiting.pop()?.()
     await until('it is counted', () => gateway.mirror('/late').seen === 1)
     t.match(gateway.mirror('/late'), { seen: 1, unhandled: 1, pending: 0 })
@@ -331,8 +337,7 @@ t.test('nothing stays open behind a client that leaves early', async t => {
     const { seen } = gateway.mirror('/late')
     const raw = await rawClient(t, gateway.port, `GET /slow ${HEAD}\r\n` + upload('/late', 'abcdef'))
     await until('both wait', () => waiting.length === 2)
-    raw.socket.destroy()
-    await delay(20)
+    await leaves(() => raw.socket.destroy())
     for (const goOn of waiting.splice(0)) goOn()
     await until('it is counted', () => gateway.mirror('/late').seen === seen + 1)
     t.match(gateway.mirror('/late'), { unhandled: seen + 1, pending: 0 })
@@ -354,8 +359,7 @@ t.test('nothing stays open behind a client that leaves early', async t => {
     const stream = session.request({ ':method': 'POST', ':path': '/late' })
     stream.on('error', () => {})
     await until('it waits', () => waiting.length === 1)
-    session.destroy()
-    await delay(20)
+    await leaves(() => session.destroy(), gateway)
     waiting.pop()?.()
     await until('it is counted', () => gateway.mirror('/late').seen === 1)
     t.match(gateway.mirror('/late'), { seen: 1, unhandled: 1, pending: 0 })

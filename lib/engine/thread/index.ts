@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { LoopTime, timed } from '../../metrics/loop-time'
 import { Budget } from '../budget'
 import { constantError } from '../constant-error'
-import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, TargetOptions } from '../types'
+import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, PairLatency, TargetOptions } from '../types'
 import { ThreadExchange } from './exchange'
 import type { Line } from './exchange'
 import { COLLECTING, FromThread, Outbox } from './protocol'
@@ -176,6 +176,10 @@ export class ThreadEngine implements Engine<number>, Line {
   #hear (ops: unknown[]): void {
     let at = 0
     const next = <T>() => ops[at++] as T
+    const latency = (): PairLatency | null => {
+      const [primary, difference] = [next<number>(), next<number>()]
+      return Number.isNaN(primary) ? null : { primary, difference }
+    }
     while (at < ops.length) {
       const op = next<OpFromThread>()
       const id = next<number>()
@@ -191,20 +195,13 @@ export class ThreadEngine implements Engine<number>, Line {
         case FromThread.Answered:
           exchange.answered(copy).onAnswered(next<number>(), next<number>())
           break
-        case FromThread.Matched: {
+        case FromThread.Matched:
           exchange.answered(copy).onAnswered(next<number>(), next<number>())
-          const primary = next<number>()
-          const difference = next<number>()
-          exchange.ending(copy).onCompared(null, Number.isNaN(primary) ? null : { primary, difference })
+          exchange.ending(copy).onCompared(null, latency())
           break
-        }
-        case FromThread.Compared: {
-          const found = next<Difference | null>()
-          const primary = next<number>()
-          const difference = next<number>()
-          exchange.ending(copy).onCompared(found, Number.isNaN(primary) ? null : { primary, difference })
+        case FromThread.Compared:
+          exchange.ending(copy).onCompared(next<Difference | null>(), latency())
           break
-        }
         case FromThread.NotCompared:
           exchange.ending(copy).onNotCompared(next<NotComparedReason>())
           break
