@@ -30,7 +30,7 @@ export const full: Effort = {
   rest: 0.1,
   trouble: { rounds: 3, runIn: 1.5, sample: 5 },
   streams: { rounds: 3, bytes: 1024 * MIB },
-  hung: { rounds: 1, sample: 60 },
+  hung: { rounds: 3, sample: 60 },
   micro: 0.5
 }
 
