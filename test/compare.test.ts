@@ -1,7 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import { setImmediate as turn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import zlib from 'node:zlib'
 import t from 'tap'
 import { BodyComparer } from '../lib/compare/bodies'
@@ -22,6 +20,7 @@ import type { BodyComparerOptions, BodyOutcome, CapturedBody } from '../lib/comp
 import type { Decoded } from '../lib/compare/decode'
 import type { JsonDifference, JsonOutcome } from '../lib/compare/json'
 import type { Steps } from '../lib/compare/tape'
+import { gc } from './helpers/gc'
 
 const usual = createRedactor([])
 
@@ -236,8 +235,6 @@ t.test('JSON documents', async (t) => {
   })
 
   t.test('are not kept in memory by what is shown of them', async (t) => {
-    setFlagsFromString('--expose-gc')
-    const gc = runInNewContext('gc') as () => void
     const kept: JsonOutcome[] = []
     gc()
     const before = process.memoryUsage().heapUsed

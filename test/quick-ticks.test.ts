@@ -2,8 +2,7 @@ import t from 'tap'
 import Fastify from 'fastify'
 import { executionAsyncResource } from 'node:async_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { gc } from './helpers/gc'
 
 interface Loaded { keepTicksQuick: () => void }
 
@@ -21,8 +20,6 @@ function load (heard: Array<WeakRef<object>>): Loaded {
 }
 
 t.test('one object of process.nextTick outlives every collection of garbage', async t => {
-  setFlagsFromString('--expose-gc')
-  const gc = runInNewContext('gc') as () => void
   const heard: Array<WeakRef<object>> = []
   const { keepTicksQuick } = load(heard)
   keepTicksQuick()

@@ -1,22 +1,18 @@
 import { RE2JS } from 're2js'
 import t from 'tap'
-import v8 from 'node:v8'
-import vm from 'node:vm'
 import { Conditions } from '../../lib/decision/conditions'
 import { keyReader } from '../../lib/decision/key'
 import { Sampler } from '../../lib/decision/sampler'
 import { MismatchReporter } from '../../lib/mismatches/reporter'
 import { startBackend } from '../helpers/backend'
 import { booksClose } from '../helpers/books'
+import { gc } from '../helpers/gc'
 import { keepAlive, modes, startGateway } from '../helpers/gateway'
 import { until } from '../helpers/until'
 
 t.setTimeout(300_000)
 
 const MiB = 1024 * 1024
-
-v8.setFlagsFromString('--expose-gc')
-const gc = vm.runInNewContext('gc') as () => void
 
 /** Bytes that are in use. */
 function heap (): number {
