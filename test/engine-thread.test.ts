@@ -7,7 +7,7 @@ import { ThreadEngine } from '../lib/engine/thread'
 import type { StartThread, Thread } from '../lib/engine/thread'
 import { Host } from '../lib/engine/thread/host'
 import { Outbox, ToThread, joinHeaders, splitHeaders } from '../lib/engine/thread/protocol'
-import type { ThreadData } from '../lib/engine/thread/protocol'
+import type { MessageToThread, ThreadData } from '../lib/engine/thread/protocol'
 import type { Engine } from '../lib/engine/types'
 import { refusedUrl, startBackend, startTcp } from './helpers/backend'
 import { send } from './helpers/engine'
@@ -96,6 +96,42 @@ t.test('every operation crosses both ways', async t => {
   }
   await engine.close(100)
   t.equal(engine.budget.used, 0, 'the budget is free')
+})
+
+t.test('the id of an exchange that has ended is given again, and only then', async t => {
+  const hung = await startTcp(t, () => {})
+  const backend = await startBackend(t)
+  const opened: unknown[] = []
+  const engine = new ThreadEngine(64 * MIB, () => t.fail('it does not die'), data => {
+    const thread = inProcess(data)
+    const { postMessage } = thread
+    thread.postMessage = (message: MessageToThread, ...rest) => {
+      if ('batch' in message && message.batch.ops[0] === ToThread.Open) opened.push(message.batch.ops[1])
+      postMessage(message, ...rest)
+    }
+    return thread
+  })
+  t.teardown(() => engine.close(0))
+  const toHung = engine.addTarget({ origin: hung.url, ...OPTIONS })
+  const toBackend = engine.addTarget({ origin: backend.url, ...OPTIONS })
+
+  const half = send(engine as Engine, [toBackend, toHung])
+  await until('one of two copies has ended', () => half.sink.done)
+  const first = send(engine as Engine, [toBackend])
+  await first.ended()
+  const second = send(engine as Engine, [toBackend], { compare: true })
+  first.exchange.cut()
+  await until('it is answered', () => second.sink.answered)
+  second.exchange.primaryWhole(200, '', null, 'ok', 1)
+  await second.ended()
+  t.same(opened, [0, 1, 1])
+  t.same(first.sink.calls, ['answered: 200', 'not compared: off'])
+  t.same(second.sink.calls, ['answered: 200', 'matched'])
+  half.exchange.cut()
+  await half.ended()
+  await send(engine as Engine, [toBackend]).ended()
+  await send(engine as Engine, [toBackend]).ended()
+  t.same(opened.slice(3), [0, 0])
 })
 
 t.test('a thread that dies: its copies are told, it is started again after a pause, and works', async t => {

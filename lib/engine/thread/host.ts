@@ -14,7 +14,7 @@ export class Host {
   readonly #port: MessagePort
   readonly #engine: InlineEngine
   readonly #targets: Target[] = []
-  readonly #exchanges = new Map<number, Exchange>()
+  readonly #exchanges: Array<Exchange | undefined> = []
   ops: unknown[] = []
   /** Of the batch that is being collected. */
   batch = 0
@@ -61,7 +61,7 @@ export class Host {
         this.#open(id, next)
         continue
       }
-      const exchange = this.#exchanges.get(id)
+      const exchange = this.#exchanges[id]
       switch (op) {
         case ToThread.Body: this.#grow(exchange, bytes()); break
         case ToThread.BodyEnd: exchange?.end(); break
@@ -105,7 +105,7 @@ export class Host {
     }
     const backlog = hasBody ? new Backlog(this.#engine.budget, length) : null
     const exchange = this.#engine.open({ method, backlog, length, compare, copies })
-    if (tracked.open > 0) this.#exchanges.set(id, exchange)
+    if (tracked.open > 0) this.#exchanges[id] = exchange
   }
 
   /** What comes at once is no fault of the backends: slow is who has not taken it when more comes in another turn. */
@@ -128,7 +128,7 @@ export class Host {
   }
 
   forget (id: number): void {
-    this.#exchanges.delete(id)
+    this.#exchanges[id] = undefined
   }
 
   #schedule (): void {

@@ -47,10 +47,14 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly #data: ThreadData
   readonly #onDeath: (error: Error) => void
   readonly #targets: TargetOptions[] = []
-  readonly #exchanges = new Map<number, ThreadExchange>()
+  /**
+   * By id. Not in a Map: one that is always added to and deleted from outgrows table after table, each of which V8 links to the next, and
+   * as soon as one is old, young collections keep all later ones with what was in them.
+   */
+  #exchanges: Array<ThreadExchange | null> = []
+  #freeIds: number[] = []
   #thread: Thread | null = null
   #restart: NodeJS.Timeout | null = null
-  #nextId = 0
   #scheduled = false
   #stopped = false
   #closed: (() => void) | null = null
@@ -128,9 +132,9 @@ export class ThreadEngine implements Engine<number>, Line {
   }
 
   open (init: ExchangeInit<number>): ThreadExchange {
-    const id = this.#nextId++
+    const id = this.#freeIds.pop() ?? this.#exchanges.push(null) - 1
     const exchange = new ThreadExchange(id, this, init)
-    this.#exchanges.set(id, exchange)
+    this.#exchanges[id] = exchange
     return exchange
   }
 
@@ -184,7 +188,7 @@ export class ThreadEngine implements Engine<number>, Line {
       const op = next<OpFromThread>()
       const id = next<number>()
       const copy = next<number>()
-      const exchange = this.#exchanges.get(id) as ThreadExchange
+      const exchange = this.#exchanges[id] as ThreadExchange
       switch (op) {
         case FromThread.Refused:
           exchange.ending(copy).onRefused(errorOf(next(), next()))
@@ -206,7 +210,10 @@ export class ThreadEngine implements Engine<number>, Line {
           exchange.ending(copy).onNotCompared(next<NotComparedReason>())
           break
       }
-      if (exchange.done) this.#exchanges.delete(id)
+      if (exchange.done) {
+        this.#exchanges[id] = null
+        this.#freeIds.push(id)
+      }
     }
   }
 
@@ -217,9 +224,10 @@ export class ThreadEngine implements Engine<number>, Line {
     this.budget.free(this.#bytesInTransit)
     this.#bytesInTransit = this.#heldThere = 0
     this.#inTransit = []
-    const exchanges = [...this.#exchanges.values()]
-    this.#exchanges.clear()
-    for (const exchange of exchanges) exchange.die(error)
+    const exchanges = this.#exchanges
+    this.#exchanges = []
+    this.#freeIds = []
+    for (const exchange of exchanges) exchange?.die(error)
     this.#closed?.()
     if (this.#stopped) return
     this.#onDeath(error)

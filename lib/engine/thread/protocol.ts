@@ -3,7 +3,8 @@ import type { TargetOptions } from '../types'
 
 /**
  * What the two sides say to each other: many operations in one message, as a flat array, for an object an operation would cost the
- * primary's event loop more than what it carries. Bytes lie in slabs, whose memory is handed over, not copied.
+ * primary's event loop more than what it carries. Bytes lie in slabs, whose memory is handed over, not copied. An exchange's id is a small
+ * number, given again when the last of its copies is known to have ended.
  */
 
 /** Operations to the thread; behind each its arguments. `bytes`: Latin-1 text, or three: slab, offset, length. */
