@@ -24,7 +24,7 @@ import { InlineEngine } from '../lib/engine/inline'
 import { Lookups } from '../lib/engine/lookup'
 import type { Resolve } from '../lib/engine/lookup'
 import { Pacer } from '../lib/engine/pacer'
-import { INTO_ONE_MEMORY, Reads } from '../lib/engine/reads'
+import { Reads, readInto } from '../lib/engine/reads'
 import type { Target } from '../lib/engine/target'
 import type { FailureReason } from '../lib/engine/types'
 import { startTcp } from './helpers/backend'
@@ -695,10 +695,11 @@ t.test('paced reads', async t => {
 
   t.test('what comes before a connection counts as one is kept as well', async t => {
     const server = await startTcp(t, socket => socket.write('early'))
-    const socket = connect({ port: server.port, host: '127.0.0.1', onread: INTO_ONE_MEMORY })
+    const memory = Buffer.alloc(100)
+    const socket = connect({ port: server.port, host: '127.0.0.1', onread: readInto(memory) })
     t.teardown(() => socket.destroy())
     await once(socket, 'readable')
-    ;(INTO_ONE_MEMORY.buffer as Uint8Array).fill(0)
+    memory.fill(0)
     t.equal(String(socket.read()), 'early')
   })
 })

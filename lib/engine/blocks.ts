@@ -1,3 +1,6 @@
+import type { OnReadOpts } from 'node:net'
+import { readInto } from './reads'
+
 /** Bytes of a block that is kept to be used again. */
 export const LARGEST_BLOCK = 64 * 1024
 /** Blocks that are kept. */
@@ -8,6 +11,8 @@ const MAX_SPARE = 32
  * For an engine that reads into memory that is written to again, so that whatever is kept has to be copied.
  */
 export class Blocks {
+  /** For connections. As much as Node reads at once. */
+  readonly onread: OnReadOpts = readInto(Buffer.allocUnsafeSlow(64 * 1024))
   readonly #spare: Buffer[] = []
 
   take (size: number): Buffer {

@@ -73,22 +73,18 @@ export class Reads {
   }
 }
 
-/** As much as Node reads at once. */
-const memory = Buffer.allocUnsafeSlow(64 * 1024)
-
 /**
  * Reads into one piece of memory for all connections: by default every read brings memory of its own, which on a thread that has little
  * other garbage waits long to be collected. Whoever keeps what is read has to copy it.
  * @see https://nodejs.org/api/net.html#new-netsocketoptions `onread`
  */
-export const INTO_ONE_MEMORY: OnReadOpts = {
-  buffer: memory,
-  callback: handOver
+export function readInto (buffer: Buffer): OnReadOpts {
+  return { buffer, callback: handOver }
 }
 
 /** Node calls it as the socket's own. */
-function handOver (this: ReadSocket, length: number): boolean {
-  const bytes = memory.subarray(0, length)
+function handOver (this: ReadSocket, length: number, memory: Uint8Array): boolean {
+  const bytes = (memory as Buffer).subarray(0, length)
   // Before it counts as connected.
   const reads = this[READS]
   return reads === undefined ? this.push(Buffer.from(bytes)) : reads.hand(bytes)

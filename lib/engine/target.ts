@@ -7,7 +7,7 @@ import type { LoopTime } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import { Deadlines } from './deadlines'
 import { lookups } from './lookup'
-import { INTO_ONE_MEMORY, Reads } from './reads'
+import { Reads } from './reads'
 import { timeSocket } from './timed-socket'
 import type { Copy } from './copy'
 import type { Pacer } from './pacer'
@@ -53,8 +53,7 @@ export class Target {
     this.#sni = isIP(this.servername) === 0 ? this.servername : undefined
     // The copy's own timeout bounds the connection, unless the user wants a shorter time for it. HTTP/1.1 alone: one
     // copy a connection, paced by its reads, is what everything here rests on.
-    const onread = budget.blocks === null ? undefined : INTO_ONE_MEMORY
-    const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, onread, allowH2: false, useH2c: false }
+    const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, onread: budget.blocks?.onread, allowH2: false, useH2c: false }
     this.#connector = buildConnector(connect as buildConnector.BuildOptions)
   }
 
