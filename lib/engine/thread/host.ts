@@ -19,8 +19,13 @@ export class Host {
   /** Of the batch that is being collected. */
   batch = 0
   #processed = 0
-  /** Whose bodies have grown in this turn of the event loop. */
-  readonly #grown = new Set<Exchange>()
+  /**
+   * By id: the turn of the event loop in which a body last grew, of the turns in which one did. A Set would have to be cleared, which
+   * makes V8 link tables as those of a Map.
+   */
+  readonly #grown: number[] = []
+  #turn = 0
+  #turning = false
   /** Of batches that are done with. */
   #slabs: Uint8Array[] = []
   #scheduled = false
@@ -63,7 +68,7 @@ export class Host {
       }
       const exchange = this.#exchanges[id]
       switch (op) {
-        case ToThread.Body: this.#grow(exchange, bytes()); break
+        case ToThread.Body: this.#grow(id, exchange, bytes()); break
         case ToThread.BodyEnd: exchange?.end(); break
         case ToThread.Cut: exchange?.cut(); break
         case ToThread.Overflow: exchange?.overflow(); break
@@ -109,14 +114,20 @@ export class Host {
   }
 
   /** What comes at once is no fault of the backends: slow is who has not taken it when more comes in another turn. */
-  #grow (exchange: Exchange | undefined, chunk: Buffer): void {
+  #grow (id: number, exchange: Exchange | undefined, chunk: Buffer): void {
     if (exchange === undefined) return
-    if (!this.#grown.has(exchange)) {
+    if (this.#grown[id] !== this.#turn) {
+      this.#grown[id] = this.#turn
       exchange.giveUpSlow()
-      if (this.#grown.size === 0) setImmediate(() => this.#grown.clear())
-      this.#grown.add(exchange)
+      if (!this.#turning) setImmediate(this.#endTurn)
+      this.#turning = true
     }
     exchange.append(chunk)
+  }
+
+  readonly #endTurn = (): void => {
+    this.#turn++
+    this.#turning = false
   }
 
   /** Begins an operation; its arguments are pushed after it. */

@@ -9,11 +9,8 @@ import { ThreadExchange } from './exchange'
 import type { Line } from './exchange'
 import { COLLECTING, FromThread, Outbox } from './protocol'
 import type { MessageFromThread, MessageToThread, OpFromThread, ThreadData } from './protocol'
+import { Transit } from './transit'
 
-/** Most bytes on their way to the thread; a thread that falls behind further gets no more. */
-const MAX_IN_TRANSIT = 16 * 1024 * 1024
-/** Most messages on their way to it: what at least a second brings. */
-const MAX_BATCHES = 1000
 /** Milliseconds before a thread that died is started again. */
 const PAUSE = 1_000
 /** Milliseconds that a closing thread is given beyond the time that it has for its copies. */
@@ -58,12 +55,7 @@ export class ThreadEngine implements Engine<number>, Line {
   #scheduled = false
   #stopped = false
   #closed: (() => void) | null = null
-  /** Bytes taken for what the outbox holds. */
-  #collected = 0
-  /** Bytes of each batch that the thread has not yet done with. */
-  #inTransit: number[] = []
-  #bytesInTransit = 0
-  #processed = 0
+  readonly #transit: Transit
   /** Bytes that the thread held when it was last heard of. */
   #heldThere = 0
   /** Seconds for which threads before this one were busy, and this one when last asked. */
@@ -77,6 +69,7 @@ export class ThreadEngine implements Engine<number>, Line {
   ) {
     const half = Math.floor(maxBufferedBytes / 2)
     this.budget = new Budget(half)
+    this.#transit = new Transit(this.budget)
     this.#data = { maxBufferedBytes: half }
     this.#onDeath = onDeath
     this.#start = start
@@ -89,7 +82,6 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#restart = null
     const thread = this.#start(this.#data)
     this.#thread = thread
-    this.#processed = 0
     // One that has been found dead may have last words.
     thread.on('message', timed(this.loopTime, (message: MessageFromThread) => {
       if (this.#thread === thread) this.#onMessage(message)
@@ -124,7 +116,7 @@ export class ThreadEngine implements Engine<number>, Line {
 
   refusal (): 'closing' | 'thread' | null {
     if (this.#stopped) return 'closing'
-    return this.#thread === null || this.#inTransit.length > MAX_BATCHES ? 'thread' : null
+    return this.#thread === null || this.#transit.behind ? 'thread' : null
   }
 
   stop (): void {
@@ -139,10 +131,7 @@ export class ThreadEngine implements Engine<number>, Line {
   }
 
   take (bytes: number): 'memory' | 'thread' | null {
-    if (this.#bytesInTransit + this.#collected + bytes > MAX_IN_TRANSIT) return 'thread'
-    if (!this.budget.take(bytes)) return 'memory'
-    this.#collected += bytes
-    return null
+    return this.#transit.take(bytes)
   }
 
   schedule (): void {
@@ -155,25 +144,15 @@ export class ThreadEngine implements Engine<number>, Line {
     if (!this.#scheduled) return
     this.#scheduled = false
     const batch = this.outbox.take()
-    const bytes = this.#collected
-    this.#collected = 0
-    if (this.#thread === null) {
-      this.budget.free(bytes)
-      return
-    }
-    this.#inTransit.push(bytes)
-    this.#bytesInTransit += bytes
-    this.#post({ batch }, batch.slabs.map(slab => slab.buffer as ArrayBuffer))
+    this.#transit.send()
+    if (this.#thread === null) this.#transit.clear()
+    else this.#post({ batch }, batch.slabs.map(slab => slab.buffer as ArrayBuffer))
   }
 
   #onMessage ({ ops, processed, held, slabs }: MessageFromThread): void {
     this.#heldThere = held
     this.outbox.reuse(slabs)
-    for (const bytes of this.#inTransit.splice(0, processed - this.#processed)) {
-      this.#bytesInTransit -= bytes
-      this.budget.free(bytes)
-    }
-    this.#processed = processed
+    this.#transit.processed(processed)
     this.#hear(ops)
   }
 
@@ -221,9 +200,8 @@ export class ThreadEngine implements Engine<number>, Line {
   #onEnd (thread: Thread, error: Error): void {
     if (this.#thread !== thread) return
     this.#thread = null
-    this.budget.free(this.#bytesInTransit)
-    this.#bytesInTransit = this.#heldThere = 0
-    this.#inTransit = []
+    this.#transit.clear()
+    this.#heldThere = 0
     const exchanges = this.#exchanges
     this.#exchanges = []
     this.#freeIds = []
