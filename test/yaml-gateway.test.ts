@@ -171,11 +171,25 @@ t.test('at SIGTERM requests under way are answered, and the process ends', async
   t.ok(performance.now() - answered < 5000, 'no connection is kept alive')
 })
 
+t.test('a connection to a backend that hangs, whose client has left, does not keep the process alive', async t => {
+  const production = await startBackend(t, () => {})
+  const { gateway, url } = await startListening(t, ON_FREE_PORTS + FILE.replace('http://production:9000', production.url))
+  const leave = new AbortController()
+  const left = t.rejects(fetch(`${url}/api/hung`, { signal: leave.signal }))
+  await until('it is at the backend', () => production.requests.length === 1)
+  leave.abort()
+  await left
+  gateway.kill()
+  t.strictSame(await gateway.ended, [0, null])
+  t.match(gateway.log().at(-1), { msg: 'closed' })
+})
+
 t.test('a signal that comes again, as npm passes it on late, does not kill a gateway that has closed', async t => {
   const { gateway } = await startListening(t, ON_FREE_PORTS + FILE, [process.execPath, '--import', 'tsx', 'examples/gateway/index.ts'])
   const passOn = setInterval(gateway.kill, 1)
   t.teardown(() => clearInterval(passOn))
   t.strictSame(await gateway.ended, [0, null])
+  t.match(gateway.log().at(-1), { msg: 'closed' })
 })
 
 t.test('a bad file ends the process before anything listens', async t => {

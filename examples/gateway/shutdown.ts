@@ -4,6 +4,8 @@ import type { Server } from 'node:http'
 /** Milliseconds that requests under way may still take. Kubernetes leaves 30 s before it kills. */
 const GRACE = 20_000
 const SWEEP = 100
+/** Milliseconds that the last lines of the log may take, when all is closed. */
+const LINGER = 1000
 
 /** Closes an app so that requests under way are answered, and that its process ends soon. To be made before the app's routes. */
 export class Shutdown {
@@ -38,7 +40,10 @@ export class Shutdown {
     clearInterval(sweep)
     clearTimeout(grace)
     log.info('closed')
-    // A process that ends by itself gives up its handlers first, and a signal that npm passes on late would end it as killed.
-    process.exit()
+    // At once, when threads have written the log. A process that ends by itself gives up its handlers first, and a signal that npm
+    // passes on late would end it as killed.
+    process.once('beforeExit', () => process.exit())
+    // A backend that hangs keeps its connection open even if the client has left.
+    setTimeout(() => process.exit(), LINGER).unref()
   }
 }
