@@ -179,8 +179,10 @@ t.test('a connection to a backend that hangs, whose client has left, does not ke
   await until('it is at the backend', () => production.requests.length === 1)
   leave.abort()
   await left
+  const killed = performance.now()
   gateway.kill()
   t.strictSame(await gateway.ended, [0, null])
+  t.ok(performance.now() - killed < 5000)
   t.match(gateway.log().at(-1), { msg: 'closed' })
 })
 

@@ -40,8 +40,8 @@ export class Shutdown {
     clearInterval(sweep)
     clearTimeout(grace)
     log.info('closed')
-    // At once, when threads have written the log. A process that ends by itself gives up its handlers first, and a signal that npm
-    // passes on late would end it as killed.
+    // When nothing is left to do: threads write the log, and an exit before that may mix up its lines. Not left to Node, which gives up
+    // signal handlers before it ends: a signal that npm passes on late would kill it.
     process.once('beforeExit', () => process.exit())
     // A backend that hangs keeps its connection open even if the client has left.
     setTimeout(() => process.exit(), LINGER).unref()
