@@ -230,12 +230,16 @@ t.test('other plugins\' hooks and the route\'s own are called as without it', as
           onResponse: hook('onResponse')
         }, async () => { throw new Error('of the handler') })
       }
+      app.get('/null', { mirror: { ...mirror, id: '/null' }, onError: note('onError') }, () => {
+        throw null // eslint-disable-line no-throw-literal -- whatever users throw
+      })
       app.get('/none', { mirror: { ...mirror, id: '/none' } }, async function named () { return 'ok' })
     }
   })
   for (const [path, expected] of Object.entries({
     '/one': ['onRequest', 'onError', 'onSend', 'onResponse'],
     '/many': ['onRequest', 'onError', 'onSend', 'onResponse'].flatMap(name => [`${name} 1`, `${name} 2`]),
+    '/null': ['onError'],
     '/none': []
   })) {
     calls.length = 0

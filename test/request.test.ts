@@ -328,6 +328,15 @@ t.test('reply.from, called in any way', async t => {
     'relative with odd characters': { base: `${primary.url}/a/`, handler: (_, reply) => reply.from('ä b'), to: '/a/%C3%A4%20b?q' },
     'two slashes': { base: primary.url, handler: (_, reply) => reply.from('//x'), to: '//x?q' },
     'a whole URL': { handler: (_, reply) => reply.from(`${primary.url}/whole?own`), to: '/whole?own' },
+    'options that inherit': {
+      base: primary.url,
+      handler: (_, reply) => reply.from('/x', new class {
+        rewriteRequestHeaders (_request: unknown, headers: object) { return { ...headers, 'x-status': '404' } }
+        queryString () { return 'theirs' }
+      }() as object),
+      status: 404,
+      to: '/x?theirs'
+    },
     'one of several bases': { base: [`${primary.url}/one/`], handler: (_, reply) => reply.from('x'), to: '/one/x?q' },
     'getUpstream gives several': {
       handler: (_, reply) => reply.from('x', { getUpstream: () => [`${primary.url}/two/`] as unknown as string }), to: '/two/x?q'

@@ -106,7 +106,9 @@ function onError (request: FastifyRequest, _reply: FastifyReply, error: FastifyE
 }
 
 /** Errors that tell of the primary's backend, in answers that are the gateway's own. */
-function isOfGateway ({ code }: FastifyError): boolean {
+function isOfGateway (error: FastifyError | null | undefined): boolean {
+  // A handler may throw anything, `null` too.
+  const code: unknown = error?.code
   return code === 'FST_ERR_HANDLER_TIMEOUT' || (typeof code === 'string' && code.startsWith('FST_REPLY_FROM_'))
 }
 

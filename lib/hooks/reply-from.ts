@@ -88,10 +88,17 @@ function observedOf (options: FromOptions, compares: boolean): FromOptions {
   const cache = known[Number(compares)]
   let observed = cache.get(options)
   if (observed === undefined || !isSame(observed.source, options)) {
-    observed = { source: { ...options }, options: observe(options, compares) }
+    observed = { source: snapshotOf(options), options: observe(options, compares) }
     cache.set(options, observed)
   }
   return observed.options
+}
+
+/** With what they inherit, as `isSame` looks at it. */
+function snapshotOf (options: FromOptions): FromOptions {
+  const snapshot: FromOptions = {}
+  for (const key in options) snapshot[key] = options[key]
+  return snapshot
 }
 
 /** A user may change options between two calls. */
@@ -107,13 +114,12 @@ function isSame (source: FromOptions, options: FromOptions): boolean {
 
 function observe (given: FromOptions, compares: boolean): FromOptions {
   const { getUpstream, queryString, rewriteHeaders, onError } = given
-  const options: FromOptions = {
-    ...given,
-    getUpstream: (request, base) => {
-      const { upstream } = chosenOf(request)
-      upstream.base = getUpstream ? getUpstream(request, base) : base
-      return upstream.base
-    }
+  // Of those of a class, or made by `Object.create`, also what is not their own.
+  const options: FromOptions = Object.getPrototypeOf(given) === Object.prototype ? { ...given } : Object.create(given)
+  options.getUpstream = (request, base) => {
+    const { upstream } = chosenOf(request)
+    upstream.base = getUpstream ? getUpstream(request, base) : base
+    return upstream.base
   }
   if (typeof queryString === 'function') {
     options.queryString = (search, url, request) => {
