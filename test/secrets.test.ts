@@ -35,6 +35,7 @@ function document () {
     account: `https://user:${secret()}@example.com/a, see https://${secret()}@example.com`,
     proxied: `/fetch?url=${encodeURIComponent(`ftp://user:${secret()}@example.com`)}`,
     json: JSON.stringify({ token: secret() }),
+    'json in text': `see ${JSON.stringify({ a: [{ token: secret() }] })}`,
     __proto__: null,
     constructor: { secret: secret() }
   }
@@ -42,14 +43,15 @@ function document () {
 
 function form (): string {
   return [`note=${encodeURIComponent(SHOWN)}`, ...NAMES.map(name => `${encodeURIComponent(name)}=${secret()}`),
-    `user[password]=${secret()}`, `a[token][]=${secret()}`, `%74oken=${secret()}`, `next=${encodeURIComponent(`/x?pin=${secret()}`)}`].join('&')
+    `user[password]=${secret()}`, `a[token][]=${secret()}`, `%74oken=${secret()}`, `next=${encodeURIComponent(`/x?pin=${secret()}`)}`,
+    `payload=${encodeURIComponent(JSON.stringify({ a: 1, token: secret() }))}`].join('&')
 }
 
 /** Headers of either direction. */
 function headers (...except: string[]): string[] {
   const list = [['x-note', SHOWN], ['location', `https://example.com/cb?state=1&code=${secret()}`], ['x-nested', `a; secret="${secret()}"`],
     ['set-cookie', `a=${secret()}`], ['set-cookie', `b=${secret()}`], ['refresh', `5; url=https://user:${secret()}@example.com/`],
-    ['link', `</a?signature=${secret()}>; rel=next`],
+    ['x-context', JSON.stringify({ a: 'b&c', pin: secret() })], ['link', `</a?signature=${secret()}>; rel=next`],
     ...NAMES.filter(name => !except.includes(name)).map(name => [name, secret()])]
   return list.flat()
 }
@@ -65,6 +67,13 @@ const requests: Array<[what: string, shown: boolean, request: () => Ask]> = [
   ['a query', true, () => ({ path: `/a?${form()}` })],
   ['a path', false, () => ({ path: `/a;token=${secret()}/b/pin=${secret()}?x=1` })],
   ['a form', true, () => ({ method: 'POST', headers: ['content-type', 'application/x-www-form-urlencoded; charset=utf-8'], body: form() })],
+  ['a query with JSON', true, () => ({ path: `/a?note=${encodeURIComponent(SHOWN)}&filter={"a":"x&y","pin":"${secret()}"}` })],
+  ['JSON that is said to be a form', true, () => ({
+    method: 'POST', headers: ['content-type', 'application/x-www-form-urlencoded'], body: JSON.stringify({ ...document(), a: 'x&y' })
+  })],
+  ['broken JSON that is said to be a form', false, () => ({
+    method: 'POST', headers: ['content-type', 'application/x-www-form-urlencoded'], body: `{"a":"x&y","pin":"${secret()}"`
+  })],
   ['JSON', true, () => ({ method: 'POST', headers: JSON_TYPE, body: JSON.stringify(document()) })],
   ['a URL in a path', true, () => ({ path: `/${encodeURIComponent(SHOWN)}/https://user:${secret()}@example.com/a?b=https://${secret()}:@example.com` })],
   ['text with a URL', false, () => ({ method: 'POST', headers: ['content-type', 'text/plain'], body: `go to https://user:${secret()}@example.com/` })],

@@ -23,6 +23,8 @@ const MAX_PARAMETERS = 500
 const MAX_WORDS = 64 * 1024
 
 const FORM = 'application/x-www-form-urlencoded'
+/** Where JSON with names may begin in other text. */
+const JSON_WITHIN = /[[{]\s*["[{]/
 const JSON_TYPE = /^(?:application|text)\/(?:[^\s;]+\+)?json$/
 
 /** A request body as it may be kept. */
@@ -93,7 +95,8 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   form (text: string): string {
-    return withoutUserInfo(text).split('&').map((pair) => this.text(pair)).join('&')
+    // As a whole first: what is between quotes may have a `&`.
+    return this.#withoutJson(withoutUserInfo(text)).split('&').map((pair) => this.text(pair)).join('&')
   }
 
   text (text: string): string {
@@ -101,7 +104,7 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   #masked (text: string, encodings: number): string {
-    text = withoutUserInfo(text)
+    text = this.#withoutJson(withoutUserInfo(text))
     let seen = 0
     for (let equals = text.indexOf('='); equals !== -1; equals = text.indexOf('=', equals + 1)) {
       if (++seen > MAX_PARAMETERS || this.isSecret(unescape(nameBefore(text, equals)))) {
@@ -115,6 +118,12 @@ class NamedSecrets implements Redactor, Masking {
     return encodings === 0 || this.#masked(decoded, encodings - 1) !== decoded ? MASK : text
   }
 
+  /** JSON in a parameter, or a header's value, whose fields are not seen here. */
+  #withoutJson (text: string): string {
+    const at = text.search(JSON_WITHIN)
+    return at !== -1 && this.mentionsSecret(text.slice(at)) ? text.slice(0, at) + MASK : text
+  }
+
   json (tape: Tape, node: number, max: number): string {
     return renderJson(tape, node, max, this).text
   }
@@ -126,9 +135,11 @@ class NamedSecrets implements Redactor, Masking {
     if (read === null) return null
     const text = whole ? read : cutUserInfo(read)
     const type = essence(contentType)
-    if (type === FORM) return kept(this.form(text), whole, max)
     if (isJson(type)) return this.#jsonBody(text, whole, max)
-    if (/^\s*[[{]/.test(text)) {
+    const looksLikeJson = /^\s*[[{]/.test(text)
+    // curl says that JSON is a form, unless it is told.
+    if (type === FORM && !looksLikeJson) return kept(this.form(text), whole, max)
+    if (looksLikeJson) {
       const json = this.#jsonBody(text, whole, max)
       if (json !== null) return json
     }
