@@ -17,7 +17,7 @@ export interface OptionsRoute {
   readonly url: string
 }
 
-const DIFF_ONLY = ['maxBodyCapture', 'maxMismatches', 'ignoreHeaders', 'ignoreJsonFields', 'redact']
+const DIFF_ONLY = ['maxBodyCapture', 'ignoreHeaders', 'ignoreJsonFields']
 
 /**
  * A route's `mirror` over the plugin's `defaults`. Neither object is written to or kept.

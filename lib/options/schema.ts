@@ -29,6 +29,8 @@ const MAX_INT = 2 ** 31 - 1
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z\\-]+$"
 /** RFC 6901, or names with dots between. */
 const JSON_FIELD = '^(?:(?:/(?:[^~/]|~[01])*)+|[^./][^.]*(?:\\.[^.]+)*)$'
+/** Of a header, field or parameter, and no path to one. */
+const SINGLE_NAME = '^[^/*.[\\]]+$'
 /** Path segments that no client and no router rewrites. */
 const STATIC_PATH = "^(?:/(?!\\.{1,2}(?:/|$))[\\w\\-.~!$&'()+,;=@]+)+$"
 
@@ -57,7 +59,8 @@ const connect: OptionSchema = {
     socketPath: text('the path of a socket'),
     servername: { type: 'string', allowed: 'a host name' },
     rejectUnauthorized: { type: 'boolean', allowed: 'true or false' },
-    timeout: integer(0, MAX_INT)
+    timeout: integer(0, MAX_INT),
+    maxCachedSessions: integer(0, MAX_INT)
   },
   propertyNames: { not: { enum: PROTOTYPE_KEYS }, allowed: "the options of undici's connect" },
   default: {},
@@ -95,7 +98,15 @@ const compare = object({
     },
     1000, 'JSON pointers or dotted paths'
   ),
-  redact: list(text('a name of 1 to 1000 characters'), 1000, 'names')
+  redact: list(
+    {
+      type: 'string',
+      pattern: SINGLE_NAME,
+      maxLength: 256,
+      allowed: 'a single name such as "ssn", of 1 to 256 characters, without any of / * . [ ]: it hides user.ssn and user[ssn], too'
+    },
+    1000, 'names'
+  )
 })
 
 /** A route's `mirror`. */
