@@ -55,12 +55,10 @@ function say (text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-async function run (site: Site, files: string, dist: string, nginx: boolean): Promise<Results> {
+async function run (site: Site, files: string, dist: string, nginx: boolean, results: Results): Promise<void> {
   const only = listed(options.only)
   const who = listed(options.who)
   const wanted = (name: string) => only.length === 0 ? !effort.without.includes(name) : only.includes(name)
-  const results: Results = { tables: [], trouble: [], memory: [], micro: [] }
-
   for (const scenario of scenarios) {
     if (!wanted(scenario.name)) continue
     const groups = scenario.groups
@@ -80,7 +78,6 @@ async function run (site: Site, files: string, dist: string, nginx: boolean): Pr
     results.micro = await child.call('run', { dist, time: effort.micro * 1000 })
     await child.kill()
   }
-  return results
 }
 
 function write (text: string): void {
@@ -104,16 +101,20 @@ try {
     process.stdout.write(await profile(site, options.profile, options.shadow as Shadow, options.quick ? 2 : 8, dist) + '\n')
   } else {
     const nginx = hasNginx()
-    const results = await run(site, files, dist, nginx)
+    const results: Results = { tables: [], trouble: [], memory: [], micro: [] }
     const skipped = [
       ...nginx ? [] : ['nginx, which is not installed here'],
       ...options.only === '' && effort.without.length > 0 ? [effort.without.join(', ')] : []
     ]
     const command = ['npm run bench', ...process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []].join(' ')
-    const text = report(results, describeMachine(places), command, skipped)
-    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2))
-    if (options.write) write(text)
-    process.stdout.write(text)
+    try {
+      await run(site, files, dist, nginx, results)
+      if (options.write) write(report(results, describeMachine(places), command, skipped))
+    } finally {
+      // Also what there is when something fails after an hour.
+      if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2))
+      process.stdout.write(report(results, describeMachine(places), command, skipped))
+    }
   }
 } finally {
   await site.close()

@@ -54,6 +54,16 @@ async function untilItListens (port: number): Promise<void> {
   throw new Error('nginx does not listen')
 }
 
+/** The process that serves: the master listens before it has started it. */
+async function workerOf (master: number): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const [worker] = readFileSync(`/proc/${master}/task/${master}/children`, 'latin1').split(' ')
+    if (worker !== '') return Number(worker)
+    await sleep(50)
+  }
+  throw new Error('nginx has no worker')
+}
+
 /** An nginx of one worker, as a gateway. Its processor time and memory are the worker's. */
 export class Nginx {
   readonly port: number
@@ -78,7 +88,7 @@ export class Nginx {
     const master = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
     const nginx = new Nginx(port, directory, master)
     await untilItListens(port)
-    nginx.#worker = Number(readFileSync(`/proc/${master.pid}/task/${master.pid}/children`, 'latin1').split(' ')[0])
+    nginx.#worker = await workerOf(master.pid as number)
     return nginx
   }
 
