@@ -401,10 +401,10 @@ t.test('capture', async t => {
 t.test('breaker', async t => {
   t.test('opens after so many failures in a row, lets one try after the time, and closes when that succeeds', async t => {
     const breaker = new Breaker({ failures: 3, cooldown: 100 })
-    const fail = (now: number) => breaker.failed(breaker.begin(), now)
+    const fail = (now: number) => breaker.failed(breaker.begin(now), now)
     fail(1)
     fail(2)
-    breaker.succeeded(breaker.begin())
+    breaker.succeeded(breaker.begin(2))
     fail(3)
     fail(4)
     t.equal(breaker.state, 'closed', 'a success in between starts the count again')
@@ -414,10 +414,10 @@ t.test('breaker', async t => {
     t.equal(breaker.blocks(104), true)
     t.equal(breaker.blocks(105), false)
     t.equal(breaker.state, 'open', 'until somebody begins')
-    const trial = breaker.begin()
+    const trial = breaker.begin(105)
     t.equal(trial, true)
     t.equal(breaker.state, 'half-open')
-    t.equal(breaker.blocks(1000), true, 'one at a time')
+    t.equal(breaker.blocks(204), true, 'one at a time')
     breaker.succeeded(trial)
     t.equal(breaker.state, 'closed')
     fail(6)
@@ -429,26 +429,26 @@ t.test('breaker', async t => {
 
   t.test('a try that fails opens it anew, one that says nothing leaves the next one to try', async t => {
     const breaker = new Breaker({ failures: 1, cooldown: 100 })
-    breaker.failed(breaker.begin(), 0)
-    breaker.failed(breaker.begin(), 100)
+    breaker.failed(breaker.begin(0), 0)
+    breaker.failed(breaker.begin(100), 100)
     t.equal(breaker.state, 'open')
     t.equal(breaker.blocks(199), true)
-    breaker.undecided(breaker.begin())
+    breaker.undecided(breaker.begin(200))
     t.equal(breaker.state, 'open')
     t.equal(breaker.blocks(200), false)
-    breaker.succeeded(breaker.begin())
+    breaker.succeeded(breaker.begin(200))
     t.equal(breaker.state, 'closed')
   })
 
   t.test('attempts that began before it opened change nothing', async t => {
     const breaker = new Breaker({ failures: 1, cooldown: 100 })
-    const early = [breaker.begin(), breaker.begin(), breaker.begin()]
+    const early = [breaker.begin(0), breaker.begin(0), breaker.begin(0)]
     breaker.failed(early[0], 0)
     breaker.failed(early[1], 50)
     t.equal(breaker.blocks(100), false, 'the time runs from the opening')
     breaker.succeeded(early[2])
     t.equal(breaker.state, 'open')
-    const trial = breaker.begin()
+    const trial = breaker.begin(100)
     breaker.succeeded(false)
     breaker.failed(false, 100)
     breaker.undecided(false)
@@ -457,9 +457,27 @@ t.test('breaker', async t => {
     t.equal(breaker.state, 'closed')
   })
 
+  t.test('a try that takes longer than the time does not keep others from trying', async t => {
+    const breaker = new Breaker({ failures: 2, cooldown: 100 })
+    for (const now of [0, 1]) breaker.failed(breaker.begin(now), now)
+    const slow = [101, 201, 301].map(now => {
+      t.equal(breaker.blocks(now - 1), true)
+      t.equal(breaker.blocks(now), false)
+      return breaker.begin(now)
+    })
+    t.same(slow, [true, true, true])
+    breaker.succeeded(slow[1])
+    t.equal(breaker.state, 'closed')
+    breaker.undecided(slow[0])
+    breaker.failed(slow[2], 400)
+    t.equal(breaker.state, 'closed', 'one failure among others')
+    breaker.failed(breaker.begin(400), 400)
+    t.equal(breaker.state, 'open')
+  })
+
   t.test('without options it never opens', async t => {
     const breaker = new Breaker(null)
-    for (let i = 0; i < 10_000; i++) breaker.failed(breaker.begin(), i)
+    for (let i = 0; i < 10_000; i++) breaker.failed(breaker.begin(i), i)
     t.equal(breaker.state, 'closed')
     t.equal(breaker.blocks(0), false)
   })
@@ -493,9 +511,12 @@ t.test('gate', async t => {
   })
 
   t.test('after its time one copy is the trial, and decides', async t => {
+    const clock = { now: 1_000_000 }
+    t.intercept(performance, 'now', { value: () => clock.now, configurable: true })
     for (const [failure, state] of [[null, 'closed'], ['timeout', 'open'], ['aborted', 'open']] as const) {
-      const gate = new Gate(10, { failures: 1, cooldown: 0 })
+      const gate = new Gate(10, { failures: 1, cooldown: 100 })
       gate.leave(gate.enter(), 'reset')
+      clock.now += 100
       t.equal(gate.refusal(false, performance.now()), null)
       const trial = gate.enter()
       t.equal(trial, true)
@@ -767,6 +788,15 @@ t.test('look-ups', async t => {
       answer([A])
     }
     t.equal(asked.length, 3)
+  })
+
+  t.test('of too many that wait for one host the oldest gives up', async t => {
+    const { ask, answer } = setUp(t)
+    const waiting = Array.from({ length: 1026 }, () => ask('a'))
+    await setImmediate()
+    for (const oldest of waiting.splice(0, 2)) t.match(oldest, [{ error: { code: 'EAI_AGAIN' } }])
+    answer([A])
+    t.ok(waiting.every(answers => answers.length === 1 && answers[0].address === '10.0.0.1'))
   })
 
   t.test('an answer is kept ten seconds, a failure one', async t => {

@@ -6,7 +6,7 @@ import type { Worker } from 'node:worker_threads'
 import { ThreadEngine } from '../lib/engine/thread'
 import type { StartThread, Thread } from '../lib/engine/thread'
 import { Host } from '../lib/engine/thread/host'
-import { Outbox, ToThread, joinHeaders, splitHeaders } from '../lib/engine/thread/protocol'
+import { FromThread, Outbox, ToThread, joinHeaders, splitHeaders } from '../lib/engine/thread/protocol'
 import type { MessageToThread, ThreadData } from '../lib/engine/thread/protocol'
 import type { Engine } from '../lib/engine/types'
 import { refusedUrl, startBackend, startTcp } from './helpers/backend'
@@ -117,16 +117,28 @@ t.test('the id of an exchange that has ended is given again, and only then', asy
 
   const half = send(engine as Engine, [toBackend, toHung])
   await until('one of two copies has ended', () => half.sink.done)
-  const first = send(engine as Engine, [toBackend])
+  const first = send(engine as Engine, [toBackend], { method: 'POST', upload: true, compare: true, path: 'no slash' })
+  first.exchange.write(Buffer.from('a'))
   await first.ended()
-  const second = send(engine as Engine, [toBackend], { compare: true })
-  first.exchange.cut()
+  const second = send(engine as Engine, [toBackend], { method: 'POST', upload: true, compare: true })
+  const { exchange: late } = first
+  late.write(Buffer.from('late'))
+  late.primaryStarts(500, '', null)
+  late.primaryData(Buffer.from('late'))
+  late.primaryEnds(1)
+  late.primaryWhole(500, '', null, 'late', 1)
+  late.primaryLost('untapped')
+  late.end()
+  late.cut()
+  second.exchange.write(Buffer.from('b'))
+  second.exchange.end()
   await until('it is answered', () => second.sink.answered)
   second.exchange.primaryWhole(200, '', null, 'ok', 1)
   await second.ended()
   t.same(opened, [0, 1, 1])
-  t.same(first.sink.calls, ['answered: 200', 'not compared: off'])
+  t.same(first.sink.calls, ['refused'])
   t.same(second.sink.calls, ['answered: 200', 'matched'])
+  t.same(backend.requests.map(({ body }) => String(body)), ['', 'b'], 'what is told of the first no longer counts')
   half.exchange.cut()
   await half.ended()
   await send(engine as Engine, [toBackend]).ended()
@@ -139,9 +151,17 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   const backend = await startBackend(t)
   const workers: Array<EventEmitter & Thread> = []
   const deaths: Error[] = []
+  const heard: unknown[][] = []
   const engine = new ThreadEngine(64 * MIB, error => deaths.push(error), data => {
     const thread = inProcess(data)
     workers.push(thread)
+    const { postMessage } = thread
+    const batches: unknown[] = []
+    heard.push(batches)
+    thread.postMessage = (message: MessageToThread, ...rest) => {
+      if ('batch' in message) batches.push(message.batch.ops.slice(0, 3))
+      postMessage(message, ...rest)
+    }
     return thread
   })
   t.teardown(() => engine.close(0))
@@ -156,6 +176,7 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   await until('one of two copies has failed', () => half.sink.done)
   await until('an answer waits for the primary', () => comparing.sink.answered)
 
+  const unheard = send(engine as Engine, [toBackend], { method: 'POST', body: 'not gone out yet' })
   const error = new Error('out of memory')
   workers[0].emit('error', error)
   workers[0].emit('exit', 1)
@@ -163,6 +184,7 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   t.equal(waiting.sink.error, error)
   t.same(comparing.sinks.map(sink => sink.calls), [['answered: 200', 'not compared: thread'], ['failed: aborted']])
   t.same(half.sinks.map(sink => sink.calls), [['failed: connect'], ['failed: aborted']])
+  t.same(unheard.sink.calls, ['failed: aborted'])
   t.same(deaths, [error], 'told once')
   await workers[0].terminate()
   t.equal(engine.refusal(), 'thread')
@@ -171,9 +193,17 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   const lost = engine.addTarget({ origin: backend.url, ...OPTIONS })
 
   await until('the thread is there again', () => engine.refusal() === null)
-  const again = [toBackend, lost].map(target => send(engine as Engine, [target]))
+  const first = send(engine as Engine, [toHung])
+  const again = [toBackend, lost].map(target => send(engine as Engine, [target], { method: 'POST', body: 'x'.repeat(1000) }))
   for (const sent of again) await sent.ended()
   t.same(again.map(({ sink }) => sink.fate), ['answered: 200', 'answered: 200'], 'with every target')
+  await until('the budget is free', () => engine.budget.used === 0)
+  t.same(heard[1][0], [ToThread.Open, 0, 'GET'], 'nothing for the one before')
+
+  const held = engine.bufferedBytes
+  workers[0].emit('message', { ops: [FromThread.Failed, 0, 0, 'reset', 'last words', undefined], processed: 100, held: 5, slabs: [] })
+  t.equal(engine.bufferedBytes, held)
+  t.same(first.sink.calls, [], 'the last words of the one before are not about it')
 })
 
 t.test('a thread that can not be started again is tried again and again', async t => {
@@ -249,6 +279,17 @@ t.test('a thread that falls behind gets no more, and what it was to get is told 
   await engine.close(0)
   t.same([upload, download, whole].map(({ sink }) => sink.calls), Array(3).fill(['failed: aborted']))
   t.equal(engine.budget.used, 0)
+})
+
+t.test('one piece of any size goes to a thread that has nothing else to do', async t => {
+  const engine = new ThreadEngine(64 * MIB, () => {}, stuck())
+  const target = engine.addTarget({ origin: 'http://127.0.0.1:1', ...OPTIONS })
+  const [large, small] = [send(engine as Engine, [target], { compare: true }), send(engine as Engine, [target], { compare: true })]
+  large.exchange.primaryWhole(200, '', null, Buffer.alloc(20 * MIB), 1)
+  t.equal(engine.budget.used, 20 * MIB)
+  small.exchange.primaryWhole(200, '', null, 'x', 1)
+  t.equal(engine.budget.used, 20 * MIB, 'but nothing beside it')
+  await engine.close(0)
 })
 
 t.test('the budget bounds what is on its way', async t => {
@@ -401,6 +442,9 @@ t.test('an outbox writes to slabs that came back, where they are long enough, an
   let kept = 0
   while (takeSlab() === second) kept++
   t.equal(kept, 16)
+  const large = Buffer.alloc(MIB)
+  outbox.reuse([large])
+  t.not(takeSlab(), large, 'one that a single long body needed')
 })
 
 t.test('an outbox keeps slabs as large as the last batch needed, and its bytes apart', async t => {

@@ -681,6 +681,25 @@ testEngines(t, 'in detail: each of several copies is compared with all of the pr
   }
 })
 
+testEngines(t, 'in detail: headers of an answer that waits for the primary are counted, and not kept without memory', async (t, bench) => {
+  const shadow = await startBackend(t, (_, response) => response.writeHead(200, { 'x-long': 'x'.repeat(10_000) }).end())
+  const target = bench.target(shadow.url, { diff })
+  const waiting = []
+  for (let i = 0; i < 12; i++) {
+    const sent = bench.send(target, { compare: true })
+    await until('it is answered', () => sent.sink.answered)
+    waiting.push(sent)
+  }
+  for (const { exchange, ended } of waiting) {
+    exchange.primaryWhole(200, '', ['x-long', 'x'.repeat(10_000)], '', 1)
+    await ended()
+  }
+  const outcomes = waiting.map(({ sink }) => sink.calls[1])
+  t.equal(outcomes[0], 'matched')
+  t.equal(outcomes[11], 'not compared: memory')
+  await until('nothing is held', () => bench.engine.bufferedBytes === 0)
+}, { bytes: 100_000 })
+
 testEngines(t, 'in detail: what is longer than is kept is compared by its hash', async (t, bench) => {
   const body = JSON.stringify({ a: 'x'.repeat(200_000) })
   const shadow = await startBackend(t, (_, response) => response.end(body))

@@ -129,7 +129,7 @@ declare namespace fastifyMirror {
     max_backlog_bytes?: number
     /**
      * After `failures` failures in a row (timeout, connect, reset, body) the backend is left alone for `cooldown`
-     * ms, then tried with one request. `false`: never. Default `{ failures: 50, cooldown: 5000 }`.
+     * ms, then tried with one request, and after as long with another if that has not ended. `false`: never. Default `{ failures: 50, cooldown: 5000 }`.
      */
     breaker?: BreakerOptions | false
     /** Send the client's Host rather than the backend's. Default `false`. */
@@ -213,7 +213,7 @@ declare namespace fastifyMirror {
   export interface BreakerOptions {
     /** Failures in a row that open the breaker, 1 or more. Default 50. */
     failures?: number
-    /** Milliseconds that the backend is left alone. Default 5000. */
+    /** Milliseconds that the backend is left alone, and that a try has before the next. Default 5000. */
     cooldown?: number
   }
 
@@ -252,7 +252,7 @@ declare namespace fastifyMirror {
     ignore_json_fields?: string[]
     /**
      * Names of headers, JSON fields, query and form parameters whose values are never stored, logged or
-     * shown, besides the usual secrets. Default `[]`.
+     * shown, besides the usual secrets: single names, `ssn` hides `user.ssn` and `user[ssn]`, too. Default `[]`.
      */
     redact?: string[]
   }

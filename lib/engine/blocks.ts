@@ -7,11 +7,11 @@ export const LARGEST_BLOCK = 64 * 1024
 const MAX_SPARE = 32
 
 /**
- * Memory of bodies, used again: on a thread that has little other garbage, what was used once would wait long to be collected.
+ * Memory that is used again: on a thread that has little other garbage, what was used once would wait long to be collected.
  * For an engine that reads into memory that is written to again, so that whatever is kept has to be copied.
  */
 export class Blocks {
-  /** For connections. As much as Node reads at once. */
+  /** What all connections read into, as much as Node reads at once. */
   readonly onread: OnReadOpts = readInto(Buffer.allocUnsafeSlow(64 * 1024))
   readonly #spare: Buffer[] = []
 

@@ -2,7 +2,8 @@ import type { BreakerState } from './types'
 
 /**
  * Leaves a backend alone that fails again and again: after `failures` in a row it is open for `cooldown` ms, then one attempt is let
- * through (half-open), whose outcome closes it or opens it anew.
+ * through (half-open), whose outcome closes it or opens it anew. One that takes longer than `cooldown`, as an upload may, does not keep the
+ * backend from being tried again.
  * @see https://martinfowler.com/bliki/CircuitBreaker.html
  */
 export class Breaker {
@@ -23,13 +24,14 @@ export class Breaker {
   }
 
   blocks (now: number): boolean {
-    return this.#state !== 'closed' && (this.#state === 'half-open' || now < this.#openUntil)
+    return this.#state !== 'closed' && now < this.#openUntil
   }
 
   /** An attempt that `blocks` let through begins. Its answer belongs into the call of its end. */
-  begin (): boolean {
+  begin (now: number): boolean {
     if (this.#state === 'closed') return false
     this.#state = 'half-open'
+    this.#openUntil = now + this.#cooldown
     return true
   }
 
@@ -39,7 +41,7 @@ export class Breaker {
   }
 
   failed (trial: boolean, now: number): void {
-    if (trial || (this.#state === 'closed' && ++this.#inRow >= this.#failures)) {
+    if (this.#state === 'closed' ? ++this.#inRow >= this.#failures : trial) {
       this.#state = 'open'
       this.#openUntil = now + this.#cooldown
       this.#inRow = 0
@@ -48,6 +50,8 @@ export class Breaker {
 
   /** The attempt ended by something that says nothing of the backend; the next one is the trial. */
   undecided (trial: boolean): void {
-    if (trial) this.#state = 'open'
+    if (!trial || this.#state === 'closed') return
+    this.#state = 'open'
+    this.#openUntil = 0
   }
 }

@@ -37,6 +37,8 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   encoding = ''
   /** The answer's headers, names and values in turn, where they are compared. */
   headers: string[] = []
+  /** There was no memory for them. */
+  headersLost = false
   /** Of the answer's body, where compared. */
   digest: Digest
   /** The answer's body, where it is looked into. */
@@ -190,9 +192,14 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
 
   /** The answer has to wait for the primary's, which may take any time: what it keeps is counted. */
   wait (): void {
-    const { kept } = this.digest
-    if (this.target.budget.take(kept)) this.#kept = kept
-    else this.digest.seal()
+    const kept = this.digest.kept + lengthOf(this.headers)
+    if (this.target.budget.take(kept)) {
+      this.#kept = kept
+    } else {
+      this.digest.seal()
+      this.headersLost = this.headers.length > 0
+      this.headers = []
+    }
   }
 
   /** The answer will not be looked into any more. */
@@ -213,6 +220,12 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.#body?.close()
     this.exchange.copyEnded()
   }
+}
+
+function lengthOf (list: readonly string[]): number {
+  let length = 0
+  for (const item of list) length += item.length
+  return length
 }
 
 /** The client library would not send such a request at all. */

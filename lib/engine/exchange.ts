@@ -202,6 +202,8 @@ export class Exchange implements ExchangeHandle {
       this.#tell(copy, this.#primary as NotComparedReason)
     } else if (comparer === null) {
       this.#tell(copy, compareByHash(this.#primaryAnswer, copy))
+    } else if (copy.headersLost) {
+      this.#tell(copy, 'memory')
     } else {
       this.#primaryAnswer.body = (this.#primaryCapture as Capture).bytes
       copy.body = (copy.capture as Capture).bytes

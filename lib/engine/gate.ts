@@ -27,7 +27,7 @@ export class Gate {
   /** A copy starts. Returns whether it is the breaker's trial; `leave` must be told. */
   enter (): boolean {
     this.inFlight++
-    return this.#breaker.begin()
+    return this.#breaker.state !== 'closed' && this.#breaker.begin(performance.now())
   }
 
   /** A copy has ended, and the client library has let go of it. `null`: it was answered. */

@@ -1,8 +1,12 @@
 import dns from 'node:dns'
 import type { LookupAddress, LookupAllOptions } from 'node:dns'
+import { constantError } from './constant-error'
 
 const ANSWER_KEPT = 10_000
 const FAILURE_KEPT = 1_000
+/** Connections that wait for one host. */
+const MAX_WAITERS = 1024
+const GIVEN_UP = Object.assign(constantError('the look-up takes too long'), { code: 'EAI_AGAIN' })
 
 /** As `net.connect` calls its `lookup`. */
 export type LookupCallback =
@@ -50,7 +54,7 @@ export class Lookups {
       }
       // While another host's look-up is slow, an old answer beats none.
       if (host.addresses === null || this.#queue.length === 0) {
-        host.waiters.push({ options, callback })
+        host.wait({ options, callback })
         return
       }
     }
@@ -88,6 +92,12 @@ class Host {
   constructor (hostname: string, options: dns.LookupOptions) {
     this.hostname = hostname
     this.options = { ...options, all: true }
+  }
+
+  /** Of too many the oldest gets no answer: most likely nobody waits for it any more, which can't be seen here. */
+  wait (waiter: Waiter): void {
+    if (this.waiters.length === MAX_WAITERS) process.nextTick((this.waiters.shift() as Waiter).callback, GIVEN_UP, [])
+    this.waiters.push(waiter)
   }
 
   fresh (now: number): boolean {

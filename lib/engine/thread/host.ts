@@ -9,6 +9,9 @@ import type { CopyInit, CopySink, Difference, FailureReason, NotComparedReason, 
 import { COLLECTING, FromThread, ToThread, splitHeaders } from './protocol'
 import type { Batch, MessageFromThread, MessageToThread, OpFromThread, OpToThread, ThreadData } from './protocol'
 
+/** A turn of the event loop before all. */
+const NOT_YET = -1
+
 /** The thread's side: an inline engine of its own, driven by messages; what its copies tell goes back in batches. */
 export class Host {
   readonly #port: MessagePort
@@ -20,8 +23,8 @@ export class Host {
   batch = 0
   #processed = 0
   /**
-   * By id: the turn of the event loop in which a body last grew, of the turns in which one did. A Set would have to be cleared, which
-   * makes V8 link tables as those of a Map.
+   * By id: the turn of the event loop in which the body last grew. Only turns in which some body grows are counted. Not a Set: clearing
+   * one makes V8 link tables, as a Map does.
    */
   readonly #grown: number[] = []
   #turn = 0
@@ -111,6 +114,7 @@ export class Host {
     const backlog = hasBody ? new Backlog(this.#engine.budget, length) : null
     const exchange = this.#engine.open({ method, backlog, length, compare, copies })
     if (tracked.open > 0) this.#exchanges[id] = exchange
+    this.#grown[id] = NOT_YET
   }
 
   /** What comes at once is no fault of the backends: slow is who has not taken it when more comes in another turn. */

@@ -45,8 +45,8 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly #onDeath: (error: Error) => void
   readonly #targets: TargetOptions[] = []
   /**
-   * By id. Not in a Map: one that is always added to and deleted from outgrows table after table, each of which V8 links to the next, and
-   * as soon as one is old, young collections keep all later ones with what was in them.
+   * By id. Not a Map: under constant adding and deleting V8 replaces its table again and again, and links each to the next. Once one is
+   * old, young collections keep all that follow, and what was in them.
    */
   #exchanges: Array<ThreadExchange | null> = []
   #freeIds: number[] = []
@@ -200,6 +200,8 @@ export class ThreadEngine implements Engine<number>, Line {
   #onEnd (thread: Thread, error: Error): void {
     if (this.#thread !== thread) return
     this.#thread = null
+    // What has not gone out must not reach the next thread, whose exchanges are given the same ids.
+    this.#flush()
     this.#transit.clear()
     this.#heldThere = 0
     const exchanges = this.#exchanges
@@ -241,8 +243,6 @@ export class ThreadEngine implements Engine<number>, Line {
     })
     // A thread that has not ended by itself by now is ended.
     this.#onEnd(thread, GONE)
-    // Nobody hears it any more, but it is freed.
-    this.#flush()
     clearTimeout(this.#collecting)
     await thread.terminate()
   }

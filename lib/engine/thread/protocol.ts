@@ -4,7 +4,8 @@ import type { TargetOptions } from '../types'
 /**
  * What the two sides say to each other: many operations in one message, as a flat array, for an object an operation would cost the
  * primary's event loop more than what it carries. Bytes lie in slabs, whose memory is handed over, not copied. An exchange's id is a small
- * number, given again when the last of its copies is known to have ended.
+ * number, given again when the last of its copies is known to have ended. The thread forgets it before it tells of that, so what is still
+ * on its way there for the old one reaches nobody.
  */
 
 /** Operations to the thread; behind each its arguments. `bytes`: Latin-1 text, or three: slab, offset, length. */
@@ -67,7 +68,7 @@ export type MessageToThread =
   { close: number }
 
 /**
- * A message from the thread. `processed`: batches that it has done with since it began. `held`: bytes that it holds now. `slabs`: those of
+ * A message from the thread. `processed`: batches that it is done with since it began. `held`: bytes that it holds now. `slabs`: those of
  * the batches, to be used again.
  */
 export interface MessageFromThread {
@@ -136,10 +137,10 @@ export class Outbox {
 
   /**
    * Slabs came back, and are written to again: new ones for each batch would be garbage on the thread, which has little else, and so
-   * collects it late.
+   * collects it late. Not those that were made for a single long body.
    */
   reuse (slabs: Uint8Array[]): void {
-    for (const slab of slabs) if (this.#spare.length < MAX_SPARE) this.#spare.push(slab)
+    for (const slab of slabs) if (slab.length <= LARGEST_SLAB && this.#spare.length < MAX_SPARE) this.#spare.push(slab)
   }
 
   /** What has been collected; the outbox is empty again. */

@@ -5,12 +5,12 @@ const MAX_BYTES = 16 * 1024 * 1024
 /** Most batches on their way: what at least a second brings. */
 const MAX_BATCHES = 1000
 
-/** Bytes on their way to a thread, from when they are collected until the thread is done with the batch that brought them. */
+/** Bytes on their way to a thread, from when they are collected until it is done with the batch that brought them. */
 export class Transit {
   readonly #budget: Budget
   /** Of the batch that is being collected. */
   #collected = 0
-  /** Of each batch that the thread has not yet done with. */
+  /** Of each batch that the thread is not yet done with. */
   #sent: number[] = []
   #bytes = 0
   #processed = 0
@@ -19,14 +19,15 @@ export class Transit {
     this.#budget = budget
   }
 
-  /** The thread has not done with what at least a second brought. */
+  /** The thread is not yet done with what at least a second brought. */
   get behind (): boolean {
     return this.#sent.length > MAX_BATCHES
   }
 
   /** Counts so many more bytes as collected; or says what there is too little of. */
   take (bytes: number): 'memory' | 'thread' | null {
-    if (this.#bytes + bytes > MAX_BYTES) return 'thread'
+    // What comes in one piece is not too much for a thread that has nothing else to do.
+    if (this.#bytes > 0 && this.#bytes + bytes > MAX_BYTES) return 'thread'
     if (!this.#budget.take(bytes)) return 'memory'
     this.#collected += bytes
     this.#bytes += bytes
@@ -39,7 +40,7 @@ export class Transit {
     this.#collected = 0
   }
 
-  /** @param count batches that the thread has done with since it began */
+  /** @param count batches that the thread is done with since it began */
   processed (count: number): void {
     for (const bytes of this.#sent.splice(0, count - this.#processed)) {
       this.#bytes -= bytes
@@ -48,7 +49,7 @@ export class Transit {
     this.#processed = count
   }
 
-  /** There is no thread, or another: what was sent reaches nobody. */
+  /** The thread is gone, and what was sent with it. The next one counts from 0; what is being collected stays counted. */
   clear (): void {
     this.processed(this.#processed + this.#sent.length)
     this.#processed = 0
