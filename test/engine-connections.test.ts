@@ -218,6 +218,7 @@ testEngines(t, 'the name that TLS asks for and verifies is the backend\'s, never
   const cases: Array<{ host: string, connect: Record<string, unknown>, name?: string | false, fate?: string, code?: string }> = [
     { host: 'localhost', connect: { ca: cert }, name: 'localhost' },
     { host: '127.0.0.1', connect: { ca: cert, servername: 'shadow.test' }, name: 'shadow.test' },
+    { host: 'localhost', connect: { ca: cert, servername: '' }, name: 'localhost' },
     // RFC 6066: an address is not a name that one can ask for. It is verified all the same.
     { host: '127.0.0.1', connect: { ca: cert }, name: false },
     { host: '[::1]', connect: { ca: cert }, name: false, code: verifiesIPv6 ? undefined : 'ERR_TLS_CERT_ALTNAME_INVALID' },

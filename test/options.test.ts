@@ -209,13 +209,13 @@ const MIRROR_ROWS: Row[] = [
     takes: ['true', 'false'],
     secret: true
   },
-  {
-    keys: ['backends', 0, 'connect', 'timeout'],
-    path: 'mirror.backends[0].connect.timeout',
+  ...['timeout', 'maxCachedSessions'].map(key => ({
+    keys: ['backends', 0, 'connect', key],
+    path: `mirror.backends[0].connect.${key}`,
     allowed: `an integer from 0 to ${MAX_INT}`,
     takes: ['zero', 'one'],
     secret: true
-  },
+  })),
   {
     keys: ['backends', 0, 'weight'],
     path: 'mirror.backends[0].weight',

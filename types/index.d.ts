@@ -129,7 +129,8 @@ declare namespace fastifyMirror {
     max_backlog_bytes?: number
     /**
      * After `failures` failures in a row (timeout, connect, reset, body) the backend is left alone for `cooldown`
-     * ms, then tried with one request, and after as long with another if that has not ended. `false`: never. Default `{ failures: 50, cooldown: 5000 }`.
+     * ms, then tried with one request, and after as long with another if that has not ended. `false`: never.
+     * Default `{ failures: 50, cooldown: 5000 }`.
      */
     breaker?: BreakerOptions | false
     /** Send the client's Host rather than the backend's. Default `false`. */

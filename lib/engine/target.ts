@@ -47,11 +47,10 @@ export class Target {
     this.comparer = options.diff === null ? null : new AnswerComparer(options.diff, budget, loopTime)
     this.maxCapture = options.diff?.maxBodyCapture ?? 0
     const hostname = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
-    // An empty one is for TLS without a server name; undici takes it for none given.
-    const servername = (options.connect.servername as string | undefined) ?? hostname
-    this.servername = servername || hostname
+    // undici takes an empty one for none.
+    this.servername = (options.connect.servername as string | undefined) || hostname
     // RFC 6066, section 3: no literal address is a server name.
-    this.#sni = isIP(servername) === 0 ? servername : undefined
+    this.#sni = isIP(this.servername) === 0 ? this.servername : undefined
     // The copy's own timeout bounds the connection, unless the user wants a shorter time for it. HTTP/1.1 alone: one
     // copy a connection, paced by its reads, is what everything here rests on.
     const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, onread: budget.blocks?.onread, allowH2: false, useH2c: false }
