@@ -360,7 +360,7 @@ testEngines(t, 'a copy that fails in the middle of its upload never looks comple
   await until('it is there', () => shadow.got().includes('some'))
   for (const socket of shadow.sockets) socket.pause()
   // More than the sockets on the way hold.
-  exchange.write(Buffer.alloc(16 * 1024 * 1024, 'x'))
+  exchange.write(Buffer.alloc(12 * 1024 * 1024, 'x'))
   exchange.end()
   await ended()
   t.equal(sink.fate, 'failed: timeout')
@@ -690,14 +690,28 @@ testEngines(t, 'in detail: headers of an answer that waits for the primary are c
     await until('it is answered', () => sent.sink.answered)
     waiting.push(sent)
   }
-  for (const { exchange, ended } of waiting) {
-    exchange.primaryWhole(200, '', ['x-long', 'x'.repeat(10_000)], '', 1)
+  // The latest first, while the others hold the memory.
+  for (const [index, { exchange, ended }] of [...waiting.entries()].reverse()) {
+    exchange.primaryWhole(index === 10 ? 500 : 200, '', ['x-long', 'x'.repeat(10_000)], '', 1)
     await ended()
   }
   const outcomes = waiting.map(({ sink }) => sink.calls[1])
   t.equal(outcomes[0], 'matched')
+  t.equal(outcomes[10], 'mismatched: status')
   t.equal(outcomes[11], 'not compared: memory')
   await until('nothing is held', () => bench.engine.bufferedBytes === 0)
+}, { bytes: 100_000 })
+
+testEngines(t, 'in detail: an answer that waits gives up its body before its headers', async (t, bench) => {
+  const body = 'x'.repeat(bench.engine.budget.limit * 0.92)
+  const shadow = await startBackend(t, (_, response) => response.writeHead(200, { 'x-long': 'x'.repeat(10_000) }).end(body))
+  const { exchange, sink, ended } = bench.send(bench.target(shadow.url, { diff }), { compare: true })
+  await until('it is answered', () => sink.answered)
+  await until('its headers are held', () => bench.engine.bufferedBytes > 10_000 && bench.engine.bufferedBytes < 12_000)
+  exchange.primaryWhole(200, '', ['x-long', 'y'], 'y', 1)
+  await ended()
+  t.equal(sink.calls[1], 'mismatched: headers')
+  t.strictSame(sink.difference?.body, { kind: 'hash', reason: 'memory' })
 }, { bytes: 100_000 })
 
 testEngines(t, 'in detail: what is longer than is kept is compared by its hash', async (t, bench) => {

@@ -58,6 +58,11 @@ export function compareByHash (primary: ComparedAnswer, mirror: ComparedAnswer):
   return differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' })
 }
 
+/** Compares answers of which no more is known than their status, for there was no memory for the rest. */
+export function compareByStatus (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
+  return withoutBodies(primary, mirror, [], 'memory')
+}
+
 /** Compares answers in detail: headers always, bodies only when their hashes differ. */
 export class AnswerComparer {
   readonly #ignore: ReadonlySet<string>

@@ -192,11 +192,19 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
 
   /** The answer has to wait for the primary's, which may take any time: what it keeps is counted. */
   wait (): void {
+    const { budget } = this.target
     const kept = this.digest.kept + lengthOf(this.headers)
-    if (this.target.budget.take(kept)) {
+    if (budget.take(kept)) {
       this.#kept = kept
+      return
+    }
+    this.digest.seal()
+    // Rather its headers than its body.
+    this.capture?.dispose()
+    const length = lengthOf(this.headers)
+    if (budget.take(length)) {
+      this.#kept = length
     } else {
-      this.digest.seal()
       this.headersLost = this.headers.length > 0
       this.headers = []
     }

@@ -1,4 +1,4 @@
-import { compareByHash } from '../compare/answers'
+import { compareByHash, compareByStatus } from '../compare/answers'
 import type { ComparedAnswer, Comparison } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
 import { Capture } from './capture'
@@ -203,7 +203,7 @@ export class Exchange implements ExchangeHandle {
     } else if (comparer === null) {
       this.#tell(copy, compareByHash(this.#primaryAnswer, copy))
     } else if (copy.headersLost) {
-      this.#tell(copy, 'memory')
+      this.#tell(copy, compareByStatus(this.#primaryAnswer, copy))
     } else {
       this.#primaryAnswer.body = (this.#primaryCapture as Capture).bytes
       copy.body = (copy.capture as Capture).bytes
