@@ -52,8 +52,8 @@ export class Backend implements BackendState {
   }
 
   /** A copy that was attempted has ended. `null`: it was answered. */
-  left (trial: boolean, failure: FailureReason | null): void {
-    this.gate.leave(trial, failure)
+  left (opening: number, failure: FailureReason | null): void {
+    this.gate.leave(opening, failure)
   }
 }
 

@@ -330,10 +330,12 @@ t.test('reply.from, called in any way', async t => {
     'a whole URL': { handler: (_, reply) => reply.from(`${primary.url}/whole?own`), to: '/whole?own' },
     'options that inherit': {
       base: primary.url,
-      handler: (_, reply) => reply.from('/x', new class {
+      handler: (_, reply) => reply.from('/x', Object.freeze(new class {
+        readonly #search: string = 'theirs'
+        get onError () { return this.#search === '' ? undefined : () => {} }
         rewriteRequestHeaders (_request: unknown, headers: object) { return { ...headers, 'x-status': '404' } }
-        queryString () { return 'theirs' }
-      }() as object),
+        queryString () { return this.#search }
+      }()) as object),
       status: 404,
       to: '/x?theirs'
     },

@@ -44,7 +44,10 @@ function document () {
 function form (): string {
   return [`note=${encodeURIComponent(SHOWN)}`, ...NAMES.map(name => `${encodeURIComponent(name)}=${secret()}`),
     `user[password]=${secret()}`, `a[token][]=${secret()}`, `%74oken=${secret()}`, `next=${encodeURIComponent(`/x?pin=${secret()}`)}`,
-    `payload=${encodeURIComponent(JSON.stringify({ a: 1, token: secret() }))}`].join('&')
+    `payload=${encodeURIComponent(JSON.stringify({ a: 1, token: secret() }))}`,
+    new URLSearchParams({ spaced: JSON.stringify({ a: 1, token: secret() }, null, 2) }),
+    `twice=${encodeURIComponent(JSON.stringify(JSON.stringify({ a: 1, token: secret() })))}`,
+    `names=${encodeURIComponent(`{"API Key":"${secret()}"}`)}`, `escaped=${encodeURIComponent(`{"p\\u0069n":"${secret()}"}`)}`].join('&')
 }
 
 /** Headers of either direction. */
@@ -68,6 +71,10 @@ const requests: Array<[what: string, shown: boolean, request: () => Ask]> = [
   ['a path', false, () => ({ path: `/a;token=${secret()}/b/pin=${secret()}?x=1` })],
   ['a form', true, () => ({ method: 'POST', headers: ['content-type', 'application/x-www-form-urlencoded; charset=utf-8'], body: form() })],
   ['a query with JSON', true, () => ({ path: `/a?note=${encodeURIComponent(SHOWN)}&filter={"a":"x&y","pin":"${secret()}"}` })],
+  ['a query with JSON as a URL has it', true, () => ({
+    path: `/a?note=${encodeURIComponent(SHOWN)}&filter={%22a%22:%22x&y%22,%22pin%22:%22${secret()}%22}`
+  })],
+  ['JSON in a path', false, () => ({ path: `/{%22a%22:%22x/y%22,%22pin%22:%22${secret()}%22}` })],
   ['JSON that is said to be a form', true, () => ({
     method: 'POST', headers: ['content-type', 'application/x-www-form-urlencoded'], body: JSON.stringify({ ...document(), a: 'x&y' })
   })],

@@ -60,6 +60,7 @@ export function compareByHash (primary: ComparedAnswer, mirror: ComparedAnswer):
 
 /** Compares answers of which no more is known than their status, for there was no memory for the rest. */
 export function compareByStatus (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
+  if (primary.digest.equals(mirror.digest)) return differenceOf(primary, mirror, [], null) ?? 'memory'
   return withoutBodies(primary, mirror, [], 'memory')
 }
 

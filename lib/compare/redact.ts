@@ -23,8 +23,8 @@ const MAX_PARAMETERS = 500
 const MAX_WORDS = 64 * 1024
 
 const FORM = 'application/x-www-form-urlencoded'
-/** Where JSON with names may begin in other text. */
-const JSON_WITHIN = /[[{]\s*["[{]/
+/** Where JSON with names may begin in other text: spaces may be `+`, quotes escaped, and all of it percent-encoded. */
+const JSON_WITHIN = /(?:[[{]|%5B|%7B)(?:[\s+\\]|%20|%0[9AD]|%5C)*(?:["[{]|%(?:22|5B|7B))/i
 const JSON_TYPE = /^(?:application|text)\/(?:[^\s;]+\+)?json$/
 
 /** A request body as it may be kept. */
@@ -44,7 +44,7 @@ export interface Redactor {
   headers (list: readonly string[]): string[]
   /** A path with query. */
   path (path: string): string
-  /** Any text, in which the first `name=` of a secret hides all that follows; user info of URLs is hidden, too. */
+  /** Any text, in which the first `name=` of a secret, or JSON that names one, hides all that follows; user info of URLs is hidden, too. */
   text (text: string): string
   /** A form body, or a query. */
   form (text: string): string
@@ -52,7 +52,8 @@ export interface Redactor {
   json (tape: Tape, node: number, max: number): string
   /**
    * What may be kept of a request body: at most `max` bytes of masked JSON or a masked form; other text only where the user
-   * names no secrets and no usual one is mentioned in it; `null`: nothing. `complete` says whether `bytes` is all of it.
+   * names no secrets and no usual one is mentioned in it; `null`: nothing. What begins as JSON does is JSON, whatever its type says.
+   * `complete` says whether `bytes` is all of it.
    */
   body (bytes: Uint8Array, contentType: string | undefined, complete: boolean, max: number): KeptBody | null
 }
@@ -90,7 +91,7 @@ class NamedSecrets implements Redactor, Masking {
   path (path: string): string {
     path = withoutUserInfo(path)
     const query = path.indexOf('?')
-    const segments = (query === -1 ? path : path.slice(0, query)).split('/').map((segment) => this.text(segment))
+    const segments = this.#withoutJson(query === -1 ? path : path.slice(0, query)).split('/').map((segment) => this.text(segment))
     return segments.join('/') + (query === -1 ? '' : `?${this.form(path.slice(query + 1))}`)
   }
 
@@ -121,7 +122,7 @@ class NamedSecrets implements Redactor, Masking {
   /** JSON in a parameter, or a header's value, whose fields are not seen here. */
   #withoutJson (text: string): string {
     const at = text.search(JSON_WITHIN)
-    return at !== -1 && this.mentionsSecret(text.slice(at)) ? text.slice(0, at) + MASK : text
+    return at !== -1 && this.mentionsSecret(unescape(text.slice(at))) ? text.slice(0, at) + MASK : text
   }
 
   json (tape: Tape, node: number, max: number): string {
@@ -156,7 +157,10 @@ class NamedSecrets implements Redactor, Masking {
 
   /** Whether a secret's name is a word of the text, so that its value may be there too. */
   mentionsSecret (text: string): boolean {
-    return text.length > MAX_WORDS || withoutUserInfo(text) !== text || text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word))
+    if (text.length > MAX_WORDS || withoutUserInfo(text) !== text) return true
+    return text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word)) ||
+      // Names of several words, or with escapes, as JSON has them.
+      text.split('"').some((quoted) => this.isSecret(withoutEscapes(quoted)))
   }
 }
 
@@ -172,6 +176,10 @@ export function isJson (type: string): boolean {
 
 function plain (name: string): string {
   return name.toLowerCase().replace(/[-_\s]/g, '')
+}
+
+function withoutEscapes (text: string): string {
+  return text.replace(/\\u([\da-f]{4})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16))).replaceAll('\\', '')
 }
 
 function nameBefore (text: string, end: number): string {

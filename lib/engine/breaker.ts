@@ -12,6 +12,8 @@ export class Breaker {
   #inRow = 0
   #openUntil = 0
   #state: BreakerState = 'closed'
+  /** How often it has opened. */
+  #openings = 0
 
   /** `null`: never opens. */
   constructor (options: { failures: number, cooldown: number } | null) {
@@ -27,21 +29,27 @@ export class Breaker {
     return this.#state !== 'closed' && now < this.#openUntil
   }
 
-  /** An attempt that `blocks` let through begins. Its answer belongs into the call of its end. */
-  begin (now: number): boolean {
-    if (this.#state === 'closed') return false
+  /** An attempt that `blocks` let through begins. What it returns, the opening that it tries or 0, belongs into the call of its end. */
+  begin (now: number): number {
+    if (this.#state === 'closed') return 0
     this.#state = 'half-open'
     this.#openUntil = now + this.#cooldown
-    return true
+    return this.#openings
   }
 
-  succeeded (trial: boolean): void {
-    if (trial) this.#state = 'closed'
+  /** Whether the outcome of what was begun so decides. A try may take long, and end when others have decided. */
+  #decides (opening: number): boolean {
+    return this.#state !== 'closed' && opening === this.#openings
+  }
+
+  succeeded (opening: number): void {
+    if (this.#decides(opening)) this.#state = 'closed'
     if (this.#state === 'closed') this.#inRow = 0
   }
 
-  failed (trial: boolean, now: number): void {
-    if (this.#state === 'closed' ? ++this.#inRow >= this.#failures : trial) {
+  failed (opening: number, now: number): void {
+    if (this.#state === 'closed' ? ++this.#inRow >= this.#failures : this.#decides(opening)) {
+      if (this.#state === 'closed') this.#openings++
       this.#state = 'open'
       this.#openUntil = now + this.#cooldown
       this.#inRow = 0
@@ -49,8 +57,8 @@ export class Breaker {
   }
 
   /** The attempt ended by something that says nothing of the backend; the next one is the trial. */
-  undecided (trial: boolean): void {
-    if (!trial || this.#state === 'closed') return
+  undecided (opening: number): void {
+    if (!this.#decides(opening)) return
     this.#state = 'open'
     this.#openUntil = 0
   }

@@ -30,6 +30,6 @@ export class Capture {
   }
 
   dispose (): void {
-    this.#lose('memory')
+    if (this.#lost === null) this.#lose('memory')
   }
 }

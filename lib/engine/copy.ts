@@ -12,6 +12,7 @@ import type { Slot, Target } from './target'
 import type { CopyHead, CopySink, FailureReason } from './types'
 
 const TIMED_OUT = constantError('not complete within the mirror\'s timeout')
+const NO_HEADERS: readonly string[] = []
 const CONTENT_ENCODING = 'content-encoding'
 const REFUSALS: ReadonlySet<unknown> =
   new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
@@ -36,7 +37,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   /** The answer's Content-Encoding in lower case; empty without one. */
   encoding = ''
   /** The answer's headers, names and values in turn, where they are compared. */
-  headers: string[] = []
+  headers: readonly string[] = NO_HEADERS
   /** There was no memory for them. */
   headersLost = false
   /** Of the answer's body, where compared. */
@@ -206,7 +207,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
       this.#kept = length
     } else {
       this.headersLost = this.headers.length > 0
-      this.headers = []
+      this.headers = NO_HEADERS
     }
   }
 
@@ -215,6 +216,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.capture?.dispose()
     this.body = 'memory'
     this.digest = NO_DIGEST
+    this.headers = NO_HEADERS
     this.target.budget.free(this.#kept)
     this.#kept = 0
   }

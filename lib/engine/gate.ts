@@ -24,21 +24,21 @@ export class Gate {
     return null
   }
 
-  /** A copy starts. Returns whether it is the breaker's trial; `leave` must be told. */
-  enter (): boolean {
+  /** A copy starts. Returns what `leave` must be told: the breaker's opening that it tries, or 0. */
+  enter (): number {
     this.inFlight++
-    return this.#breaker.state !== 'closed' && this.#breaker.begin(performance.now())
+    return this.#breaker.state === 'closed' ? 0 : this.#breaker.begin(performance.now())
   }
 
   /** A copy has ended, and the client library has let go of it. `null`: it was answered. */
-  leave (trial: boolean, failure: FailureReason | null): void {
+  leave (opening: number, failure: FailureReason | null): void {
     this.inFlight--
     if (failure === null) {
-      this.#breaker.succeeded(trial)
+      this.#breaker.succeeded(opening)
     } else if (failure === 'aborted' || failure === 'overflow') {
-      this.#breaker.undecided(trial)
+      this.#breaker.undecided(opening)
     } else {
-      this.#breaker.failed(trial, performance.now())
+      this.#breaker.failed(opening, performance.now())
     }
   }
 }

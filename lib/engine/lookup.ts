@@ -5,7 +5,7 @@ import { constantError } from './constant-error'
 const ANSWER_KEPT = 10_000
 const FAILURE_KEPT = 1_000
 /** Connections that wait for one host. */
-const MAX_WAITERS = 1024
+const MAX_WAITERS = 16 * 1024
 const GIVEN_UP = Object.assign(constantError('the look-up takes too long'), { code: 'EAI_AGAIN' })
 
 /** As `net.connect` calls its `lookup`. */

@@ -24,7 +24,8 @@ export class Attempt implements CopySink {
   readonly #backend: Backend
   readonly #books: BackendBooks
   readonly #groups: MismatchGroups
-  readonly #trial: boolean
+  /** Of the breaker, that it tries; 0: none. */
+  readonly #opening: number
   /** `null`: nothing is compared. */
   readonly #request: RequestSnapshot | null
   /** The request's, where mismatches are logged. */
@@ -41,24 +42,24 @@ export class Attempt implements CopySink {
     this.#groups = period.groups
     this.#request = request
     this.#log = log
-    this.#trial = backend.gate.enter()
+    this.#opening = backend.gate.enter()
     this.#books.attempt()
   }
 
   onRefused (error: Error): void {
-    this.#backend.left(this.#trial, 'aborted')
+    this.#backend.left(this.#opening, 'aborted')
     this.#books.refuse()
     this.#warn('the copy can not be sent', 'error', error)
   }
 
   onFailed (reason: FailureReason, error: Error): void {
-    this.#backend.left(this.#trial, reason)
+    this.#backend.left(this.#opening, reason)
     this.#books.fail(reason)
     if (reason !== 'aborted') this.#warn('the copy failed', reason, error)
   }
 
   onAnswered (status: number, ms: number): void {
-    this.#backend.left(this.#trial, null)
+    this.#backend.left(this.#opening, null)
     this.#books.answer(status, ms)
   }
 

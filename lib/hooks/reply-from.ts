@@ -85,20 +85,15 @@ interface Observed {
 const known = [new WeakMap<FromOptions, Observed>(), new WeakMap<FromOptions, Observed>()]
 
 function observedOf (options: FromOptions, compares: boolean): FromOptions {
+  // What a class or a getter gives may be another the next time.
+  if (Object.getPrototypeOf(options) !== Object.prototype) return observe(options, compares)
   const cache = known[Number(compares)]
   let observed = cache.get(options)
   if (observed === undefined || !isSame(observed.source, options)) {
-    observed = { source: snapshotOf(options), options: observe(options, compares) }
+    observed = { source: { ...options }, options: observe(options, compares) }
     cache.set(options, observed)
   }
   return observed.options
-}
-
-/** With what they inherit, as `isSame` looks at it. */
-function snapshotOf (options: FromOptions): FromOptions {
-  const snapshot: FromOptions = {}
-  for (const key in options) snapshot[key] = options[key]
-  return snapshot
 }
 
 /** A user may change options between two calls. */
@@ -112,10 +107,18 @@ function isSame (source: FromOptions, options: FromOptions): boolean {
   return keys === 0
 }
 
+/** All that a user's options have and inherit, as a plain object's own: theirs may be frozen, and their getters work on them alone. */
+function copyOf (given: FromOptions): FromOptions {
+  const options: FromOptions = {}
+  for (let from: object | null = given; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    for (const name of Object.getOwnPropertyNames(from)) if (!(name in options)) options[name] = given[name]
+  }
+  return options
+}
+
 function observe (given: FromOptions, compares: boolean): FromOptions {
   const { getUpstream, queryString, rewriteHeaders, onError } = given
-  // Of those of a class, or made by `Object.create`, also what is not their own.
-  const options: FromOptions = Object.getPrototypeOf(given) === Object.prototype ? { ...given } : Object.create(given)
+  const options = copyOf(given)
   options.getUpstream = (request, base) => {
     const { upstream } = chosenOf(request)
     upstream.base = getUpstream ? getUpstream(request, base) : base
@@ -123,7 +126,8 @@ function observe (given: FromOptions, compares: boolean): FromOptions {
   }
   if (typeof queryString === 'function') {
     options.queryString = (search, url, request) => {
-      const query = queryString(search, url, request)
+      // reply-from calls it as the options' own.
+      const query = queryString.call(given, search, url, request)
       chosenOf(request).upstream.query = query || ''
       return query
     }
