@@ -212,7 +212,8 @@ for (const { mode, plugin } of modes) {
         }
         if (ending === 0) socket.end()
         else if (ending === 1) socket.destroy()
-        else if (ending === 2) socket.resetAndDestroy()
+        // Node never closes one that is reset in the turn in which it was ended.
+        else if (ending === 2 && !socket.writableEnded) socket.resetAndDestroy()
       })
     })
     const gateway = await startGateway(t, {
