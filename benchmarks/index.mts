@@ -59,6 +59,7 @@ async function run (site: Site, files: string, dist: string, nginx: boolean, res
   const only = listed(options.only)
   const who = listed(options.who)
   const wanted = (name: string) => only.length === 0 ? !effort.without.includes(name) : only.includes(name)
+
   for (const scenario of scenarios) {
     if (!wanted(scenario.name)) continue
     const groups = scenario.groups
@@ -107,13 +108,14 @@ try {
       ...options.only === '' && effort.without.length > 0 ? [effort.without.join(', ')] : []
     ]
     const command = ['npm run bench', ...process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []].join(' ')
+    const text = () => report(results, describeMachine(places), command, skipped)
     try {
       await run(site, files, dist, nginx, results)
-      if (options.write) write(report(results, describeMachine(places), command, skipped))
+      if (options.write) write(text())
     } finally {
       // Also what there is when something fails after an hour.
       if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2))
-      process.stdout.write(report(results, describeMachine(places), command, skipped))
+      process.stdout.write(text())
     }
   }
 } finally {

@@ -41,27 +41,28 @@ async function freePort (): Promise<number> {
   return port
 }
 
-async function untilItListens (port: number): Promise<void> {
+/** Looks until there is something, for five seconds. */
+async function found<T> (what: string, look: () => T | null | Promise<T | null>): Promise<T> {
   for (let tries = 0; tries < 100; tries++) {
-    const connected = await new Promise<boolean>(resolve => {
-      const socket = connect({ port, host: '127.0.0.1' })
-      socket.on('connect', () => { socket.destroy(); resolve(true) })
-      socket.on('error', () => resolve(false))
-    })
-    if (connected) return
+    const result = await look()
+    if (result !== null) return result
     await sleep(50)
   }
-  throw new Error('nginx does not listen')
+  throw new Error(`nginx has no ${what}`)
+}
+
+function listenerAt (port: number): Promise<true | null> {
+  return new Promise(resolve => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.on('connect', () => { socket.destroy(); resolve(true) })
+    socket.on('error', () => resolve(null))
+  })
 }
 
 /** The process that serves: the master listens before it has started it. */
-async function workerOf (master: number): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
-    const [worker] = readFileSync(`/proc/${master}/task/${master}/children`, 'latin1').split(' ')
-    if (worker !== '') return Number(worker)
-    await sleep(50)
-  }
-  throw new Error('nginx has no worker')
+function workerOf (master: number): number | null {
+  const [worker] = readFileSync(`/proc/${master}/task/${master}/children`, 'latin1').split(' ')
+  return worker === '' ? null : Number(worker)
 }
 
 /** An nginx of one worker, as a gateway. Its processor time and memory are the worker's. */
@@ -87,8 +88,8 @@ export class Nginx {
     const command = [...(cpus === null ? [] : ['taskset', '-c', cpus]), 'nginx', '-c', config, '-e', `${directory}/error.log`, '-g', 'daemon off;']
     const master = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
     const nginx = new Nginx(port, directory, master)
-    await untilItListens(port)
-    nginx.#worker = await workerOf(master.pid as number)
+    await found('listener', () => listenerAt(port))
+    nginx.#worker = await found('worker', () => workerOf(master.pid as number))
     return nginx
   }
 

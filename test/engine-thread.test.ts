@@ -32,6 +32,17 @@ function inProcess (data: ThreadData): EventEmitter & Thread {
   }) as unknown as EventEmitter & Thread
 }
 
+/** The same, with `hear` told of the operations of each batch that goes to it. */
+function overheard (data: ThreadData, hear: (ops: unknown[]) => void): EventEmitter & Thread {
+  const thread = inProcess(data)
+  const { postMessage } = thread
+  thread.postMessage = (message: MessageToThread, ...rest) => {
+    if ('batch' in message) hear(message.batch.ops)
+    postMessage(message, ...rest)
+  }
+  return thread
+}
+
 /** A thread that hears everything and does nothing. */
 function stuck (heard: unknown[] = []): StartThread {
   return () => Object.assign(new EventEmitter(), {
@@ -102,15 +113,9 @@ t.test('the id of an exchange that has ended is given again, and only then', asy
   const hung = await startTcp(t, () => {})
   const backend = await startBackend(t)
   const opened: unknown[] = []
-  const engine = new ThreadEngine(64 * MIB, () => t.fail('it does not die'), data => {
-    const thread = inProcess(data)
-    const { postMessage } = thread
-    thread.postMessage = (message: MessageToThread, ...rest) => {
-      if ('batch' in message && message.batch.ops[0] === ToThread.Open) opened.push(message.batch.ops[1])
-      postMessage(message, ...rest)
-    }
-    return thread
-  })
+  const engine = new ThreadEngine(64 * MIB, () => t.fail('it does not die'), data => overheard(data, ([op, id]) => {
+    if (op === ToThread.Open) opened.push(id)
+  }))
   t.teardown(() => engine.close(0))
   const toHung = engine.addTarget({ origin: hung.url, ...OPTIONS })
   const toBackend = engine.addTarget({ origin: backend.url, ...OPTIONS })
@@ -153,15 +158,10 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   const deaths: Error[] = []
   const heard: unknown[][] = []
   const engine = new ThreadEngine(64 * MIB, error => deaths.push(error), data => {
-    const thread = inProcess(data)
-    workers.push(thread)
-    const { postMessage } = thread
     const batches: unknown[] = []
     heard.push(batches)
-    thread.postMessage = (message: MessageToThread, ...rest) => {
-      if ('batch' in message) batches.push(message.batch.ops.slice(0, 3))
-      postMessage(message, ...rest)
-    }
+    const thread = overheard(data, ops => { batches.push(ops.slice(0, 3)) })
+    workers.push(thread)
     return thread
   })
   t.teardown(() => engine.close(0))

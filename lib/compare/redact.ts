@@ -137,12 +137,12 @@ class NamedSecrets implements Redactor, Masking {
     const text = whole ? read : cutUserInfo(read)
     const type = essence(contentType)
     if (isJson(type)) return this.#jsonBody(text, whole, max)
-    const looksLikeJson = /^\s*[[{]/.test(text)
-    // curl says that JSON is a form, unless it is told.
-    if (type === FORM && !looksLikeJson) return kept(this.form(text), whole, max)
-    if (looksLikeJson) {
+    // Before forms: curl says that JSON is one, unless it is told.
+    if (/^\s*[[{]/.test(text)) {
       const json = this.#jsonBody(text, whole, max)
       if (json !== null) return json
+    } else if (type === FORM) {
+      return kept(this.form(text), whole, max)
     }
     return this.#own || this.mentionsSecret(text) ? null : kept(text, whole, max)
   }

@@ -194,7 +194,8 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   /** The answer has to wait for the primary's, which may take any time: what it keeps is counted. */
   wait (): void {
     const { budget } = this.target
-    const kept = this.digest.kept + lengthOf(this.headers)
+    const length = lengthOf(this.headers)
+    const kept = this.digest.kept + length
     if (budget.take(kept)) {
       this.#kept = kept
       return
@@ -202,7 +203,6 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.digest.seal()
     // Rather its headers than its body.
     this.capture?.dispose()
-    const length = lengthOf(this.headers)
     if (budget.take(length)) {
       this.#kept = length
     } else {
