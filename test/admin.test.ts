@@ -35,13 +35,17 @@ const SNAPSHOT = {
     total: 0,
     inFlight: 0,
     success: 0,
-    failure: { timeout: 0, connect: 0, reset: 0, body: 0, overflow: 0, aborted: 0 },
+    failure: {
+      timeout: 0, connect: 0, reset: 0, body: 0, slow: 0, staleConnection: 0, bodyTimeout: 0, memory: 0, thread: 0, aborted: 0, error: 0
+    },
     status: { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
     comparing: 0,
     compared: 0,
     matched: 0,
     mismatched: 0,
-    notCompared: { off: 0, primaryAborted: 0, primaryFailed: 0, hijacked: 0, encoding: 0, memory: 0, thread: 0, untapped: 0 },
+    notCompared: {
+      off: 0, primaryAborted: 0, primaryFailed: 0, hijacked: 0, encoding: 0, memory: 0, busy: 0, thread: 0, untapped: 0, closing: 0, error: 0
+    },
     mismatches: { status: 0, headers: 0, body: 0 },
     latency: {
       mirror: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null },

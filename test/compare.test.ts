@@ -624,9 +624,9 @@ t.test('bodies', async (t) => {
 
   t.test('are decoded as far as the memory goes, and give it back', async (t) => {
     const gzip = side(zlib.gzipSync('{"a":1}'), json, 'gzip')
-    const busy = { outcome: 'unknown', reason: 'busy' }
+    const full = { outcome: 'unknown', reason: 'memory' }
     const cases: Array<[limit: number, mirror: CapturedBody, expected: object]> = [
-      [6, side('{ "a":1}', json), busy], [7, side('{ "a":1}', json), match], [13, gzip, busy], [14, gzip, match],
+      [6, side('{ "a":1}', json), full], [7, side('{ "a":1}', json), match], [13, gzip, full], [14, gzip, match],
       [7, side('no gzip', json, 'gzip'), hash('not decodable')]
     ]
     for (const [limit, mirror, expected] of cases) {

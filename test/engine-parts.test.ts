@@ -508,7 +508,8 @@ t.test('gate', async t => {
 
   t.test('what says something of the backend counts for the breaker, and nothing else', async t => {
     const counts: Array<[FailureReason, boolean]> = [
-      ['timeout', true], ['connect', true], ['reset', true], ['body', true], ['aborted', false], ['overflow', false]
+      ['timeout', true], ['connect', true], ['reset', true], ['body', true], ['aborted', false], ['slow', false], ['memory', false],
+      ['thread', false], ['staleConnection', false], ['bodyTimeout', false], ['error', false]
     ]
     for (const [reason, opens] of counts) {
       const gate = new Gate(10, { failures: 2, cooldown: 60_000 })

@@ -6,9 +6,9 @@ import { mirrorSnapshot, redactSnapshot, type MirrorState } from '../lib/metrics
 
 const SKIPS: MirrorSkip[] = ['disabled', 'filtered', 'looped', 'upgraded', 'unsampled']
 const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'error']
-const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'overflow', 'aborted']
+const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'slow', 'staleConnection', 'bodyTimeout', 'memory', 'thread', 'aborted', 'error']
 const NOT_COMPARED: NotComparedReason[] =
-  ['off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'thread', 'untapped']
+  ['off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error']
 
 const EMPTY = { count: 0, p50: null, p90: null, p95: null, p99: null, max: null }
 
@@ -222,11 +222,11 @@ const SAMPLE = `{
     "offered": 3, "disabled": 0, "unsampled": 0,
     "dropped": { "inFlight": 1, "memory": 0, "breaker": 0, "closing": 0, "thread": 0, "error": 0 },
     "total": 2, "inFlight": 1, "success": 1,
-    "failure": { "timeout": 0, "connect": 0, "reset": 0, "body": 0, "overflow": 0, "aborted": 0 },
+    "failure": { "timeout": 0, "connect": 0, "reset": 0, "body": 0, "slow": 0, "staleConnection": 0, "bodyTimeout": 0, "memory": 0, "thread": 0, "aborted": 0, "error": 0 },
     "status": { "2xx": 0, "3xx": 0, "4xx": 1, "5xx": 0 },
     "comparing": 0, "compared": 1, "matched": 0, "mismatched": 1,
     "notCompared": { "off": 0, "primaryAborted": 0, "primaryFailed": 0, "hijacked": 0, "encoding": 0, "memory": 0,
-      "thread": 0, "untapped": 0 },
+      "busy": 0, "thread": 0, "untapped": 0, "closing": 0, "error": 0 },
     "mismatches": { "status": 1, "headers": 0, "body": 1 },
     "latency": {
       "mirror": { "count": 1, "p50": 3.1, "p90": 3.1, "p95": 3.1, "p99": 3.1, "max": 3.1 },

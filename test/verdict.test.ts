@@ -2,6 +2,7 @@ import t from 'tap'
 import { verdict, wilsonInterval } from '../lib/metrics/verdict'
 import type { VerdictCounts } from '../lib/metrics/verdict'
 import type { VerdictConfig } from '../lib/options/config'
+import { FAILED, zeroOf } from '../lib/reasons'
 
 const LIMITS: VerdictConfig = { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: null }
 
@@ -23,7 +24,7 @@ function backend (changes: Changes = {}): VerdictCounts {
     compared,
     mismatched,
     success,
-    failure: { timeout: 0, connect: 0, reset: 0, body: 0, overflow: 0, aborted: 0, ...failure },
+    failure: { ...zeroOf(FAILED), ...failure },
     dropped: { inFlight: 0, memory: 0, breaker: 0, closing: 0, thread: 0, error: 0, ...dropped },
     latency: { difference: { count, p50: p95, p90: p95, p95, p99: p95, max: p95 } }
   }
@@ -106,7 +107,7 @@ t.test('the number that is needed settles it at that rate, and one less does not
 })
 
 t.test('failures count that the backend is answerable for', async (t) => {
-  const failure = { timeout: 1, connect: 2, reset: 4, body: 8, overflow: 16, aborted: 1000 }
+  const failure = { timeout: 1, connect: 2, reset: 4, body: 8, slow: 16, memory: 500, aborted: 1000 }
   t.match(reason('failures', backend({ failure, success: 100 })), { count: 31, of: 131, state: 'bad' })
   t.match(reason('failures', backend({ failure: { aborted: 50_000 } })), { count: 0, of: 100_000, state: 'good' })
   t.match(reason('aborted', backend({ failure: { aborted: 3 } })), {

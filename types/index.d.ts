@@ -428,7 +428,7 @@ declare namespace fastifyMirror {
    * too long, too deep or with too many values; no memory was left for it. Where the codings are not the same, or for want
    * of memory, it is not known whether the bodies differ, and `mismatches.body` does not count them.
    */
-  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex' | 'memory'
+  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex' | 'memory' | 'busy'
 
   /** One value that differs. */
   export interface JsonDifference {
@@ -576,9 +576,10 @@ declare namespace fastifyMirror {
   }
 
   export type DropReason = 'inFlight' | 'memory' | 'breaker' | 'closing' | 'thread' | 'error'
-  export type FailureReason = 'timeout' | 'connect' | 'reset' | 'body' | 'overflow' | 'aborted'
+  export type FailureReason =
+    'timeout' | 'connect' | 'reset' | 'body' | 'slow' | 'staleConnection' | 'bodyTimeout' | 'memory' | 'thread' | 'aborted' | 'error'
   export type NotComparedReason =
-    'off' | 'primaryAborted' | 'primaryFailed' | 'hijacked' | 'encoding' | 'memory' | 'thread' | 'untapped'
+    'off' | 'primaryAborted' | 'primaryFailed' | 'hijacked' | 'encoding' | 'memory' | 'busy' | 'thread' | 'untapped' | 'closing' | 'error'
   export type MismatchPart = 'status' | 'headers' | 'body'
   export type StatusClass = '2xx' | '3xx' | '4xx' | '5xx'
   export type BreakerState = 'closed' | 'open' | 'half-open'

@@ -1,4 +1,5 @@
 import type { BackendSnapshot } from '../../types/index'
+import { DROPPED, FAILED, NOT_COMPARED } from '../reasons'
 
 export const text = { type: 'string' }
 export const count = { type: 'integer' }
@@ -26,19 +27,17 @@ const backendProperties: Record<keyof BackendSnapshot, unknown> = {
   offered: count,
   disabled: count,
   unsampled: count,
-  dropped: counts('inFlight', 'memory', 'breaker', 'closing', 'thread', 'error'),
+  dropped: counts(...Object.keys(DROPPED)),
   total: count,
   inFlight: count,
   success: count,
-  failure: counts('timeout', 'connect', 'reset', 'body', 'overflow', 'aborted'),
+  failure: counts(...Object.keys(FAILED)),
   status: counts('2xx', '3xx', '4xx', '5xx'),
   comparing: count,
   compared: count,
   matched: count,
   mismatched: count,
-  notCompared: counts(
-    'off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'thread', 'untapped'
-  ),
+  notCompared: counts(...Object.keys(NOT_COMPARED)),
   mismatches: counts('status', 'headers', 'body'),
   latency: object({ mirror: latency, primary: latency, difference: latency }),
   breaker: text

@@ -48,7 +48,7 @@ export interface Difference {
 }
 
 /** `null`: they match. A word: they can not be compared. */
-export type Comparison = Difference | null | 'encoding' | 'memory'
+export type Comparison = Difference | null | 'encoding' | 'memory' | 'busy'
 
 /** Compares answers by status and hash. */
 export function compareByHash (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
@@ -96,7 +96,7 @@ export class AnswerComparer {
     }
     this.#bodies.compare(ofPrimary, ofMirror, outcome => {
       if (outcome.outcome === 'unknown') {
-        callback(withoutBodies(primary, mirror, headers, outcome.reason === 'busy' ? 'memory' : 'encoding'))
+        callback(withoutBodies(primary, mirror, headers, outcome.reason))
       } else {
         callback(differenceOf(primary, mirror, headers, outcome.outcome === 'match' ? null : outcome.difference))
       }
@@ -112,7 +112,7 @@ function captured ({ body, headers, encoding }: ComparedAnswer) {
 
 /** The bodies can not be compared; where something else differs, that is a difference all the same. */
 function withoutBodies (
-  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory')
+  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory' | 'busy')
 ): Comparison {
   const difference = differenceOf(primary, mirror, headers, null)
   return difference === null ? reason : { ...difference, body: { kind: 'hash', reason } }

@@ -30,9 +30,9 @@ export type BodyOutcome =
   | { outcome: 'mismatch', difference: BodyDifference }
   /**
    * The hashes say nothing: `encoding` where the bodies are coded differently and could not both be decoded, `busy` where too
-   * many comparisons wait or the memory does not allow to decode.
+   * many comparisons wait, `memory` where there is none to decode.
    */
-  | { outcome: 'unknown', reason: 'encoding' | 'busy' }
+  | { outcome: 'unknown', reason: 'encoding' | 'busy' | 'memory' }
 
 /** Bytes that may be held: taken before, given back once. */
 export interface Memory {
@@ -60,6 +60,7 @@ const sharedSlices = new Slices()
 const MATCH: BodyOutcome = { outcome: 'match' }
 const TOO_COMPLEX: BodyOutcome = { outcome: 'mismatch', difference: { kind: 'hash', reason: 'too complex' } }
 const BUSY: BodyOutcome = { outcome: 'unknown', reason: 'busy' }
+const NO_MEMORY: BodyOutcome = { outcome: 'unknown', reason: 'memory' }
 
 /** Looks into pairs of bodies whose hashes differ. */
 export class BodyComparer {
@@ -95,7 +96,7 @@ export class BodyComparer {
         if (typeof decoded === 'string') return end(undecided(primary, mirror, decoded))
         // What was not coded is held by whoever called.
         const more = decoded === body ? 0 : decoded.length
-        if (!this.#memory.take(more)) return end(BUSY)
+        if (!this.#memory.take(more)) return end(NO_MEMORY)
         held += more
         onDecoded(decoded)
       })

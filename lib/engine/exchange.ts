@@ -9,7 +9,9 @@ import type { Target } from './target'
 import type { ExchangeHandle, ExchangeInit, NotComparedReason } from './types'
 
 const CUT = constantError('the request ended before its body was complete')
-const OVERFLOW = constantError('the backend takes the request body too slowly')
+const SLOW = constantError('the backend takes the request body too slowly')
+const NO_MEMORY = constantError('the memory for request bodies is used up')
+const BEHIND = constantError('the mirror\'s thread fell behind')
 
 const NO_HEADERS: readonly string[] = []
 
@@ -73,7 +75,7 @@ export class Exchange implements ExchangeHandle {
   append (chunk: Buffer): void {
     const { backlog } = this
     if (backlog === null || this.#live === 0) return
-    if (!backlog.append(chunk)) this.overflow()
+    if (!backlog.append(chunk)) this.overflow('memory')
     else for (const copy of this.#copies) copy.wake()
   }
 
@@ -82,7 +84,7 @@ export class Exchange implements ExchangeHandle {
     const { backlog } = this
     if (backlog === null) return
     for (const copy of this.#copies) {
-      if (backlog.received - copy.sent > copy.target.maxBacklogBytes) copy.abort('overflow', OVERFLOW)
+      if (backlog.received - copy.sent > copy.target.maxBacklogBytes) copy.abort('slow', SLOW)
     }
   }
 
@@ -97,8 +99,8 @@ export class Exchange implements ExchangeHandle {
   }
 
   /** The body can't be held any longer. */
-  overflow (): void {
-    for (const copy of this.#copies) copy.abort('overflow', OVERFLOW)
+  overflow (reason: 'memory' | 'thread'): void {
+    for (const copy of this.#copies) copy.abort(reason, reason === 'memory' ? NO_MEMORY : BEHIND)
   }
 
   cut (): void {

@@ -1,6 +1,9 @@
 import { Breaker } from './breaker'
 import type { BreakerState, DropReason, FailureReason } from './types'
 
+/** What a backend fails by, but for reading slowly: it may do so for good reason. */
+const OPENS_BREAKER: Readonly<Partial<Record<FailureReason, boolean>>> = { timeout: true, connect: true, reset: true, body: true }
+
 /** Admission to one backend: how many copies are in flight, and whether it is left alone. */
 export class Gate {
   inFlight = 0
@@ -35,10 +38,10 @@ export class Gate {
     this.inFlight--
     if (failure === null) {
       this.#breaker.succeeded(opening)
-    } else if (failure === 'aborted' || failure === 'overflow') {
-      this.#breaker.undecided(opening)
-    } else {
+    } else if (OPENS_BREAKER[failure]) {
       this.#breaker.failed(opening, performance.now())
+    } else {
+      this.#breaker.undecided(opening)
     }
   }
 }

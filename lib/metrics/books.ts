@@ -1,6 +1,7 @@
 import type { DropReason, FailureReason, MismatchPart, NotComparedReason, StatusClass } from '../../types/index'
 import type { Difference, PairLatency } from '../engine/types'
 import type { LatencyHistograms } from './histogram'
+import { DROPPED, FAILED, NOT_COMPARED, zeroOf } from '../reasons'
 import { Ring } from './ring'
 
 /** Why a mirror leaves a request alone, in the order in which it is tested. */
@@ -72,25 +73,19 @@ export class BackendBooks {
   offered = 0
   disabled = 0
   unsampled = 0
-  readonly dropped: Record<DropReason, number> = {
-    inFlight: 0, memory: 0, breaker: 0, closing: 0, thread: 0, error: 0
-  }
+  readonly dropped: Record<DropReason, number> = zeroOf(DROPPED)
 
   total = 0
   inFlight = 0
   success = 0
-  readonly failure: Record<FailureReason, number> = {
-    timeout: 0, connect: 0, reset: 0, body: 0, overflow: 0, aborted: 0
-  }
+  readonly failure: Record<FailureReason, number> = zeroOf(FAILED)
 
   readonly status: Record<StatusClass, number> = { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 }
   comparing = 0
   compared = 0
   matched = 0
   mismatched = 0
-  readonly notCompared: Record<NotComparedReason, number> = {
-    off: 0, primaryAborted: 0, primaryFailed: 0, hijacked: 0, encoding: 0, memory: 0, thread: 0, untapped: 0
-  }
+  readonly notCompared: Record<NotComparedReason, number> = zeroOf(NOT_COMPARED)
 
   readonly mismatches: Record<MismatchPart, number> = { status: 0, headers: 0, body: 0 }
   readonly latency: Readonly<Record<keyof LatencyHistograms, Ring>>

@@ -2,6 +2,7 @@ import type {
   BackendSnapshot, FailureReason, MirrorVerdict, VerdictReason, VerdictWord
 } from '../../types/index'
 import type { VerdictConfig } from '../options/config'
+import { FAILED } from '../reasons'
 
 /** A backend's counters that a verdict rests on. */
 export type VerdictCounts =
@@ -24,8 +25,8 @@ const AS_GOOD_AS_ZERO = 0.001
 /** Fewer samples are too few for a 95th percentile: five of a hundred lie above it. */
 const FEWEST_SAMPLES = 100
 
-/** The copies that these end say something of the backend; `aborted` says something of the client or of this app. */
-const COUNTED_FAILURES: readonly FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'overflow']
+/** The copies that these end say something of the backend. */
+const COUNTED_FAILURES = (Object.keys(FAILED) as FailureReason[]).filter(reason => FAILED[reason].class === 'failure')
 
 /**
  * Judges backends by their counters. A rate is judged by its 95 % Wilson score interval: wholly under the limit is good,

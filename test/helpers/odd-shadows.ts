@@ -80,14 +80,14 @@ export const oddShadows: readonly ShadowKind[] = [
   {
     name: 'of a name that is none',
     fates: ['connect'],
-    uploadFates: ['connect', 'overflow'],
+    uploadFates: ['connect', 'slow'],
     start: async t => Object.assign(await startShadow(t, () => {}), { backend: { url: 'http://no-such-host.invalid' } })
   },
   {
     name: 'hung before it accepts',
     // Where the system takes more connections than it was told, they are made, and hang later.
     fates: ['connect', 'timeout'],
-    uploadFates: ['connect', 'timeout', 'overflow'],
+    uploadFates: ['connect', 'timeout', 'slow'],
     async start (t) {
       const shadow = await startShadow(t, () => {})
       const { close: closeShadow } = shadow
@@ -118,7 +118,7 @@ function secure (name: string, fate: Fate, connect: BackendOptions['connect']): 
   return {
     name,
     fates: [fate],
-    uploadFates: [fate, 'overflow'],
+    uploadFates: [fate, 'slow'],
     async start (t) {
       const server = await track(t, tls.createServer(pair, socket => {
         socket.on('error', () => {})

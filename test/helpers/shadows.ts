@@ -37,7 +37,7 @@ export const shadows: readonly ShadowKind[] = [
   {
     name: 'refusing',
     fates: ['connect'],
-    uploadFates: ['connect', 'overflow'],
+    uploadFates: ['connect', 'slow'],
     async start (t) {
       const shadow = await startShadow(t, () => {})
       await shadow.close()
@@ -79,7 +79,7 @@ export const shadows: readonly ShadowKind[] = [
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n')
     drip(socket, '.')
   })),
-  { ...tcp('never reading the request', 'timeout', socket => socket.pause()), uploadFates: ['overflow'] },
+  { ...tcp('never reading the request', 'timeout', socket => socket.pause()), uploadFates: ['slow'] },
   tcp('answering before the upload is done', 'success', socket => {
     socket.resume()
     socket.once('data', () => socket.write(OK.replace('\r\n', '\r\nconnection: close\r\n')))
@@ -99,7 +99,7 @@ export function shadowOf (name: string): ShadowKind {
 export function tcp (name: string, fates: Fate | readonly Fate[], onSocket: OnSocket, protocol = 'http:'): ShadowKind {
   fates = typeof fates === 'string' ? [fates] : fates
   // At full speed a body may run away from any copy that shares its machine with this test.
-  return { name, fates, uploadFates: [...fates, 'overflow'], start: t => startShadow(t, onSocket, protocol) }
+  return { name, fates, uploadFates: [...fates, 'slow'], start: t => startShadow(t, onSocket, protocol) }
 }
 
 export async function startShadow (t: Test, onSocket: OnSocket, protocol = 'http:'): Promise<Shadow> {

@@ -80,7 +80,7 @@ for (const { mode, plugin } of modes) {
     const { body } = await client.request({ method: 'GET', path: '/' })
     for await (const chunk of body) received += chunk.length
     t.equal(received, length / 4, 'the download is complete')
-    await until('the copy is given up', () => gateway.backend().failure.overflow === 1)
+    await until('the copy is given up', () => gateway.backend().failure.slow === 1)
     t.equal(gateway.backend().inFlight, 2, 'the small ones wait, and nobody waits for them')
     booksClose(t, gateway.mirror())
   })

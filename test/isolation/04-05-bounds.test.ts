@@ -122,19 +122,19 @@ for (const { mode, plugin } of modes) {
     for (let wave = 0; wave < 2; wave++) {
       for (let i = 0; i < 18; i++) t.equal(await post(client, `/${ids[i % 3]}/`, Buffer.alloc(size)), String(size))
       await until('what is held is within the limit', () => sum(b => b.inFlight) * size <= share)
-      t.equal(sum(b => b.failure.overflow) + sum(b => b.failure.connect) + sum(b => b.inFlight), 18 + wave * 20)
+      t.equal(sum(b => b.failure.memory) + sum(b => b.failure.connect) + sum(b => b.inFlight), 18 + wave * 20)
       for (const id of ids) booksClose(t, gateway.mirror(id))
       await until('all of them are given up', () => sum(b => b.inFlight) === 0)
 
       const connect = sum(b => b.failure.connect)
-      const overflow = sum(b => b.failure.overflow)
-      t.ok(overflow > 0)
+      const memory = sum(b => b.failure.memory)
+      t.ok(memory > 0)
       await post(client, '/a/', Buffer.alloc(share * 0.9))
       await until('it is given up, too', () => sum(b => b.inFlight) === 0)
       t.equal(sum(b => b.failure.connect), connect + 1, 'nearly all of the memory was there for it: nothing is left of the others')
-      t.equal(sum(b => b.failure.overflow), overflow)
+      t.equal(sum(b => b.failure.memory), memory)
       await post(client, '/a/', Buffer.alloc(share * 1.1))
-      await until('and this is too much', () => sum(b => b.failure.overflow) === overflow + 1)
+      await until('and this is too much', () => sum(b => b.failure.memory) === memory + 1)
       await until('for all', () => sum(b => b.inFlight) === 0)
     }
   })
@@ -201,7 +201,7 @@ for (const { mode, plugin } of modes) {
     await until('the copy is answered', () => ofFast().success === 1)
     t.equal(hash(fast.requests[0].body), hash(Buffer.alloc(count * piece.length, 'x')))
     t.ok(received > maxBacklogBytes)
-    t.match(ofStalled(), { inFlight: 0, failure: { overflow: 1 } }, 'the other is given up')
+    t.match(ofStalled(), { inFlight: 0, failure: { slow: 1 } }, 'the other is given up')
     booksClose(t, gateway.mirror('proxied'))
 
     const headers = { 'content-type': 'text/plain' }

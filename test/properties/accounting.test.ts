@@ -50,9 +50,9 @@ const pick = <T>(list: readonly T[], at: number): T => list[at % list.length]
 
 const SKIPS: Skip[] = ['disabled', 'filtered', 'looped', 'upgraded', 'unsampled']
 const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'error']
-const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'overflow', 'aborted']
+const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'slow', 'staleConnection', 'bodyTimeout', 'memory', 'thread', 'aborted', 'error']
 const UNCOMPARED: NotComparedReason[] = [
-  'off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'thread', 'untapped'
+  'off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error'
 ]
 const PARTS: MismatchPart[][] = [['status'], ['headers'], ['body'], ['status', 'body'], ['status', 'headers', 'body']]
 

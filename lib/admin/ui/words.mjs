@@ -31,8 +31,13 @@ export const FAILED = {
   connect: { label: 'no connection', meaning: 'DNS, refused, TLS, or stalled.' },
   reset: { label: 'reset', meaning: 'The connection ended before a complete head, or it was no HTTP.' },
   body: { label: 'broken body', meaning: 'The answer ended in the middle of its body.' },
-  overflow: { label: 'overflow', meaning: 'The shadow takes request bodies too slowly, or the memory for them is used up.' },
-  aborted: { label: 'aborted', meaning: 'The client left or the primary answered during the upload, or the app closed.' }
+  slow: { label: 'slow reader', meaning: 'The shadow takes request bodies too slowly.' },
+  staleConnection: { label: 'stale connection', meaning: 'The shadow closed an idle connection just when the copy was sent on it; no byte of an answer came.' },
+  bodyTimeout: { label: 'stalled upload', meaning: 'The client sent nothing more of its body for bodyTimeout.' },
+  memory: { label: 'no memory', meaning: 'The memory for bodies, maxBufferedBytes, was used up.' },
+  thread: { label: 'thread away', meaning: 'The worker thread died, or fell behind.' },
+  aborted: { label: 'aborted', meaning: 'The client left or the primary answered during the upload, or the app closed.' },
+  error: { label: 'own fault', meaning: 'The mirror itself failed; the log says how.' }
 }
 
 /** @type {Record<string, Word>} */
@@ -41,10 +46,13 @@ export const NOT_COMPARED = {
   primaryAborted: { label: 'client left', meaning: 'The client went away before it had the primary\'s answer.' },
   primaryFailed: { label: 'primary failed', meaning: 'The primary\'s backend failed, so there is nothing to compare with.' },
   hijacked: { label: 'hijacked', meaning: 'The handler took the reply over.' },
-  encoding: { label: 'other encoding', meaning: 'The bodies come in different content codings.' },
-  memory: { label: 'no memory to compare', meaning: 'There was no room for a detailed diff.' },
+  encoding: { label: 'other encoding', meaning: 'The bodies come in content codings that could not be taken off.' },
+  memory: { label: 'no memory to compare', meaning: 'There was no memory for what a comparison needs.' },
+  busy: { label: 'too busy to compare', meaning: 'Too many comparisons waited already. The answers are known to differ.' },
   thread: { label: 'thread away', meaning: 'The worker thread died or fell behind.' },
-  untapped: { label: 'not observable', meaning: 'The answer was a web stream that something else reads.' }
+  untapped: { label: 'not observable', meaning: 'The answer was a web stream that something else reads.' },
+  closing: { label: 'app closing', meaning: 'The app was closed before the comparison was done.' },
+  error: { label: 'own fault', meaning: 'The mirror itself failed; the log says how.' }
 }
 
 /** Beside the words: a shape that is not told by its colour alone. @type {Record<string, string>} */

@@ -56,9 +56,10 @@ export class ThreadExchange implements ExchangeHandle {
 
   write (chunk: Buffer): void {
     if (this.done || !this.#bodyOpen) return
-    if (this.#line.take(chunk.length) !== null) {
+    const refusal = this.#line.take(chunk.length)
+    if (refusal !== null) {
       this.#bodyOpen = false
-      this.#say(ToThread.Overflow)
+      this.#say(ToThread.Overflow).push(refusal)
       return
     }
     this.#say(ToThread.Body)
@@ -137,14 +138,14 @@ export class ThreadExchange implements ExchangeHandle {
     return this.#sinks[copy]
   }
 
-  /** The thread is gone. */
-  die (error: Error): void {
+  /** The thread is gone, as the app closes or by itself. */
+  die (error: Error, closing: boolean): void {
     for (let copy = 0; copy < this.#copies.length; copy++) {
       const was = this.#copies[copy]
       if (was === 'ended') continue
       const sink = this.ending(copy)
-      if (was === 'open') sink.onFailed('aborted', error)
-      else sink.onNotCompared('thread')
+      if (was === 'open') sink.onFailed(closing ? 'aborted' : 'thread', error)
+      else sink.onNotCompared(closing ? 'closing' : 'thread')
     }
   }
 }

@@ -74,7 +74,7 @@ export class Host {
         case ToThread.Body: this.#grow(id, exchange, bytes()); break
         case ToThread.BodyEnd: exchange?.end(); break
         case ToThread.Cut: exchange?.cut(); break
-        case ToThread.Overflow: exchange?.overflow(); break
+        case ToThread.Overflow: { const reason = next<'memory' | 'thread'>(); exchange?.overflow(reason); break }
         case ToThread.PrimaryWhole: {
           const [status, encoding, list, ms, text] = [next<number>(), next<string>(), headers(), next<number>(), next<string | null>()]
           const body = text ?? bytes()

@@ -207,7 +207,7 @@ export class ThreadEngine implements Engine<number>, Line {
     const exchanges = this.#exchanges
     this.#exchanges = []
     this.#freeIds = []
-    for (const exchange of exchanges) exchange?.die(error)
+    for (const exchange of exchanges) exchange?.die(error, this.#stopped)
     this.#closed?.()
     if (this.#stopped) return
     this.#onDeath(error)

@@ -18,7 +18,7 @@ export const ToThread = {
   BodyEnd: 2,
   /** id */
   Cut: 3,
-  /** id */
+  /** id, reason */
   Overflow: 4,
   /** id, status, encoding, headers joined by NUL or `null`, ms, the body: a string, or `null` and bytes */
   PrimaryWhole: 5,
