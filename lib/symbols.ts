@@ -1,4 +1,4 @@
-/** On a request: its `Chosen`, or `null`. On a raw request or response: the `Chosen` that observes it. */
+/** On a request: its `Chosen`, `null`, or `undefined` on one of Fastify's own. On a raw request or response: the `Chosen` that observes it. */
 export const kChosen = Symbol('fastify-mirror.chosen')
 
 /** On a payload stream: the `Answer` that hears its chunks. */

@@ -6,7 +6,11 @@ import { Chosen } from './chosen'
 import { onceClosed } from './close'
 import { canProxy, observeFrom } from './reply-from'
 
-type Request = FastifyRequest & { [kChosen]: Chosen | null }
+/**
+ * `undefined`: not decorated. Fastify answers some requests through an object of its own (an unknown method over HTTP/2), and
+ * @fastify/websocket calls a handler, wrapped before it came, with a socket.
+ */
+type Request = FastifyRequest & { [kChosen]: Chosen | null | undefined }
 type Response = ServerResponse & { [kChosen]?: Chosen }
 type Done = (error?: Error) => void
 
@@ -65,8 +69,7 @@ function choose (mirror: Mirror, request: Request, response: Response): void {
 
 function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler'] {
   const wrapped: RouteOptions['handler'] = function (this: FastifyInstance, request, reply) {
-    // `undefined`: not a request. @fastify/websocket calls a handler, wrapped before it came, with a socket.
-    const chosen = (request as Request)[kChosen] as Chosen | null | undefined
+    const chosen = (request as Request)[kChosen]
     // Not pending: its client left while a hook took its time.
     if (chosen == null || chosen.handled || !chosen.pending) return handler.call(this, request, reply)
     chosen.primaryStarts()
@@ -101,7 +104,7 @@ function settle (chosen: Chosen, request: FastifyRequest, refusedAt: number | nu
 
 function onError (request: FastifyRequest, _reply: FastifyReply, error: FastifyError, done: () => void): void {
   const chosen = (request as Request)[kChosen]
-  if (chosen !== null && isOfGateway(error)) chosen.primaryFails()
+  if (chosen != null && isOfGateway(error)) chosen.primaryFails()
   done()
 }
 
@@ -114,7 +117,7 @@ function isOfGateway (error: FastifyError | null | undefined): boolean {
 
 function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
   const chosen = (request as Request)[kChosen]
-  if (chosen !== null) {
+  if (chosen != null) {
     const { loopTime } = chosen.mirror.engine
     const begun = loopTime.begin()
     try {
