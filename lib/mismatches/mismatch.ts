@@ -2,6 +2,7 @@ import { cut } from '../compare/cut'
 import { codingsOf } from '../compare/decode'
 import { valueOf } from '../compare/headers'
 import { beginning } from '../compare/user-info'
+import { markOf } from './mark'
 import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from '../../types/index'
 import type { HeaderList } from '../compare/headers'
 import type { KeptBody, Redactor } from '../compare/redact'
@@ -62,8 +63,8 @@ export function createMismatch (input: MismatchInput, redactor: Redactor): Misma
     request: requestOf(input.request, redactor),
     primaryStatus: input.primaryStatus,
     mirrorStatus: input.mirrorStatus,
-    primaryHash: input.primaryHash,
-    mirrorHash: input.mirrorHash,
+    primaryHash: markOf(input.primaryHash),
+    mirrorHash: markOf(input.mirrorHash),
     headers: input.headers.slice(0, MAX_HEADERS).map((header) => headerOf(header, redactor)),
     body: bodyOf(input.body)
   }
