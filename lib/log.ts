@@ -1,9 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { printableError } from './printable'
 
 const LINES = 10
 const PERIOD = 10_000
 
-/** Warnings of the data path at a bounded rate: ten lines in ten seconds, then silence that the next line counts. */
+/**
+ * Warnings of the data path at a bounded rate: ten lines in ten seconds, then silence that the next line counts. Errors may quote
+ * what a backend sent; no byte of that reaches a terminal as it came.
+ */
 export class BoundedLog {
   readonly #log: FastifyBaseLogger
   #periodEnds = 0
@@ -27,7 +31,8 @@ export class BoundedLog {
     const suppressed = this.#suppressed
     this.#suppressed = 0
     try {
-      this.#log.warn(suppressed === 0 ? fields : { ...fields, suppressed }, message)
+      const shown = 'err' in fields ? { ...fields, err: printableError(fields.err) } : fields
+      this.#log.warn(suppressed === 0 ? shown : { ...shown, suppressed }, message)
     } catch {
       // A logger that throws must not reach the request that it was to tell of.
     }

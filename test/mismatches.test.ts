@@ -1,9 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { chmodSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import t from 'tap'
 import { createRedactor } from '../lib/compare/redact'
 import { curlCommand } from '../lib/mismatches/curl'
+import { markOf } from '../lib/mismatches/mark'
 import { MismatchGroups } from '../lib/mismatches/groups'
 import { createMismatch } from '../lib/mismatches/mismatch'
 import type { AddressInfo } from 'node:net'
@@ -43,6 +47,18 @@ function header (name: string): HeaderDifference {
 }
 
 t.test('a mismatch', async (t) => {
+  t.test('tells equal bodies by equal marks, which are no hashes that one could try out', async (t) => {
+    const hash = createHash('sha256').update('{"code":"123456"}').digest('hex')
+    const [a, b, c] = [hash, hash, 'c'.repeat(64)].map((primaryHash) => mismatch({ primaryHash, mirrorHash: hash }))
+    t.match(a.primaryHash, /^[0-9a-f]{64}$/)
+    t.equal(a.primaryHash, b.primaryHash)
+    t.equal(a.primaryHash, c.mirrorHash)
+    t.not(a.primaryHash, c.primaryHash)
+    t.notMatch(JSON.stringify([a, b, c]), hash)
+    for (const guess of [hash, '{"code":"123456"}']) t.not(a.primaryHash, createHash('sha256').update(guess).digest('hex'))
+    t.equal(new MismatchGroups(5).add(a), new MismatchGroups(5).add(c), 'a group does not depend on them')
+  })
+
   t.test('tells what is needed to repeat the request and to see what differed', async (t) => {
     const body = json('/a')
     const found = createMismatch(input({
@@ -63,8 +79,8 @@ t.test('a mismatch', async (t) => {
       },
       primaryStatus: 200,
       mirrorStatus: 200,
-      primaryHash: 'a'.repeat(64),
-      mirrorHash: 'b'.repeat(64),
+      primaryHash: markOf('a'.repeat(64)),
+      mirrorHash: markOf('b'.repeat(64)),
       headers: [{ name: 'etag', primary: ['"1"'], mirror: ['"2"', 'x'.repeat(199) + '…'] }],
       body
     })
@@ -291,9 +307,21 @@ t.test('groups', async (t) => {
   })
 })
 
+function isThere (program: string): boolean {
+  try {
+    execFileSync(program, ['-c', 'true'])
+    return true
+  } catch {
+    return false
+  }
+}
+
 t.test('a curl command', async (t) => {
   // Prints what it is called with, and what it reads where it is told to.
-  const fake = 'curl () { for arg do printf \'%s\\0\' "$arg"; [ "$arg" = @- ] && cat && printf \'\\0\'; done; printf \'the end\\0\'; }'
+  const fake = '#!/bin/sh\nfor arg do printf \'%s\\0\' "$arg"; [ "$arg" = @- ] && cat && printf \'\\0\'; done; printf \'the end\\0\'\n'
+  const place = t.testdir({ curl: fake, home: {} })
+  chmodSync(join(place, 'curl'), 0o755)
+  const env = { ...process.env, PATH: `${place}:${process.env.PATH}`, HOME: join(place, 'home'), TERM: 'dumb' }
 
   function request (changes: Partial<MismatchRequest> = {}): MismatchRequest {
     return { method: 'GET', path: '/', sentPath: '/', headers: ACCEPT, body: null, truncated: false, ...changes }
@@ -301,7 +329,7 @@ t.test('a curl command', async (t) => {
 
   /** The words that a shell makes of each command, read as bytes. */
   function runAll (commands: string[], shell = 'sh'): string[][] {
-    const output = execFileSync(shell, ['-c', [fake, ...commands].join('\n')]).toString('latin1')
+    const output = execFileSync(shell, ['-c', commands.join('\n')], { env, cwd: join(place, 'home') }).toString('latin1')
     return output.split('the end\0').slice(0, -1).map((words) => words.split('\0').slice(0, -1))
   }
 
@@ -311,7 +339,7 @@ t.test('a curl command', async (t) => {
 
   const hostile = [
     'plain', "it's", '"$HOME"', '$(touch /tmp/pwned)', '`id`', '; rm -rf /', '&& id', '| id', '\\', "\\'", "'\\''", '!!', '%s%n', '@/etc/passwd', '-o/tmp/x',
-    '--next', '*', '~', '#', '{a,b}', '[1-9]', '<a>', "''", '\\n', '$\'\\n\'', 'a  b', '=', '%', '%%', '\\101'
+    '--next', "\\';touch pwned;\\'", "\\';touch pwned;#", '\\\\', "a\\'b\\", '(touch pwned)', '^a^b', '=(touch pwned)', '*', '~', '#', '{a,b}', '[1-9]', '<a>', "''", '\\n', '$\'\\n\'', 'a  b', '=', '%', '%%', '\\101'
   ]
 
   t.test('is one line that says what the request was', async (t) => {
@@ -328,22 +356,27 @@ t.test('a curl command', async (t) => {
   t.test('gives the shell no more than words, whatever the request holds', async (t) => {
     const values = [...hostile, 'caf\xe9', 'a\tb', 'a\x1b[31mb', 'x\x7f', '!a\x01']
     const bodies = [
-      ...hostile, 'é', '日本', '😀', 'a\nb', '\n', 'a\r\n\r\n', '\t', '\x1b]0;x\x07', '-\n', '-n\n', '%\n', "'\n", '!\n', '\\n\n', '\u202ex', '\u2028', '@x\n'
+      ...hostile, 'é', '日本', '😀', 'a\nb', '\n', 'a\r\n\r\n', '\t', '\x1b]0;x\x07', '-\n', '-n\n', '%\n', "'\n", '!\n', '\\n\n', '\u202ex', '\u2028', '@x\n', 'a\u3164b', 'a\ufe0f', 'a\u{e0041}', 'a\xa0b'
     ]
     const type = ['content-type', 'text/plain']
     const withValue = values.map((value) => curlCommand(request({ headers: [...ACCEPT, 'x-a', value] }), 'http://shadow'))
     const withBody = bodies.map((body) => curlCommand(request({ body, headers: [...ACCEPT, ...type] }), 'http://shadow'))
     const withPath = hostile.map((path) => curlCommand(request({ path: `/${path}` }), 'http://shadow'))
     const withMethod = hostile.map((method) => curlCommand(request({ method }), 'http://shadow'))
-    for (const shell of ['sh', 'bash']) {
+    for (const shell of ['sh', 'bash', 'dash', 'zsh', 'fish']) {
+      if (!isThere(shell)) {
+        t.comment(`there is no ${shell} here`)
+        continue
+      }
       t.same(runAll(withValue, shell).map((words) => words.slice(-4)), values.map((value) => ['--header', `x-a: ${value}`, '--url', 'http://shadow/']))
       t.same(runAll(withBody, shell).map((words) => words.at(-1)), bodies.map((body) => Buffer.from(body).toString('latin1')))
       t.same(runAll(withPath, shell).map((words) => words.at(-1)),
         hostile.map((path) => `http://shadow/${path.replaceAll(' ', '%20').replaceAll('#', '%23')}`))
       t.ok(runAll(withMethod, shell).every((words, index) => [hostile[index], 'GET'].includes(words[3])))
+      t.same(readdirSync(join(place, 'home')).filter((name) => name.includes('pwned')), [], `${shell} runs nothing else`)
     }
     for (const command of [...withValue, ...withBody, ...withPath, ...withMethod]) {
-      if (/[\p{C}\p{Zl}\p{Zp}]/u.test(command)) t.fail(`${JSON.stringify(command)} is not one visible line`)
+      if (/(?! )[\p{C}\p{Z}\p{DI}]/u.test(command)) t.fail(`${JSON.stringify(command)} is not one visible line`)
     }
     const nul = curlCommand(request({ body: 'a\0b\n' }), 'http://shadow')
     t.same(run(nul).slice(-4), ['--data-binary', '@-', 'a', 'b\n'])

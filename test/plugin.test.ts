@@ -6,6 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import fastifyMirror, { fastifyMirror as named } from '../lib'
 import { BoundedLog } from '../lib/log'
+import { printableData } from '../lib/printable'
 import type { FastifyMirrorOptions, MirrorOptions } from '../types/index'
 import { startBackend } from './helpers/backend'
 import { startGateway } from './helpers/gateway'
@@ -291,6 +292,26 @@ t.test('warnings come at a bounded rate, and say how many were held back', t => 
   throws = true
   log.warn({}, 'trouble')
   t.equal(lines.length, 12)
+  t.end()
+})
+
+t.test('no character that a terminal obeys, or that nobody sees, is in a line', t => {
+  const nasty = 'a\u001b[2J\u009b2J\u007f\u2028\u202e\u3164\ud800\nb'
+  const shown = 'a\\u{1b}[2J\\u{9b}2J\\u{7f}\\u{2028}\\u{202e}\\u{3164}\\u{d800}\\u{a}b'
+  const errors: unknown[] = []
+  const log = new BoundedLog({ warn: ({ err }: { err: unknown }) => { errors.push(err) } } as unknown as FastifyBaseLogger)
+  const plain = new Error('plain')
+  const bare = Object.assign(new Error(nasty), { code: 'E_NASTY', stack: undefined })
+  for (const err of [plain, new TypeError(nasty), bare, nasty, null]) log.warn({ err }, 'trouble')
+  const [first, typed, without, ...rest] = errors as Array<Record<string, string>>
+  t.equal(first, plain)
+  t.match(typed, { type: 'TypeError', message: shown })
+  t.ok(typed.stack.startsWith(`TypeError: ${shown}\n`), 'the stack has its lines')
+  t.notMatch(typed.stack, /(?![ \n])[\p{C}\p{Z}\u3164]/u)
+  t.strictSame(without, { type: 'Error', message: shown, stack: '', code: 'E_NASTY' })
+  t.strictSame(rest, [shown, null])
+  const data = { [nasty]: [nasty, 1, null, { a: nasty }] }
+  t.strictSame(printableData(data), { [shown]: [shown, 1, null, { a: shown }] })
   t.end()
 })
 

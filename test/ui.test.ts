@@ -389,7 +389,7 @@ const HOSTILE = '<script>document.title="owned"</script><img src=x onerror=docum
 inBrowser('what backends and clients send shows as text, and runs nothing', async (t, look) => {
   const id = HOSTILE.slice(0, 100)
   const gateway = await setUp(t, {
-    answer: json({ [HOSTILE]: HOSTILE, name: '\u202egnp.exe', version: 1 }, { 'x-seen': HOSTILE, "x-'b'": HOSTILE }),
+    answer: json({ [HOSTILE]: HOSTILE, name: '\u202egnp.exe', blank: '\u3164\u115f\u00a0\ufe0f\u{e0041}\ud800', version: 1 }, { 'x-seen': HOSTILE, "x-'b'": HOSTILE }),
     mirror: { id },
     routes: (app, shadow) => {
       const backends = [{ name: HOSTILE.slice(0, 90), url: `${shadow}/${encodeURI(HOSTILE)}` }, { name: '</td>', url: shadow }]
@@ -412,7 +412,8 @@ inBrowser('what backends and clients send shows as text, and runs nothing', asyn
     ["header x-'b'", 'absent', HOSTILE],
     ['header x-seen', 'absent', HOSTILE],
     [`/${HOSTILE.replaceAll('/', '~1')}`, 'absent', JSON.stringify(HOSTILE)],
-    ['/name', 'absent', '"\\u{202e}gnp.exe"']
+    ['/name', 'absent', '"\\u{202e}gnp.exe"'],
+    ['/blank', 'absent', '"\\u{3164}\\u{115f}\\u{a0}\\u{fe0f}\\u{e0041}\\ud800"']
   ].map(row => new Set(row)).map(row => [...row]))
   await example.locator('summary').click()
   t.match(await example.locator('pre').innerText(), `x-own: ${HOSTILE}`)
@@ -455,7 +456,7 @@ inBrowser('a group opens: its values side by side, its commands to copy, its new
 
   await groups.nth(1).click()
   const second = page.locator('.example').nth(1)
-  await second.getByText('SHA-256, differing from byte 0 on').waitFor()
+  await second.getByText('mark of the body, differing from byte 0 on').waitFor()
   await second.getByText('length of the text body').waitFor()
 
   // What is read stays until somebody asks for more.

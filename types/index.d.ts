@@ -293,8 +293,8 @@ declare namespace fastifyMirror {
      */
     reset (id: string): boolean
     /**
-     * The latest request of a mismatch group as a curl command, quoted for a POSIX shell, aimed at the shadow or at the primary's side, which
-     * is this app. `base`: the URL to aim at, shown as it is; needed for the primary, by default the backend's for the shadow. `undefined`
+     * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, which is this app.
+     * Quoted for sh, bash, dash, zsh and fish (3.4 or later), not for PowerShell or cmd. `base`: the URL to aim at, shown as it is; needed for the primary, by default the backend's for the shadow. `undefined`
      * when there is no such mirror or group, or no base.
      */
     curl (id: string, group: string, side: CurlSide, base?: string): string | undefined
@@ -373,7 +373,10 @@ declare namespace fastifyMirror {
     request: MismatchRequest
     primaryStatus: number
     mirrorStatus: number
-    /** SHA-256 of the bodies in hexadecimal. */
+    /**
+     * Marks of the bodies, in hexadecimal: HMAC-SHA-256 of their SHA-256, with a key that each process makes up for itself. Equal
+     * bodies have equal marks within one process, and nobody can find a masked value by trying which body has the mark.
+     */
     primaryHash: string
     mirrorHash: string
     /** Sorted by name; values cut at 200 characters. */

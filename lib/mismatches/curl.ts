@@ -1,3 +1,4 @@
+import { hasUnseen } from '../printable'
 import type { MismatchRequest } from '../../types/index'
 
 /** What curl or HTTP sets anew for the request that is sent, RFC 9110 section 7.6.1. */
@@ -12,8 +13,9 @@ const ADDED_BY_CURL = ['accept', 'user-agent']
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
 /**
- * The request of an example as one line for a POSIX shell, with curl, aimed at a base URL such as `http://shadow:9000/v2`.
- * Whatever the request holds, the shell reads no more of it than words, and a terminal shows no control character.
+ * The request of an example as one line for a shell, with curl, aimed at a base URL such as `http://shadow:9000/v2`. It is for
+ * sh, bash, dash, zsh and fish (3.4 or later), not for PowerShell, cmd or csh, which quote in other ways. Whatever the request
+ * holds, the shell reads no more of it than words, and nothing in the line is unseen or obeyed by a terminal.
  * Masked values stay masked; of a body that was cut it sends what there is.
  *
  * @param host the Host to send; default: that of the URL
@@ -49,7 +51,7 @@ export function curlCommand (request: MismatchRequest, baseUrl: string, host?: s
 
   if (body === null) return words.join(' ')
   // --data-raw takes an @ for itself; --data-binary keeps line ends, of which one line of shell cannot hold any.
-  if (!/[\p{C}\p{Zl}\p{Zp}]/u.test(body)) return [...words, '--data-raw', quote(body)].join(' ')
+  if (!hasUnseen(body)) return [...words, '--data-raw', quote(body)].join(' ')
   return `printf ${format(Buffer.from(body))} | ${words.join(' ')} --data-binary @-`
 }
 
@@ -60,9 +62,13 @@ function headerWords (name: string, value: string): string[] {
   return ['--header', quoteHeader(value === '' ? `${name};` : `${name}: ${value}`)]
 }
 
-/** In single quotes nothing means anything to a shell. */
+/**
+ * In single quotes nothing means anything to a shell, but a quote to all of them and a backslash to fish. In double quotes both
+ * are the same to all.
+ */
 function quote (text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
+  const words = text.match(/[^'\\]+|['\\]+/g) ?? ['']
+  return words.map((word) => /^['\\]/.test(word) ? `"${word.replaceAll('\\', '\\\\')}"` : `'${word}'`).join('')
 }
 
 /** Header values are bytes, which Node reads as Latin-1; those that are not plain ASCII are written with printf. */

@@ -2,6 +2,7 @@ import type { Difference } from '../compare/answers'
 import { createRedactor } from '../compare/redact'
 import type { Redactor } from '../compare/redact'
 import type { CompareConfig } from '../options/config'
+import { printableData } from '../printable'
 import { MismatchGroups } from './groups'
 import { createMismatch } from './mismatch'
 import type { Mismatch, MismatchEvent } from '../../types/index'
@@ -60,8 +61,8 @@ export class MismatchReporter {
     }
     if (this.#config.detailedDiff) {
       fields.group = group
-      fields.headers = structuredClone(mismatch.headers)
-      fields.body = structuredClone(body)
+      fields.headers = printableData(mismatch.headers)
+      fields.body = printableData(body)
     }
     try {
       log.warn(fields, 'mirror mismatch')

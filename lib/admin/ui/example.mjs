@@ -36,10 +36,10 @@ function differencesOf ({ primaryStatus, mirrorStatus, primaryHash, mirrorHash, 
     for (const { pointer, primary, mirror } of body.differences) row(pointer === '' ? 'body' : pointer, primary, mirror)
     if (body.truncated) rows.push(el('tr', {}, el('td', { colspan: 3, class: 'quiet' }, 'There are more differences.')))
   } else if (body?.kind === 'hash') {
-    row(`SHA-256 of the body (not looked into: ${body.reason})`, primaryHash, mirrorHash)
+    row(`mark of the body (not looked into: ${body.reason})`, primaryHash, mirrorHash)
   } else if (body !== null) {
     row(`length of the ${body.kind} body`, `${count(body.primaryLength)} bytes`, `${count(body.mirrorLength)} bytes`)
-    row(`SHA-256, differing from byte ${count(body.offset)} on`, primaryHash, mirrorHash)
+    row(`mark of the body, differing from byte ${count(body.offset)} on`, primaryHash, mirrorHash)
   }
   return el('table', { class: 'differences' },
     el('caption', { class: 'hidden' }, 'What differs'),
@@ -82,7 +82,8 @@ function curlOf (curl) {
   // Also for where the clipboard can not be written: over plain HTTP, browsers forbid it.
   const text = el('textarea', { readonly: true, rows: 3, spellcheck: false, hidden: true, 'aria-label': 'curl command' })
   const buttons = [copy('mirror', 'Copy curl to the shadow'), copy('primary', 'Copy curl to the primary')]
-  return [el('p', { class: 'buttons' }, ...buttons, told), text]
+  const shells = el('p', { class: 'quiet' }, 'The lines are for sh, bash, zsh and fish, not for PowerShell or cmd.')
+  return [el('p', { class: 'buttons' }, ...buttons, told), shells, text]
 
   /** @param {'mirror' | 'primary'} side @param {string} label */
   function copy (side, label) {

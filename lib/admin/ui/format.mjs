@@ -55,11 +55,10 @@ export function span (milliseconds) {
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`
 }
 
-// Control characters, and those that nobody sees or that turn the text around them.
-// eslint-disable-next-line no-control-regex -- they are what is looked for
-const HIDDEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+// Control characters, those that turn text around or join it, halves of surrogate pairs, blank letters, and white space but the usual.
+const UNSEEN = /(?![\t\n ])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu
 
 /** Text of whoever sent it, with nothing hidden: `\u{202e}` for a character that would turn the rest around. @param {string} text */
 export function foreign (text) {
-  return text.replace(HIDDEN, character => `\\u{${character.charCodeAt(0).toString(16)}}`)
+  return text.replace(UNSEEN, character => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 }
