@@ -98,6 +98,31 @@ testEngines(t, 'copies at the same time have a connection each, and of idle ones
   t.equal(shadow.connections, 3)
 })
 
+testEngines(t, 'a used connection that ends before any byte of an answer says nothing of the backend, a new one does', async (t, bench) => {
+  const ends: Record<string, (socket: Socket) => void> = {
+    closed: socket => socket.end(), reset: socket => socket.resetAndDestroy(), 'in the middle of a head': socket => socket.end('HTTP/1.1 2')
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    const served = new WeakSet<Socket>()
+    const shadow = await answering(t, (socket, nth) => {
+      if (nth === 1 || served.has(socket)) end(socket)
+      else socket.write(OK)
+      served.add(socket)
+    })
+    const target = bench.target(shadow.url)
+    const fates = []
+    for (let i = 0; i < 4; i++) {
+      const { sink, ended } = bench.send(target, { method: 'POST', body: 'x' })
+      await ended()
+      fates.push(sink.fate)
+      await until('what has ended is closed', () => sink.answered || shadow.sockets.size === 0)
+    }
+    const again = name.startsWith('in') ? 'failed: reset' : 'failed: staleConnection'
+    t.strictSame(fates, ['failed: reset', 'answered: 200', again, 'answered: 200'], name)
+    t.equal(shadow.connections, 3, 'nothing is sent again')
+  }
+})
+
 testEngines(t, 'a connection that the backend closed between two requests is replaced', async (t, bench) => {
   const shadow = await answering(t, socket => socket.end(OK))
   const target = bench.target(shadow.url)
@@ -369,15 +394,22 @@ t.test('closed, it leaves nothing behind', async t => {
 
 // The pace. With a pacer of the test's own, an answer can be held at any place.
 
-/** Lets each answer have one read, until `letGo`. */
+/** Has room for one piece, until `letGo`. */
 class Hold {
   held: Array<() => void> = []
   open = false
+  #spent = false
 
-  spend (_bytes: number, resume: () => void): boolean {
-    if (this.open) return true
+  get room (): boolean {
+    return this.open || !this.#spent
+  }
+
+  spend (): void {
+    this.#spent = true
+  }
+
+  wait (resume: () => void): void {
     this.held.push(resume)
-    return false
   }
 
   letGo (): void {
@@ -397,7 +429,7 @@ function clientSockets (t: Test): Socket[] {
 
 function holding (target: unknown): Hold {
   const hold = new Hold()
-  ;(target as { pacer: Pick<Pacer, 'spend'> }).pacer = hold
+  ;(target as { pacer: Pick<Pacer, 'room' | 'spend' | 'wait'> }).pacer = hold
   return hold
 }
 
@@ -414,6 +446,8 @@ testEngines(t, 'an answer that is held back is whole, though its connection ends
   const faults = watchProcess(t)
   for (const [framing, pieces] of Object.entries(framings)) {
     for (const size of [length, 10]) {
+      // A head and ten bytes are one piece.
+      const held = size === length
       const shadow = await answering(t, socket => {
         for (const piece of pieces) socket.write(typeof piece === 'string' ? piece.replaceAll(String(length), String(size)).replace(length.toString(16), size.toString(16)) : piece.subarray(0, size))
         socket.end()
@@ -423,7 +457,7 @@ testEngines(t, 'an answer that is held back is whole, though its connection ends
       const hold = holding(target)
       const { exchange, sink, ended } = bench.send(target, { compare: true })
       exchange.primaryWhole(200, '', null, body.subarray(0, size), 1)
-      await until('it is held, or done', () => hold.held.length > 0)
+      await until('it is held, or done', () => held ? hold.held.length > 0 : sink.answered)
       const [client] = sockets
       await until('as much is buffered as may be', () => {
         return sink.done || client.readableLength >= client.readableHighWaterMark || (client as unknown as { _readableState: { ended: boolean } })._readableState.ended
@@ -483,9 +517,11 @@ testEngines(t, 'what comes unasked on an idle connection is never the next answe
   const hold = holding(target)
   const first = bench.send(target)
   await first.ended()
-  t.equal(hold.held.length, 1, 'the connection is past its share')
+  t.equal(hold.room, false, 'its share is spent')
   for (const socket of shadow.sockets) socket.write(OK.replace('200', '500'))
   const next = bench.send(target)
+  await until('it has a connection of its own', () => shadow.connections === 2)
+  hold.letGo()
   await next.ended()
   t.equal(next.sink.fate, 'answered: 201')
   t.equal(shadow.connections, 2)
@@ -498,6 +534,29 @@ testEngines(t, 'answers at full speed share each turn of the event loop, and non
   const sent = Array.from({ length: 8 }, () => bench.send(target))
   for (const { ended } of sent) await ended()
   for (const { sink } of sent) t.equal(sink.fate, 'answered: 200')
+})
+
+testEngines(t, 'an answer in chunks of one byte, or after many interim ones, lets the loop go on with other things', async (t, bench) => {
+  const chunks = 100_000
+  const shadow = await answering(t, socket => {
+    socket.write('HTTP/1.1 103 E\r\n\r\n'.repeat(200))
+    socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n' + '1\r\nx\r\n'.repeat(chunks) + '0\r\n\r\n')
+  })
+  const { exchange, sink, ended } = bench.send(bench.target(shadow.url), { compare: true })
+  exchange.primaryWhole(200, '', null, 'x'.repeat(chunks), 1)
+  const utilization = performance.eventLoopUtilization()
+  await ended()
+  t.strictSame(sink.calls, ['answered: 200', 'matched'])
+  t.ok(performance.eventLoopUtilization(utilization).idle > 0)
+})
+
+testEngines(t, 'interim answers without end are no answer', async (t, bench) => {
+  const shadow = await answering(t, socket => socket.write('HTTP/1.1 103 E\r\nlink: </a>\r\n\r\n'.repeat(300) + OK))
+  const { sink, ended } = bench.send(bench.target(shadow.url))
+  await ended()
+  t.equal(sink.fate, 'failed: reset')
+  t.match(sink.error, /interim/)
+  await until('its connection is closed', () => shadow.sockets.size === 0)
 })
 
 // All of it.

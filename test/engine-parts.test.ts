@@ -541,53 +541,71 @@ t.test('gate', async t => {
 t.test('pacer', async t => {
   const KIB = 1024
 
-  t.test('a turn has room for so much, then whoever spends waits for a later one', async t => {
+  t.test('a turn has room for so many bytes and so much time, then whoever reads waits for a later one', async t => {
     const pacer = new Pacer()
+    for (const [bytes, ms] of [[300 * KIB, 0.1], [0, 0.3]]) {
+      pacer.spend(bytes, ms)
+      t.equal(pacer.room, true)
+    }
+    pacer.spend(212 * KIB, 0)
+    t.equal(pacer.room, false)
     let resumed = 0
-    const resume = () => { resumed++ }
-    t.equal(pacer.spend(300 * KIB, resume), true)
-    t.equal(pacer.spend(200 * KIB, resume), true)
-    t.equal(pacer.spend(12 * KIB, resume), false)
-    t.equal(pacer.spend(1, resume), false)
+    pacer.wait(() => { resumed++ }, false)
     t.equal(resumed, 0)
     await setImmediate()
-    t.equal(resumed, 2)
-    t.equal(pacer.spend(511 * KIB, resume), true, 'a new turn has new room')
+    t.equal(resumed, 1)
+    t.equal(pacer.room, true, 'a new turn has new room')
+    pacer.spend(1, 0.5)
+    t.equal(pacer.room, false)
   })
 
-  t.test('the first to wait is the first to go on, none is left out, and a turn takes no more than its share', async t => {
-    const pacer = new Pacer()
-    const random = seeded(9)
-    const spent = Array.from({ length: 50 }, () => 0)
-    const order: number[] = []
-    let turn = 0
-    let inTurn = 0
-    const most: number[] = []
-    const read = (i: number) => {
-      if (turn === 500) return
-      order.push(i)
-      for (let room = true; room;) {
-        const bytes = 1 + Math.floor(random() * 64 * KIB)
-        spent[i] += bytes
-        inTurn += bytes
-        room = pacer.spend(bytes, () => read(i))
+  for (const long of [false, true]) {
+    t.test(`the first to wait is the first to go on, none is left out, and a turn takes no more than its share, ${long ? 'long' : 'short'}`, async t => {
+      const pacer = new Pacer()
+      const random = seeded(9)
+      const spent = Array.from({ length: 20 }, () => 0)
+      const order: number[] = []
+      const turns: number[] = []
+      let over = false
+      const read = (i: number) => {
+        if (over) return
+        order.push(i)
+        while (pacer.room) {
+          const bytes = 1 + Math.floor(random() * 64 * KIB)
+          spent[i] += bytes
+          turns[turns.length - 1] += bytes
+          pacer.spend(bytes, 0)
+        }
+        pacer.wait(() => read(i), long)
       }
-    }
-    for (let i = 0; i < spent.length; i++) read(i)
-    for (; turn < 500; turn++) {
-      inTurn = 0
-      await setImmediate()
-      most.push(inTurn)
-    }
-    t.ok(Math.max(...most) < (512 + 64) * KIB, 'no turn takes more than its share and one piece')
-    t.ok(Math.min(...most) > 0, 'every turn gets on')
-    t.strictSame(order.slice(50, 500), order.slice(0, 450), 'always in the same order')
-    t.ok(Math.min(...spent) > Math.max(...spent) / 4, 'all get about the same')
+      turns.push(0)
+      for (let i = 0; i < spent.length; i++) read(i)
+      while (turns.length < 200) {
+        turns.push(0)
+        const before = order.length
+        while (order.length === before) await setImmediate()
+      }
+      over = true
+      t.ok(Math.max(...turns) < (512 + 64) * KIB * (long ? 1 : 4), 'a turn takes no more than its share and one piece')
+      t.strictSame(order.slice(20, 150), order.slice(0, 130), 'always in the same order')
+      t.ok(Math.min(...spent) > Math.max(...spent) / 4, 'all get about the same')
+    })
+  }
+
+  t.test('long answers let the loop rest', async t => {
+    const pacer = new Pacer()
+    let resumed = 0
+    pacer.wait(() => { resumed++ }, true)
+    pacer.wait(() => { pacer.spend(1, 1) }, true)
+    pacer.wait(() => { resumed++ }, true)
+    t.ok(process.getActiveResourcesInfo().includes('Timeout'))
+    await until('the first have gone on', () => resumed === 1)
+    await until('the last has', () => resumed === 2)
   })
 
   t.test('it costs nothing when nobody spends', async t => {
     const pacer = new Pacer()
-    pacer.spend(1, () => {})
+    pacer.spend(1, 0)
     await setImmediate()
     await setImmediate()
     t.notOk(process.getActiveResourcesInfo().includes('Immediate'))
@@ -597,29 +615,45 @@ t.test('pacer', async t => {
 t.test('paced reads', async t => {
   class FakePacer extends Pacer {
     readonly spent: number[] = []
-    room = true
+    ms = 0
+    full = false
+    long = false
     resume: () => void = () => t.fail('nobody waits')
 
-    override spend (bytes: number, resume: () => void): boolean {
+    override get room (): boolean {
+      return !this.full
+    }
+
+    override spend (bytes: number, ms: number): void {
       this.spent.push(bytes)
-      if (!this.room) this.resume = resume
-      return this.room
+      this.ms += ms
+    }
+
+    override wait (resume: () => void, long: boolean): void {
+      this.resume = resume
+      this.long = long
     }
   }
 
   interface Reader { copy: { running: boolean, status: number } | null }
 
-  /** A connection from which whatever has been pushed can be read. */
-  function pacedSocket (t: Test, pacer: Pacer, copy: Reader['copy'] = { running: true, status: 0 }) {
+  /** A connection from which whatever has been pushed can be read; each piece is worked on for so many ms. */
+  function pacedSocket (t: Test, pacer: Pacer, copy: Reader['copy'] = { running: true, status: 0 }, ms = 0) {
     const socket = new Socket()
     const got: Buffer[] = []
+    const work = { ms }
     // As undici reads.
-    const take = () => { for (let chunk; (chunk = socket.read()) !== null;) got.push(chunk) }
+    const take = () => {
+      for (let chunk; (chunk = socket.read()) !== null;) {
+        got.push(chunk)
+        for (const until = performance.now() + work.ms; performance.now() < until;);
+      }
+    }
     socket.on('readable', take)
     const reader: Reader = { copy }
     const reads = Reads.attach(socket, reader, pacer)
     t.teardown(() => socket.destroy())
-    return { socket, got, reads, reader, take }
+    return { socket, got, reads, reader, take, work }
   }
 
   t.test('all that is read is spent, and past the share there is nothing to read until the turn comes', async t => {
@@ -627,19 +661,61 @@ t.test('paced reads', async t => {
     const { socket, got } = pacedSocket(t, pacer)
     socket.push(Buffer.from('one'))
     await until('it is read', () => got.length === 1)
-    pacer.room = false
+    pacer.full = true
     socket.push(Buffer.from('two'))
-    await until('it is read', () => got.length === 2)
     socket.push(Buffer.from('three'))
-    socket.push(Buffer.from('four'))
     for (let turn = 0; turn < 5; turn++) await setImmediate()
-    t.equal(Buffer.concat(got).toString(), 'onetwo')
-    pacer.room = true
+    t.equal(Buffer.concat(got).toString(), 'one')
+    pacer.full = false
     pacer.resume()
-    t.equal(Buffer.concat(got).toString(), 'onetwothreefour')
+    t.equal(Buffer.concat(got).toString(), 'onetwothree')
     t.equal(pacer.spent.reduce((sum, bytes) => sum + bytes), Buffer.concat(got).length)
-    socket.push(Buffer.from('five'))
-    await until('it goes on', () => got.length > 3)
+    socket.push(Buffer.from('four'))
+    await until('it goes on', () => Buffer.concat(got).toString() === 'onetwothreefour')
+  })
+
+  t.test('pieces are as small as the time says that they take, and grow again', async t => {
+    for (const way of ['push', 'hand'] as const) {
+      const pacer = new FakePacer()
+      const { socket, got, reads, work } = pacedSocket(t, pacer, { running: true, status: 200 }, 0.5)
+      const give = async (bytes: number) => {
+        const before = Buffer.concat(got).length
+        const chunk = Buffer.alloc(bytes, 'x')
+        for (let at = 0; at < bytes; at += 60_000) {
+          if (way === 'push') socket.push(chunk.subarray(at, at + 60_000))
+          else reads.hand(chunk.subarray(at, at + 60_000))
+        }
+        await until('all is read', () => Buffer.concat(got).length === before + bytes)
+      }
+      reads.begin()
+      pacer.wait = resume => { globalThis.setImmediate(resume) }
+      await give(20_000)
+      t.equal(got[0].length, 4096, 'none is known yet')
+      t.equal(got.at(-2)?.length, 1024)
+      t.ok(pacer.ms > 5)
+      work.ms = 0
+      await give(600_000)
+      t.ok(got.some(({ length }) => length >= 8192))
+      t.ok(got.every(({ length }) => length <= 16 * 1024))
+      t.equal(reads.heard, true)
+      reads.begin()
+      t.equal(reads.heard, false)
+    }
+  })
+
+  t.test('an answer that has taken its time is a long one', async t => {
+    const pacer = new FakePacer()
+    const { socket, got, reads } = pacedSocket(t, pacer, { running: true, status: 200 }, 0.6)
+    reads.begin()
+    socket.push(Buffer.alloc(20_000))
+    await until('it waits', () => pacer.long)
+    const before = got.length
+    t.ok(before > 0 && before <= 2)
+    pacer.resume()
+    t.ok(got.length > before, 'in its turn it goes on')
+    reads.begin()
+    socket.push(Buffer.alloc(10))
+    await until('the next one is none yet', () => Buffer.concat(got).length === 20_010)
   })
 
   t.test('the end comes after all that is held, not before', async t => {
@@ -647,14 +723,14 @@ t.test('paced reads', async t => {
     const { socket, got } = pacedSocket(t, pacer)
     let ended = false
     socket.on('end', () => { ended = true })
-    pacer.room = false
     socket.push(Buffer.from('one'))
     await until('it is read', () => got.length === 1)
+    pacer.full = true
     socket.push(Buffer.from('two'))
     socket.push(null)
     for (let turn = 0; turn < 5; turn++) await setImmediate()
     t.equal(ended, false)
-    pacer.room = true
+    pacer.full = false
     pacer.resume()
     t.equal(Buffer.concat(got).toString(), 'onetwo')
     await until('it ends', () => ended)
@@ -663,13 +739,13 @@ t.test('paced reads', async t => {
   t.test('nothing is held back where no answer is awaited', async t => {
     const pacer = new FakePacer()
     const { socket, got, reader } = pacedSocket(t, pacer)
-    pacer.room = false
+    pacer.full = true
     socket.push(Buffer.from('one'))
-    await until('it is read', () => got.length === 1)
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+    t.equal(got.length, 0)
     reader.copy = null
     socket.push(Buffer.from('two'))
-    await until('it is read', () => got.length === 2)
-    t.strictSame(pacer.spent, [3], 'it waits once')
+    await until('it is read', () => Buffer.concat(got).toString() === 'onetwo')
   })
 
   t.test('what lies in memory that is written to again is handed over at once, copied where the client library may keep it', async t => {
@@ -693,16 +769,15 @@ t.test('paced reads', async t => {
   t.test('past its share a connection is not read from, and goes on in order', async t => {
     const pacer = new FakePacer()
     const { socket, got, reads } = pacedSocket(t, pacer, { running: true, status: 200 })
-    pacer.room = false
-    t.equal(reads.hand(Buffer.from('one')), false)
-    t.equal(String(got), 'one')
+    t.equal(reads.hand(Buffer.from('one')), true)
+    pacer.full = true
     const memory = Buffer.from('two')
     reads.hand(memory)
     memory.fill('!')
     socket.push('three')
     for (let turn = 0; turn < 5; turn++) await setImmediate()
     t.equal(String(got), 'one')
-    pacer.room = true
+    pacer.full = false
     pacer.resume()
     t.equal(Buffer.concat(got).toString(), 'onetwothree')
   })

@@ -12,6 +12,9 @@ import type { Slot, Target } from './target'
 import type { CopyHead, CopySink, FailureReason } from './types'
 
 const TIMED_OUT = constantError('not complete within the mirror\'s timeout')
+const FLOODED = constantError('too many interim answers')
+/** Interim answers (1xx) of one copy. Each costs as much as an answer. */
+const MAX_INTERIM = 256
 const NO_HEADERS: readonly string[] = []
 const CONTENT_ENCODING = 'content-encoding'
 const REFUSALS: ReadonlySet<unknown> =
@@ -56,6 +59,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   #abort: ((error: Error) => void) | null = null
   #reason: FailureReason | null = null
   #dispatchedAt = 0
+  #interim = 0
 
   constructor (exchange: Exchange, target: Target, head: CopyHead, sink: CopySink, compare: boolean) {
     this.exchange = exchange
@@ -140,13 +144,20 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   // undici: the request is about to be written on a connection.
   onConnect (abort: (error?: Error) => void): void {
     this.#abort = abort
-    if (this.#reason !== null) abort()
-    else this.#dispatchedAt = performance.now()
+    if (this.#reason !== null) {
+      abort()
+      return
+    }
+    (this.#slot as Slot).begin()
+    this.#dispatchedAt = performance.now()
   }
 
   // undici: also for every 1xx answer.
   onHeaders (status: number, headers: Buffer[]): boolean {
-    if (status < 200) return true
+    if (status < 200) {
+      if (++this.#interim > MAX_INTERIM) this.abort('reset', FLOODED)
+      return true
+    }
     this.status = status
     if (this.digest !== NO_DIGEST) this.encoding = contentEncoding(headers)
     // As text of ISO 8859-1 (RFC 9110, section 5.5).
@@ -177,18 +188,26 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
 
   onError (error: NodeJS.ErrnoException): void {
     if (this.ended) return
-    // A 304 may tell the length of what it stands for (RFC 9110, section 8.6), which undici takes for that of a body cut short.
-    if (this.status === 304 && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+    // A 304 may tell the length of what it stands for, and a 204 must not tell any (RFC 9110, section 8.6): neither has a body, which undici
+    // takes for one cut short.
+    if ((this.status === 304 || this.status === 204) && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
       this.#complete()
       return
     }
     const refused = this.#dispatchedAt === 0 && this.#reason === null && isRefusal(error)
-    const reason = this.#reason ?? (this.#dispatchedAt === 0 ? 'connect' : this.status === 0 ? 'reset' : 'body')
+    const reason = this.#reason ?? this.#brokeBy()
     this.freeAnswer()
     this.#end()
     if (refused) this.sink.onRefused(error)
     else this.sink.onFailed(reason, error)
     this.exchange.failed()
+  }
+
+  /** What its connection's end is called, in the state in which the copy is. */
+  #brokeBy (): FailureReason {
+    if (this.#dispatchedAt === 0) return 'connect'
+    if (this.status !== 0) return 'body'
+    return (this.#slot as Slot).stale ? 'staleConnection' : 'reset'
   }
 
   /** The answer has to wait for the primary's, which may take any time: what it keeps is counted. */

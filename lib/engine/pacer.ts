@@ -1,38 +1,76 @@
 /** Bytes of mirrors' answers that one turn of the event loop takes in. */
 const BYTES_A_TURN = 512 * 1024
+/** Milliseconds that one turn of the event loop works on them. Bytes alone say little: answers may come in chunks of one. */
+const MS_A_TURN = 0.5
+/** Milliseconds between two turns for long answers, which so take no more than a fifth of the loop's time, however many there are. */
+const REST = 2
 
 /**
  * Keeps backends that answer at full speed from taking the event loop: past the share of a turn their answers are
- * paused, and go on, in turn, when the loop has served everything else.
+ * paused, and go on, in turn, when the loop has served everything else. Long answers let it rest for a while, too.
  */
 export class Pacer {
-  #spent = 0
+  #bytes = 0
+  #ms = 0
   #scheduled = false
   #waiting: Array<() => void> = []
+  #resting: Array<() => void> = []
+  #timer: NodeJS.Timeout | null = null
 
-  /** Answers whether there is room for more in this turn; where not, `resume` is called in a later one. */
-  spend (bytes: number, resume: () => void): boolean {
-    this.#spent += bytes
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      setImmediate(nextTurn, this)
+  /** Whether this turn has room for more. */
+  get room (): boolean {
+    return this.#bytes < BYTES_A_TURN && this.#ms < MS_A_TURN
+  }
+
+  /** So much has been taken in, and worked on for so long. */
+  spend (bytes: number, ms: number): void {
+    this.#bytes += bytes
+    this.#ms += ms
+    this.#schedule()
+  }
+
+  /** Calls `resume` in a later turn, behind those that have waited longer. `long`: of an answer that has taken its time already. */
+  wait (resume: () => void, long: boolean): void {
+    if (long) {
+      this.#resting.push(resume)
+      this.#timer ??= setTimeout(goOn, REST, this)
+    } else {
+      this.#waiting.push(resume)
+      this.#schedule()
     }
-    if (this.#spent < BYTES_A_TURN) return true
-    this.#waiting.push(resume)
-    return false
+  }
+
+  #schedule (): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(nextTurn, this)
   }
 
   nextTurn (): void {
-    this.#spent = 0
+    this.#bytes = this.#ms = 0
     this.#scheduled = false
+    this.#resume(this.#waiting)
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  goOn (): void {
+    this.#timer = null
+    this.#resume(this.#resting)
+    if (this.#resting.length > 0) this.#timer ??= setTimeout(goOn, REST, this)
+  }
+
+  /** What is resumed may come to wait again. */
+  #resume (waiting: Array<() => void>): void {
     let resumed = 0
-    // What is resumed may come to wait again, behind those that have waited longer. Where some must wait on, others have spent
-    // the turn, and so have scheduled the next one.
-    while (resumed < this.#waiting.length && this.#spent < BYTES_A_TURN) this.#waiting[resumed++]()
-    this.#waiting.splice(0, resumed)
+    while (resumed < waiting.length && this.room) waiting[resumed++]()
+    waiting.splice(0, resumed)
   }
 }
 
 function nextTurn (pacer: Pacer): void {
   pacer.nextTurn()
+}
+
+function goOn (pacer: Pacer): void {
+  pacer.goOn()
 }

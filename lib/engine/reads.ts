@@ -1,4 +1,5 @@
 import type { OnReadOpts, Socket } from 'node:net'
+import { Interim } from './interim'
 import type { Pacer } from './pacer'
 
 /** Whose connection it is. */
@@ -7,27 +8,47 @@ export interface Reader {
   readonly copy: { readonly running: boolean, readonly status: number } | null
 }
 
+/** Bytes that the client library is given at once: one run of its parser can't be stopped. */
+const LARGEST_PIECE = 16 * 1024
+const SMALLEST_PIECE = 1024
+/** Milliseconds that it should take for a piece. */
+const MS_A_PIECE = 0.2
+/** Milliseconds of work past which an answer is a long one. */
+const LONG = 1
+
 const READS = Symbol('reads')
 
 type ReadSocket = Socket & { [READS]?: Reads }
 
 /**
- * What one connection gives to the client library: as far as the pacer allows. Past that it is told that there is nothing to read, until
- * the connection's turn comes.
+ * What one connection gives to the client library: as far as the pacer allows, in pieces that it works through soon. Past that it is told
+ * that there is nothing to read, until the connection's turn comes.
  *
  * Not by pausing its parser: a connection that ends while its parser is paused makes undici 7 throw in an event of the
  * socket, which ends the process.
  * @see https://github.com/nodejs/undici/issues/5360
  */
 export class Reads {
+  /** Something has come since `begin`. */
+  heard = false
   readonly #socket: Socket
   readonly #reader: Reader
   readonly #pacer: Pacer
   readonly #read: Socket['read']
   readonly #goOn: () => void
+  readonly #interim = new Interim()
   #waiting = false
-  /** What has just come, handed over without the stream's buffer. */
+  /** It is its turn. */
+  #resumed = false
+  /** What has just come, and lies in memory that is written to again: handed over without the stream's buffer, as far as it goes. */
   #fresh: Buffer | null = null
+  /** Bytes of the next piece at most. */
+  #size = LARGEST_PIECE / 4
+  /** Of the last piece, while the client library works on it. */
+  #given = 0
+  #givenAt = 0
+  /** Milliseconds that have been worked on this answer. */
+  #ms = 0
 
   private constructor (socket: Socket, reader: Reader, pacer: Pacer) {
     this.#socket = socket
@@ -36,7 +57,9 @@ export class Reads {
     this.#read = socket.read
     this.#goOn = () => {
       this.#waiting = false
+      this.#resumed = true
       socket.emit('readable')
+      this.#resumed = false
     }
   }
 
@@ -49,27 +72,68 @@ export class Reads {
     return reads
   }
 
+  /** A request is about to be written: what comes from now on is its answer. */
+  begin (): void {
+    this.heard = false
+    this.#ms = 0
+    this.#interim.begin()
+  }
+
   #paced (): Buffer | null {
+    if (this.#given > 0) this.#worked()
     // Without an answer that is awaited nothing is held back: what comes unasked must be seen before the next request is sent, else it
     // would be taken for its answer.
-    if (this.#waiting && this.#reader.copy?.running === true) return null
-    const chunk = this.#fresh ?? this.#read.call(this.#socket) as Buffer | null
-    this.#fresh = null
-    if (chunk !== null && !this.#waiting) this.#waiting = !this.#pacer.spend(chunk.length, this.#goOn)
-    return chunk
+    if (this.#reader.copy?.running === true && !this.#mayGoOn()) return null
+    const piece = this.#next()
+    if (piece === null) return null
+    this.heard = true
+    this.#interim.pass(piece)
+    this.#given = piece.length
+    this.#givenAt = performance.now()
+    return piece
+  }
+
+  #mayGoOn (): boolean {
+    if (this.#waiting) return false
+    const long = this.#ms > LONG
+    if (this.#pacer.room && (this.#resumed || !long)) return true
+    this.#waiting = true
+    this.#pacer.wait(this.#goOn, long)
+    return false
+  }
+
+  #next (): Buffer | null {
+    if (this.#fresh === null) {
+      const length = this.#socket.readableLength
+      return this.#read.call(this.#socket, length > this.#size ? this.#size : undefined) as Buffer | null
+    }
+    const piece = this.#fresh.subarray(0, this.#size)
+    this.#fresh = piece.length < this.#fresh.length ? this.#fresh.subarray(piece.length) : null
+    // The client library keeps pieces of a head until it is complete, and nothing of a body.
+    const { copy } = this.#reader
+    return copy !== null && copy.status !== 0 ? piece : Buffer.from(piece)
+  }
+
+  /** The client library is done with a piece: how long it took says how much may be given to it at once. */
+  #worked (): void {
+    const ms = performance.now() - this.#givenAt
+    this.#pacer.spend(this.#given, ms)
+    this.#ms += ms
+    if (ms > MS_A_PIECE) this.#size = Math.max(SMALLEST_PIECE, this.#size >> Math.ceil(Math.log2(ms / MS_A_PIECE)))
+    else if (ms < MS_A_PIECE / 2 && this.#given === this.#size) this.#size = Math.min(LARGEST_PIECE, this.#size * 2)
+    this.#given = 0
   }
 
   /** Hands over what lies in memory that is written to again; `false`: nothing more is to be read until the client library asks. */
   hand (bytes: Buffer): boolean {
     const socket = this.#socket
     if (this.#waiting || socket.readableLength > 0) return socket.push(Buffer.from(bytes))
-    // The client library keeps pieces of a head until it is complete, and nothing of a body.
-    const { copy } = this.#reader
-    this.#fresh = copy !== null && copy.status !== 0 ? bytes : Buffer.from(bytes)
+    this.#fresh = bytes
     socket.emit('readable')
-    if (this.#fresh === null) return !this.#waiting
+    const rest = this.#fresh as Buffer | null
     this.#fresh = null
-    return socket.push(Buffer.from(bytes))
+    if (rest !== null) return socket.push(Buffer.from(rest))
+    return !this.#waiting
   }
 }
 

@@ -100,6 +100,9 @@ export class Slot {
   #connecting: Socket | null = null
   /** The last one that connected. */
   #socket: Socket | null = null
+  #reads: Reads | null = null
+  /** It has served an answer. */
+  #used = false
 
   constructor (target: Target) {
     this.client = new Client(target.origin, {
@@ -110,7 +113,8 @@ export class Slot {
           if (error === null) {
             this.#socket = socket
             timeSocket(socket, target.loopTime)
-            Reads.attach(socket, this, target.pacer)
+            this.#reads = Reads.attach(socket, this, target.pacer)
+            this.#used = false
           } else {
             // After a certificate for another name, undici's client takes its failed request for a running one, and begins no other.
             this.dead = true
@@ -129,6 +133,19 @@ export class Slot {
     return this.#socket !== null && this.#socket.writableLength === 0
   }
 
+  /** A request is about to be written. */
+  begin (): void {
+    (this.#reads as Reads).begin()
+  }
+
+  /**
+   * Nothing of an answer came on a connection that has served others: most likely the backend closed it as idle before it saw the request. No
+   * client can know (RFC 9112, section 9.3.1), so it says nothing of the backend.
+   */
+  get stale (): boolean {
+    return this.#used && !(this.#reads as Reads).heard
+  }
+
   /** How the connection broke, or `null`. An answer that ends with its connection is complete to undici even then. */
   get broken (): Error | null {
     return (this.#socket as Socket).errored
@@ -139,6 +156,7 @@ export class Slot {
    * it did not take would be held where nobody counts it. TLS tells late of what it has sent: there, less than a socket's buffer is none.
    */
   rest (): void {
+    this.#used = true
     const socket = this.#socket as TLSSocket
     if (socket.writableLength > (socket.encrypted ? socket.writableHighWaterMark : 0)) socket.destroy()
   }

@@ -4,6 +4,7 @@ import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatenc
 import type { BackendBooks } from '../metrics/books'
 import type { MismatchGroups } from '../mismatches/groups'
 import type { Mirror, Period } from '../mirror'
+import { FAILED } from '../reasons'
 import type { BodyHead } from '../tap/body-head'
 
 /** What a mismatch would be shown with. */
@@ -55,7 +56,7 @@ export class Attempt implements CopySink {
   onFailed (reason: FailureReason, error: Error): void {
     this.#backend.left(this.#opening, reason)
     this.#books.fail(reason)
-    if (reason !== 'aborted') this.#warn('the copy failed', reason, error)
+    if (FAILED[reason].class !== 'left out') this.#warn('the copy failed', reason, error)
   }
 
   onAnswered (status: number, ms: number): void {

@@ -67,7 +67,7 @@ export const shadows: readonly ShadowKind[] = [
   tcp('sending early hints for ever', 'timeout', answering(socket => {
     drip(socket, 'HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n')
   })),
-  tcp('sending 100 Continue unasked', 'reset', answering(socket => socket.write('HTTP/1.1 100 Continue\r\n\r\n' + OK))),
+  tcp('sending 100 Continue unasked', 'success', answering(socket => socket.write('HTTP/1.1 100 Continue\r\n\r\n' + OK))),
   tcp('switching protocols unasked', 'reset', answering(socket => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
   })),
