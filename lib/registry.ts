@@ -37,14 +37,13 @@ export class Registry {
   }
 
   #create (options: MirrorOptions, route: RouteOptions): Mirror {
-    const { config, warnings } = readMirrorOptions(options, this.#defaults, route)
+    const config = readMirrorOptions(options, this.#defaults, route)
     const other = this.#byId.get(config.id)
     if (other !== undefined) {
       throw new FST_MIRROR_DUPLICATE_ID(showRoute(route), JSON.stringify(config.id), showRoute(other.routes[0]))
     }
     this.#checkConnects(config, route)
     const mirror = new Mirror(config, this.#context)
-    for (const warning of warnings) this.#context.log.warn({ mirror: config.id }, warning)
     this.#byId.set(config.id, mirror)
     this.#byOptions.set(options, mirror)
     return mirror

@@ -332,9 +332,12 @@ t.test('ignored JSON fields', async (t) => {
       ['[1,2]', '[1,2,3,4]', ['/2', '/3']],
       ['[1,2]', '[]', ['/*']],
       ['{"__proto__":{"t":1}}', '{"__proto__":{"t":2}}', ['/__proto__/t']],
-      ['{"*":1}', '{"*":2}', ['/*']]
+      ['{"*":1}', '{"*":2}', ['/*']],
+      ['{"*":1}', '{"*":2}', ['/~2']],
+      ['{"a[0]":{"~2/":1}}', '{"a[0]":{"~2/":2}}', ['/a~30]/~02~1']]
     ]
     for (const [primary, mirror, ignore] of cases) t.equal(shown(primary, mirror, ignore), 'equal', `${primary} ${ignore}`)
+    t.not(shown('{"a":1}', '{"a":2}', ['/~2']), 'equal', 'a literal star is no wildcard')
     t.same(shown('{"m":{"t":1}}', '{}', ['/m/t']), ['removed /m {"t":1} > '], 'what holds one is not one itself')
   })
 

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyMirror from '../lib'
+import { connectSchema } from '../lib/options/connect'
 import { mirrorSchema, pluginSchema } from '../lib/options/schema'
 import type { OptionSchema } from '../lib/options/schema'
 import { startBackend } from './helpers/backend'
@@ -36,7 +37,9 @@ function leaves (schema: OptionSchema, prefix = ''): Record<string, string | und
   const found: Record<string, string | undefined> = {}
   for (const [key, child] of Object.entries(schema.properties ?? {})) {
     const path = prefix + key
-    if (child.items?.properties !== undefined) Object.assign(found, leaves(child.items, `${path}[].`))
+    // One row tells of all that `connect` has.
+    if (key === 'connect') found[path] = '{}'
+    else if (child.items?.properties !== undefined) Object.assign(found, leaves(child.items, `${path}[].`))
     else if (child.properties !== undefined && child.additionalProperties === false) Object.assign(found, leaves(child, `${path}.`))
     else found[path] = 'default' in child && child.default !== undefined ? JSON.stringify(child.default).replaceAll('"', "'") : undefined
   }
@@ -55,6 +58,12 @@ for (const [heading, schema] of [['### Route option `mirror`', mirrorSchema], ['
     }
   })
 }
+
+t.test('README: tells of every option of connect', async t => {
+  const row = /^\| `backends\[\]\.connect` .*$/m.exec(readme)?.[0] as string
+  const { properties } = connectSchema
+  for (const key of Object.keys(properties as object)) t.ok(row.includes(`\`${key}\``), key)
+})
 
 t.test('README: the first example works as it stands', async t => {
   const production = await startBackend(t)

@@ -11,10 +11,12 @@ type Refusal = Error & { code: string, statusCode: number }
 const ROUTE = { method: 'GET', url: '/users/:id' }
 const OWNER = 'route "GET /users/:id"'
 const SHADOW = { url: 'http://shadow:9000' }
+/** Where `connect` may have what it can have. */
+const SECURE = { url: 'https://shadow:9000' }
 const MAX_INT = 2147483647
 
 const readMirror = (block: unknown, defaults: Options = {}, route: { method: string | string[], url: string } = ROUTE): MirrorConfig =>
-  readMirrorOptions(block, defaults, route).config
+  readMirrorOptions(block, defaults, route)
 
 /** `put(['a', 0, 'b'], 1)` is `{ a: [{ b: 1 }] }`. */
 function put ([key, ...rest]: ReadonlyArray<string | number>, value: unknown): unknown {
@@ -30,8 +32,10 @@ function pick (config: unknown, keys: ReadonlyArray<string | number>): unknown {
 /** A mirror block with one value at one place, and a backend if that place is elsewhere. */
 function mirrorWith (keys: ReadonlyArray<string | number>, value: unknown): Options {
   const block = put(keys, value) as Options
+  // With what gives it an effect.
+  if (keys[0] === 'compare' && keys.length > 1) return { backends: [SHADOW], compare: { enabled: true, detailedDiff: true, ...block.compare as Options } }
   if (keys[0] !== 'backends') return { backends: [SHADOW], ...block }
-  return keys[2] === undefined || keys[2] === 'url' ? block : { backends: [{ ...SHADOW, ...put(keys.slice(2), value) as Options }] }
+  return keys[2] === undefined || keys[2] === 'url' ? block : { backends: [{ ...SECURE, ...put(keys.slice(2), value) as Options }] }
 }
 
 function refusal (read: () => unknown): Refusal {
@@ -294,13 +298,13 @@ const MIRROR_ROWS: Row[] = [
     path: 'mirror.compare.ignoreJsonFields',
     allowed: 'an array of at most 1000 JSON pointers or dotted paths',
     takes: ['array', 'arrayOfNull'],
-    good: same([], ['/items/*/updatedAt', 'user.lastSeen', '/', '/a~1b~0', '*', '@type', 'a/b', '/Ünder.score']),
+    good: same([], ['/items/*/updatedAt', 'user.lastSeen', '/', '/a~1b~0~2~3', '*', '@type', '/Ünder.score']),
     bad: ['/a', new Array(1001).fill('/a')]
   },
   itemRow(
     ['compare', 'ignoreJsonFields', 0], 'mirror.compare.ignoreJsonFields[0]',
     'a JSON pointer such as "/items/*/updatedAt", or a dotted path such as "user.lastSeen"',
-    ['.', 'a..b', '.a', 'a.', '/a~', '/a~2', `/${'a'.repeat(1000)}`]
+    ['.', 'a..b', '.a', 'a.', '/a~', '/a~4', `/${'a'.repeat(1000)}`]
   ),
   {
     keys: ['compare', 'redact'],
@@ -374,42 +378,39 @@ const PLUGIN_ROWS: Row[] = [
 
 t.test('what is not given has a default', async t => {
   t.strictSame(readMirrorOptions({ backends: ['http://shadow:9000'] }, {}, ROUTE), {
-    config: {
-      id: 'GET /users/:id',
-      enabled: true,
+    id: 'GET /users/:id',
+    enabled: true,
+    percentage: 100,
+    sampleBy: null,
+    backends: [{
+      name: 'shadow:9000',
+      named: false,
+      url: 'http://shadow:9000',
+      origin: 'http://shadow:9000',
+      host: 'shadow:9000',
+      basePath: '',
       percentage: 100,
-      sampleBy: null,
-      backends: [{
-        name: 'shadow:9000',
-        named: false,
-        url: 'http://shadow:9000',
-        origin: 'http://shadow:9000',
-        host: 'shadow:9000',
-        basePath: '',
-        percentage: 100,
-        connect: {}
-      }],
-      conditions: { methods: null, headers: [], pathRegex: null },
-      timeout: 5000,
-      maxInFlight: 256,
-      maxBacklogBytes: 1048576,
-      breaker: { failures: 50, cooldown: 5000 },
-      preserveHost: false,
-      removeHeaders: [],
-      rewriteRequestHeaders: null,
-      compare: {
-        enabled: false,
-        logMismatches: false,
-        detailedDiff: false,
-        maxBodyCapture: 1048576,
-        maxMismatches: 100,
-        ignoreHeaders: [],
-        ignoreJsonFields: [],
-        redact: []
-      },
-      verdict: { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: null }
+      connect: {}
+    }],
+    conditions: { methods: null, headers: [], pathRegex: null },
+    timeout: 5000,
+    maxInFlight: 256,
+    maxBacklogBytes: 1048576,
+    breaker: { failures: 50, cooldown: 5000 },
+    preserveHost: false,
+    removeHeaders: [],
+    rewriteRequestHeaders: null,
+    compare: {
+      enabled: false,
+      logMismatches: false,
+      detailedDiff: false,
+      maxBodyCapture: 1048576,
+      maxMismatches: 100,
+      ignoreHeaders: [],
+      ignoreJsonFields: [],
+      redact: []
     },
-    warnings: []
+    verdict: { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: null }
   })
   const plugin: PluginConfig = {
     defaults: Object.create(null),
@@ -542,7 +543,7 @@ t.test('the errors of the plugin have a code, a status and a plain message', asy
 })
 
 t.test('the gateway\'s YAML block is taken as it is, and every key in its spelling', async t => {
-  const { config, warnings } = readMirrorOptions({
+  const config = readMirrorOptions({
     enabled: true,
     percentage: 25.5,
     backends: [{ url: 'http://shadow:9000', weight: 3 }],
@@ -565,7 +566,6 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
     rewrite_request_headers: KINDS.function,
     verdict: { max_mismatch_rate: 0.5, max_failure_rate: 0.25, max_slowdown: 9 }
   }, { conditions: { path_regex: 'x' } }, ROUTE)
-  t.strictSame(warnings, [])
   t.strictSame([config.maxInFlight, config.maxBacklogBytes, config.sampleBy, config.preserveHost], [3, 4, 'x-user', true])
   t.strictSame([config.removeHeaders, config.rewriteRequestHeaders], [['cookie'], KINDS.function])
   t.strictSame(config.conditions.headers, [['x_mirror_me', 'yes']], 'names of headers are never respelled')
@@ -583,7 +583,7 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
   })
   t.strictSame(config.verdict, { maxMismatchRate: 0.5, maxFailureRate: 0.25, maxSlowdown: 9 })
   t.strictSame(
-    readMirror({ backends: [{ ...SHADOW, connect: { reject_unauthorized: false, socket_path: '/s' } }] }).backends[0].connect,
+    readMirror({ backends: [{ ...SECURE, connect: { reject_unauthorized: false, socket_path: '/s' } }] }).backends[0].connect,
     { rejectUnauthorized: false, socketPath: '/s' }
   )
   t.equal(readPluginOptions({ close_timeout: 5, on_mismatch: KINDS.function }).closeTimeout, 5)
@@ -644,7 +644,7 @@ t.test('defaults lie under the route\'s block, deeply', async t => {
   t.equal(
     refusal(() => readMirror({ compare: { detailed_diff: true, detailedDiff: true } }, defaults)).code, 'FST_MIRROR_CONFLICTING_OPTIONS'
   )
-  t.equal(readMirror({ compare: { detailed_diff: true } }, { ...raw.defaults, compare: { detailedDiff: false } }).compare.detailedDiff, true)
+  t.equal(readMirror({ compare: { enabled: true, detailed_diff: true } }, { ...raw.defaults, compare: { detailedDiff: false } }).compare.detailedDiff, true)
 })
 
 t.test('a backend\'s URL is taken apart, or refused', async t => {
@@ -718,21 +718,88 @@ t.test('errors name the route', async t => {
   t.equal(showRoute({ method: 'GET', url: `/${'a'.repeat(100)}` }), `route "GET /${'a'.repeat(75)}..."`)
 })
 
-t.test('diff options without the diff are a warning', async t => {
-  const warnings = (compare: unknown, defaults: unknown = {}): string[] =>
-    readMirrorOptions({ backends: [SHADOW], compare }, { compare: defaults }, ROUTE).warnings
-  t.strictSame(warnings({ enabled: true, logMismatches: true }), [])
-  t.strictSame(warnings({ redact: undefined }), [])
-  t.strictSame(warnings(undefined), [])
-  t.strictSame(warnings({ redact: ['a'], max_body_capture: 1 }), [
-    `${OWNER}: no effect without mirror.compare.detailedDiff: mirror.compare.maxBodyCapture`
-  ])
-  t.strictSame(warnings({ detailedDiff: false, maxMismatches: 1 }, { ignoreHeaders: [], ignoreJsonFields: [] }), [
-    `${OWNER}: no effect without mirror.compare.detailedDiff: ` +
-    'mirror.compare.ignoreHeaders, mirror.compare.ignoreJsonFields'
-  ])
-  t.strictSame(warnings({ detailed_diff: true, maxMismatches: 1 }, { redact: ['a'] }), [])
-  t.strictSame(warnings({ maxMismatches: 1 }, { detailedDiff: true }), [])
+t.test('an option of compare that can have no effect is an error', async t => {
+  const compared = (compare: unknown, defaults: unknown = {}): string =>
+    refusal(() => readMirror({ backends: [SHADOW], compare }, { compare: defaults })).message
+  const fine = 'nothing was refused'
+  t.equal(compared({ enabled: true, logMismatches: true, redact: ['a'], maxMismatches: 1 }), fine)
+  t.equal(compared({ redact: undefined }), fine)
+  t.equal(compared(undefined), fine)
+  t.equal(compared({ logMismatches: false, redact: [], ignoreHeaders: [] }), fine, 'what is off needs nothing')
+
+  const without = (key: string, needs: string, value: string): string =>
+    `${OWNER}: mirror.compare.${key} must be left out, or compare.${needs} given: without it it can have no effect, got ${value}`
+  t.equal(compared({ redact: ['a'] }), without('redact', 'enabled', '["a"]'))
+  t.equal(compared({ log_mismatches: true }), without('logMismatches', 'enabled', 'true'))
+  t.equal(compared({ detailedDiff: true, maxBodyCapture: 0 }), without('detailedDiff', 'enabled', 'true'))
+  t.equal(compared({ enabled: true, max_body_capture: 1 }), without('maxBodyCapture', 'detailedDiff', '1'))
+  t.equal(compared({ ignoreHeaders: ['a'] }, { enabled: true }), without('ignoreHeaders', 'detailedDiff', '["a"]'))
+  t.match(compared({ redact: 5 }), /redact must be an array of at most/, 'first of all it must be right')
+
+  t.equal(compared({ enabled: false, detailedDiff: true, maxBodyCapture: 1 }), fine, 'switched off, and still written down')
+  t.equal(compared({ enabled: true, detailedDiff: false, maxBodyCapture: 1 }), fine)
+  t.equal(compared({ detailedDiff: true }, { enabled: false }), fine, 'switched off for all')
+  t.equal(compared({ ignoreHeaders: ['a'] }, { enabled: true, detailedDiff: true }), fine)
+  t.equal(compared({}, { ignoreJsonFields: ['a'], redact: ['a'] }), fine, 'the defaults may be for other routes')
+  t.equal(compared({ enabled: true }, { ignoreJsonFields: ['a'] }), fine)
+  t.equal(refusal(() => readPluginOptions({ defaults: { compare: { ignoreHeaders: ['a'] } } })).message, fine)
+})
+
+t.test('fields in the notation of another tool are refused, with what to write', async t => {
+  const fault = (field: string): string =>
+    refusal(() => readMirror({ backends: [SHADOW], compare: { enabled: true, detailedDiff: true, ignoreJsonFields: [field] } })).message
+  const translated = (field: string, rest: string) => t.equal(
+    fault(field), `${OWNER}: mirror.compare.ignoreJsonFields[0] must be a JSON pointer or a dotted path: write ${rest}, got ${JSON.stringify(field)}`
+  )
+  translated('$.items[*].id', '"/items/*/id"')
+  translated('items[*].id', '"/items/*/id"')
+  translated('items[].id', '"/items/*/id"')
+  translated('items[0].id', '"/items/0/id", or "/items/*/id" for every index')
+  translated('a[0][1].b', '"/a/0/1/b", or "/a/*/*/b" for every index')
+  translated('/items[0]/id', '"/items/0/id", or "/items/*/id" for every index; with a key that has these brackets, "/items~30]/id"')
+  translated('/items/[*]/id', '"/items/*/id"; with a key that has these brackets, "/items/~3*]/id"')
+  translated('#/items/0/id', '"/items/0/id"')
+  translated('#/a%20b', '"/a b"')
+  translated('#/a%zz', '"/a%zz"')
+  translated('items/*/id', '"/items/*/id"')
+  translated('$.user.lastSeen', '"/user/lastSeen"')
+  translated('$[0].id', '"/0/id", or "/*/id" for every index')
+  translated('$[\'a.b\']["c/d*[e]~"].f', '"/a.b/c~1d~2~3e]~0/f"')
+  for (const field of ['**/updatedAt', '/**/updatedAt', '**.updatedAt', 'a.**', '$..updatedAt']) {
+    t.match(fault(field), /must be a place with every level named: \*\* \(any depth\) is not supported, .*Name each place/, field)
+  }
+  for (const field of ['$.a[?(@.x>1)].b', '$.a[0:2]', 'a[-1].b', 'a[1:2]', '$.a~b', '$.items[*].?']) {
+    t.match(fault(field), /must be a JSON pointer such as .*, or a dotted path such as /, field)
+  }
+  for (const field of ['/filter[name]', 'filter[name]', '/~2', '/a~30]', '/a/b', '$ref', '$ref.x', '#', '/$', '*.id', '@type']) {
+    t.equal(fault(field), 'nothing was refused', field)
+  }
+})
+
+t.test('connect has the options that have an effect', async t => {
+  const refused = (connect: Options, url = 'https://shadow'): string => refusal(() => readMirror({ backends: [{ url, connect }] })).message
+  const at = `${OWNER}: mirror.backends[0].connect`
+  t.match(refused({ caa: 'secret' }), `${at}.caa ([hidden string]) is not an option, did you mean "ca"?; allowed: socketPath, `)
+  t.match(refused({ servernam: 'a' }), /did you mean "servername"/)
+  for (const key of ['allowH2', 'ALPNProtocols', 'host', 'port', 'path', 'noDelay', 'onread', 'socket']) {
+    t.match(refused({ [key]: 1 }), `${at}.${key} ([hidden number]) is not an option`)
+  }
+  const fine = 'nothing was refused'
+  t.equal(refused({ ca: '', ciphers: '', family: 4, autoSelectFamily: true, localAddress: '127.0.0.1', lookup () {} }), fine)
+  t.equal(refused({ keepAlive: false, keepAliveInitialDelay: undefined, timeout: 1 }, 'http://shadow'), fine)
+
+  const idle = (key: string, because: string, type: string) =>
+    `${at}.${key} must be left out, as ${because}: it can have no effect, got [hidden ${type}]`
+  for (const key of ['ca', 'cert', 'key', 'pfx', 'minVersion', 'servername', 'session']) {
+    t.equal(refused({ [key]: 'a' }, 'http://shadow'), idle(key, 'the URL is http:, without TLS', 'string'))
+  }
+  t.equal(refused({ rejectUnauthorized: true, socketPath: '/s' }, 'http://shadow'), idle('rejectUnauthorized', 'the URL is http:, without TLS', 'boolean').replace('[hidden boolean]', 'true'))
+  t.equal(refused({ family: 4, socketPath: '/s' }), idle('family', 'socketPath is given', 'number'))
+  t.equal(refused({ keepAlive: false, keepAliveInitialDelay: 1 }), idle('keepAliveInitialDelay', 'keepAlive is false', 'number'))
+  t.match(
+    refusal(() => readPluginOptions({ defaults: { backends: [{ url: 'http://a', connect: { ca: 'a' } }] } })).message,
+    /^plugin options: defaults\.backends\[0\]\.connect\.ca must be left out/
+  )
 })
 
 t.test('a key that would be taken for the prototype is a key like any other', async t => {
@@ -758,9 +825,9 @@ t.test('a key that would be taken for the prototype is a key like any other', as
   }
   for (const key of ['__proto__', 'constructor', 'prototype']) {
     const inner = JSON.parse(`{"${key}":${evil}}`)
-    t.equal(
+    t.match(
       refusal(() => readMirror({ backends: [{ ...SHADOW, connect: inner }] })).message,
-      `${OWNER}: mirror.backends[0].connect.${key} ([hidden object]) is not an option; allowed: the options of undici's connect`
+      `${OWNER}: mirror.backends[0].connect.${key} ([hidden object]) is not an option; allowed: socketPath, timeout, keepAlive, `
     )
     t.equal(refusal(() => readPluginOptions({ admin: { routeOptions: inner } })).code, 'FST_MIRROR_UNKNOWN_OPTION')
   }

@@ -10,6 +10,7 @@ import type {
   RouteOptions
 } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { LookupFunction } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 
 declare module 'fastify' {
@@ -177,24 +178,53 @@ declare namespace fastifyMirror {
      */
     percentage?: number
     /**
-     * TLS and socket options, as undici's `connect`: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized`,
-     * `socketPath`. SNI and verification use `servername`, a host name, else the URL's host, never the request's Host.
+     * Options of a connection, as undici's `connect`, `net.connect` and `tls.connect` have them. SNI and verification use `servername`, a host name, else the URL's host, never the request's Host.
      */
     connect?: ConnectOptions
     /** Accepted from the gateway's YAML and ignored: every backend gets a copy. */
     weight?: number
   }
 
-  /** @see https://undici.nodejs.org/#/docs/api/Client?id=parameter-connectoptions */
-  export interface ConnectOptions extends Omit<ConnectionOptions, 'timeout'> {
+  /**
+   * What has an effect on a connection to a shadow; those of TLS only where the URL is `https:`.
+   * @see https://undici.nodejs.org/#/docs/api/Client?id=parameter-connectoptions
+   */
+  export interface ConnectOptions extends Pick<ConnectionOptions, Extract<keyof ConnectionOptions, TlsOption>> {
     /** Path of a Unix domain socket. */
     socketPath?: string
-    /** Milliseconds for the connection alone; `timeout` bounds it in any case. */
+    /** Milliseconds for the connection alone; the mirror's `timeout` bounds it in any case. Default: none of its own. */
     timeout?: number
+    /** TCP keep-alive. Default `true`. */
     keepAlive?: boolean
+    /** Milliseconds of silence before TCP keep-alive asks. Default 60000. */
     keepAliveInitialDelay?: number
-    [option: string]: unknown
+    /** TLS sessions that are kept to be resumed. Default 100. */
+    maxCachedSessions?: number
+    /** 4 or 6: only addresses of that family. Default 0: both. */
+    family?: 0 | 4 | 6
+    /** Flags of `dns.lookup`. */
+    hints?: number
+    /** Instead of the plugin's own look-ups. Not with `thread: true`. */
+    lookup?: LookupFunction
+    /** The address of this machine from which it connects. */
+    localAddress?: string
+    /** Tries IPv4 and IPv6 in turn. Default: as Node is set. */
+    autoSelectFamily?: boolean
+    /** Milliseconds that one address has before the next is tried. Default: as Node is set. */
+    autoSelectFamilyAttemptTimeout?: number
+    /** Key that an OpenSSL engine has. */
+    privateKeyEngine?: string
+    /** @see privateKeyEngine */
+    privateKeyIdentifier?: string
+    /** OpenSSL engine that has the client certificate. */
+    clientCertEngine?: string
+    /** Certificates of intermediates count as trusted. Node 22.9 and later. */
+    allowPartialTrustChain?: boolean
   }
+
+  type TlsOption = 'ca' | 'cert' | 'key' | 'passphrase' | 'pfx' | 'crl' | 'servername' | 'rejectUnauthorized' | 'checkServerIdentity' |
+    'minVersion' | 'maxVersion' | 'ciphers' | 'sigalgs' | 'ecdhCurve' | 'minDHSize' | 'secureProtocol' | 'secureOptions' | 'secureContext' |
+    'session' | 'pskCallback' | 'enableTrace'
 
   export interface ConditionOptions {
     /** HTTP methods, in any case. Default: all. */
@@ -246,7 +276,7 @@ declare namespace fastifyMirror {
     ignore_headers?: string[]
     /**
      * JSON pointers or dotted paths that the diff leaves out, `*` for any key or index:
-     * `/items/*&#47;updatedAt`, `user.lastSeen`. Default `[]`.
+     * `/items/*&#47;updatedAt`, `user.lastSeen`. In a pointer `~0`, `~1`, `~2`, `~3` are a literal `~`, `/`, `*`, `[`. Default `[]`.
      */
     ignoreJsonFields?: string[]
     /** @see ignoreJsonFields */

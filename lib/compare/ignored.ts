@@ -1,5 +1,3 @@
-import { fromPointer } from './pointer'
-
 /** A place in the tree of ignored fields. */
 export interface IgnoredNode {
   /** The field at this place is ignored, with all that it holds. */
@@ -15,18 +13,19 @@ const NOWHERE: IgnoredPlaces = []
 
 /**
  * Compiles `ignoreJsonFields`: JSON pointers (they begin with a slash, or are empty: the whole document) and dotted paths,
- * in which `*` stands for any one key or index. Throws nothing.
+ * in which `*` stands for any one key or index. In pointers `~2` is a literal `*`, `~3` a literal `[`. Throws nothing.
  */
 export function compileIgnored (fields: readonly string[]): IgnoredPlaces {
   if (fields.length === 0) return NOWHERE
   const root = createNode()
   for (const field of fields) {
     let node = root
-    const segments = field === '' || field[0] === '/' ? fromPointer(field) : field.split('.')
-    for (const segment of segments) {
-      if (segment === '*') {
+    const isPointer = field === '' || field[0] === '/'
+    for (const given of isPointer ? field.split('/').slice(1) : field.split('.')) {
+      if (given === '*') {
         node = node.any ??= createNode()
       } else {
+        const segment = isPointer ? given.replace(/~([0-3])/g, (_, escaped: string) => '~/*['[Number(escaped)]) : given
         let next = node.named.get(segment)
         if (next === undefined) node.named.set(segment, next = createNode())
         node = next

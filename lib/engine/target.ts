@@ -33,6 +33,7 @@ export class Target {
   /** Given with every request, else undici takes it from the Host header, which the client of the gateway chooses. */
   readonly servername: string
   readonly #sni: string | undefined
+  readonly #localAddress: unknown
   readonly #connector: ReturnType<typeof buildConnector>
   readonly #slots = new Set<Slot>()
   readonly #idle: Slot[] = []
@@ -51,6 +52,7 @@ export class Target {
     this.servername = (options.connect.servername as string | undefined) || hostname
     // RFC 6066, section 3: no literal address is a server name.
     this.#sni = isIP(this.servername) === 0 ? this.servername : undefined
+    this.#localAddress = options.connect.localAddress
     // The copy's own timeout bounds the connection, unless the user wants a shorter time for it. HTTP/1.1 alone: one
     // copy a connection, paced by its reads, is what everything here rests on.
     const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, onread: budget.blocks?.onread, allowH2: false, useH2c: false }
@@ -78,7 +80,7 @@ export class Target {
 
   connect (options: buildConnector.Options, callback: buildConnector.Callback): Socket {
     // The types hide that a connector returns its socket; undici's own tests and this file rely on it.
-    return (this.#connector as Function)({ ...options, servername: this.#sni }, callback)
+    return (this.#connector as Function)({ ...options, servername: this.#sni, localAddress: this.#localAddress }, callback)
   }
 
   /** Ends every copy that has a connection, and all connections. */

@@ -1,5 +1,6 @@
 import type { BackendBlock } from './blocks'
 import type { BackendConfig } from './config'
+import { idleConnectKey } from './connect'
 import { invalid } from './fail'
 import type { Place } from './fail'
 import { toLabel } from './label'
@@ -22,6 +23,11 @@ export function readBackends (blocks: readonly BackendBlock[], place: Place): Ba
   }
   return blocks.map((block, index) => {
     const url = readUrl(block.url, ['backends', `${index}`, 'url'], place)
+    const idle = idleConnectKey(url.protocol, block.connect)
+    if (idle !== null) {
+      const keys = ['backends', `${index}`, 'connect', idle.key]
+      throw invalid(place, keys, `left out, as ${idle.because}: it can have no effect`, block.connect[idle.key])
+    }
     const name = block.name ?? freeName(url.host, names)
     names.add(name)
     return {

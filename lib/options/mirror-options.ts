@@ -3,12 +3,13 @@ import { readBackends } from './backends'
 import type { MirrorBlock } from './blocks'
 import type { ConditionsConfig, MirrorConfig } from './config'
 import { copyOptions } from './copy'
+import { idleCompareKey } from './effect'
 import { invalid } from './fail'
 import type { Place } from './fail'
 import { toLabel } from './label'
 import { mergeOptions } from './merge'
 import { mirrorSchema } from './schema'
-import { showPath, showRoute } from './show'
+import { showRoute } from './show'
 import { validateMirror } from './validate'
 
 /** The route that options are read for: its name in messages, and its mirror's default id. */
@@ -17,25 +18,22 @@ export interface OptionsRoute {
   readonly url: string
 }
 
-const DIFF_ONLY = ['maxBodyCapture', 'ignoreHeaders', 'ignoreJsonFields']
-
 /**
  * A route's `mirror` over the plugin's `defaults`. Neither object is written to or kept.
- * @returns the mirror's options, and what is allowed but surely not meant, in words
  * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_CONFLICTING_OPTIONS
  */
-export function readMirrorOptions (
-  raw: unknown, defaults: Record<string, unknown>, route: OptionsRoute
-): { config: MirrorConfig, warnings: string[] } {
+export function readMirrorOptions (raw: unknown, defaults: Record<string, unknown>, route: OptionsRoute): MirrorConfig {
   const place = { owner: showRoute(route), root: 'mirror' }
   const base = copyOptions(defaults, mirrorSchema, { owner: place.owner, root: 'defaults' })
-  const merged = mergeOptions(base, copyOptions(raw, mirrorSchema, place), mirrorSchema)
-  const given = givenKeys(merged.compare)
+  const own = copyOptions(raw, mirrorSchema, place)
+  const merged = mergeOptions(base, own, mirrorSchema)
+  const idle = idleCompareKey(own, merged)
   const block = validateMirror(merged, place)
-  return {
-    config: toConfig(block, defaultId(route), place),
-    warnings: block.compare.detailedDiff ? [] : withoutEffect(given, place)
+  if (idle !== null) {
+    const { key, needs } = idle
+    throw invalid(place, ['compare', key], `left out, or compare.${needs} given: without it it can have no effect`, (own.compare as Record<string, unknown>)[key])
   }
+  return toConfig(block, defaultId(route), place)
 }
 
 /** Checks `defaults` as far as they go: no backends are needed. @returns a copy, in one spelling, no default filled in */
@@ -94,15 +92,4 @@ function defaultId ({ method, url }: OptionsRoute): string {
 
 function lowerCase (name: string): string {
   return name.toLowerCase()
-}
-
-function givenKeys (compare: unknown): string[] {
-  return Object.entries(Object(compare)).filter(([, value]) => value !== undefined).map(([key]) => key)
-}
-
-function withoutEffect (given: readonly string[], place: Place): string[] {
-  const idle = DIFF_ONLY.filter(key => given.includes(key)).map(key => showPath(place.root, ['compare', key]))
-  if (idle.length === 0) return []
-  const detailedDiff = showPath(place.root, ['compare', 'detailedDiff'])
-  return [`${place.owner}: no effect without ${detailedDiff}: ${idle.join(', ')}`]
 }

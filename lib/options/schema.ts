@@ -1,3 +1,4 @@
+import { connectSchema } from './connect'
 import { MAX_LABEL } from './label'
 
 /**
@@ -20,6 +21,8 @@ export interface OptionSchema {
   readonly registry?: boolean
   /** Text that can be an id or a name. */
   readonly label?: boolean
+  /** A place in JSON documents, in a notation of ours. */
+  readonly jsonField?: boolean
   readonly [keyword: string]: unknown
 }
 
@@ -27,8 +30,6 @@ export interface OptionSchema {
 const MAX_INT = 2 ** 31 - 1
 /** RFC 9110, 5.6.2: methods and names of headers. */
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z\\-]+$"
-/** RFC 6901, or names with dots between. */
-const JSON_FIELD = '^(?:(?:/(?:[^~/]|~[01])*)+|[^./][^.]*(?:\\.[^.]+)*)$'
 /** Of a header, field or parameter, and no path to one. */
 const SINGLE_NAME = '^[^/*.[\\]]+$'
 /** Path segments that no client and no router rewrites. */
@@ -39,7 +40,6 @@ const integer = (minimum: number, maximum: number, byDefault?: number): OptionSc
   ({ type: 'integer', minimum, maximum, default: byDefault, allowed: `an integer from ${minimum} to ${maximum}` })
 const number = (minimum: number, maximum: number, byDefault?: number): OptionSchema =>
   ({ type: 'number', minimum, maximum, default: byDefault, allowed: `a number from ${minimum} to ${maximum}` })
-const text = (allowed: string): OptionSchema => ({ type: 'string', minLength: 1, maxLength: 1000, allowed })
 const list = (items: OptionSchema, maxItems: number, what: string): OptionSchema =>
   ({ type: 'array', items, maxItems, default: [], allowed: `an array of at most ${maxItems} ${what}` })
 const object = (properties: Record<string, OptionSchema>, allowed = 'an object'): OptionSchema =>
@@ -53,20 +53,6 @@ const headers = list(header, 1000, 'names of headers')
 /** Keys that no object of options may have: a spread or an assignment elsewhere could take them for the prototype. */
 const PROTOTYPE_KEYS = ['__proto__', 'constructor', 'prototype']
 
-const connect: OptionSchema = {
-  type: 'object',
-  properties: {
-    socketPath: text('the path of a socket'),
-    servername: { type: 'string', allowed: 'a host name' },
-    rejectUnauthorized: { type: 'boolean', allowed: 'true or false' },
-    timeout: integer(0, MAX_INT),
-    maxCachedSessions: integer(0, MAX_INT)
-  },
-  propertyNames: { not: { enum: PROTOTYPE_KEYS }, allowed: "the options of undici's connect" },
-  default: {},
-  allowed: "an object of options for undici's connect"
-}
-
 const backend: OptionSchema = {
   type: 'object',
   accepts: value => typeof value === 'string' ? { url: value } : value,
@@ -74,7 +60,7 @@ const backend: OptionSchema = {
     url: { type: 'string', maxLength: 2000, allowed: 'an http: or https: URL of at most 2000 characters' },
     name: { type: 'string', label: true, allowed: `1 to ${MAX_LABEL} characters, without control characters` },
     percentage,
-    connect,
+    connect: connectSchema,
     weight: { type: 'number', allowed: 'a number (which is ignored)' }
   },
   required: ['url'],
@@ -92,7 +78,7 @@ const compare = object({
   ignoreJsonFields: list(
     {
       type: 'string',
-      pattern: JSON_FIELD,
+      jsonField: true,
       maxLength: 1000,
       allowed: 'a JSON pointer such as "/items/*/updatedAt", or a dotted path such as "user.lastSeen"'
     },

@@ -8,12 +8,17 @@ export function suggest (key: string, known: readonly string[]): string | undefi
   let least = Infinity
   for (const candidate of known) {
     const steps = distance(given, plain(candidate))
-    if (steps < least && steps <= 0.4 * candidate.length) {
+    if (steps < least && (steps <= 0.4 * candidate.length || isOneMore(given, candidate, steps))) {
       least = steps
       nearest = candidate
     }
   }
   return nearest
+}
+
+/** Of a short key, `ca`, one letter is much. */
+function isOneMore (given: string, candidate: string, steps: number): boolean {
+  return steps === 1 && given.length > candidate.length
 }
 
 function plain (key: string): string {

@@ -5,6 +5,7 @@ import type { BackendPatch, MirrorPatch, PrometheusRegistry, SwitchState } from 
 import type { MirrorBlock, PluginBlock } from './blocks'
 import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
+import { fieldFault } from './json-field'
 import { isLabel } from './label'
 import { backendPatchSchema, mirrorPatchSchema, mirrorSchema, pluginSchema, propertyOf, switchPatchSchema } from './schema'
 import type { OptionSchema } from './schema'
@@ -20,6 +21,7 @@ ajv.addKeyword({
 })
 ajv.addKeyword({ keyword: 'registry', validate: (_: true, value: unknown) => isRegistry(value) })
 ajv.addKeyword({ keyword: 'label', type: 'string', validate: (_: true, value: string) => isLabel(value) })
+ajv.addKeyword({ keyword: 'jsonField', type: 'string', validate: (_: true, value: string) => fieldFault(value) === null })
 
 const isMirrorBlock = ajv.compile<MirrorBlock>(mirrorSchema)
 const isPluginBlock = ajv.compile<PluginBlock>(pluginSchema)
@@ -69,7 +71,8 @@ function explain (errors: ErrorObject[], options: Record<string, unknown>, place
   const keys = keysOf(error)
   const schema = error.parentSchema as OptionSchema
   const { allowed } = error.keyword === 'required' ? propertyOf(schema, error.params.missingProperty) : schema
-  return invalid(place, keys, allowed as string, error.propertyName ?? valueAt(options, keys))
+  const value = error.propertyName ?? valueAt(options, keys)
+  return invalid(place, keys, error.keyword === 'jsonField' ? fieldFault(value as string) as string : allowed as string, value)
 }
 
 function isUnknownKey (error: ErrorObject): boolean {

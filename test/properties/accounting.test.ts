@@ -73,7 +73,7 @@ class World {
 
   constructor (maxInFlight: number, failures: number) {
     const backends = ['http://a', 'http://b']
-    const { config } = readMirrorOptions({ backends, maxInFlight, breaker: { failures } }, {}, { method: 'GET', url: '/' })
+    const config = readMirrorOptions({ backends, maxInFlight, breaker: { failures } }, {}, { method: 'GET', url: '/' })
     this.mirror = new Mirror(config, { engine, log: new BoundedLog(log), onMismatch: null, main: { enabled: true }, histograms: true })
   }
 

@@ -1,0 +1,29 @@
+type Options = Readonly<Record<string, unknown>>
+
+/** Switches, off by default, and the keys that can have no effect without them. */
+const SWITCHES = [
+  ['enabled', ['logMismatches', 'detailedDiff', 'maxBodyCapture', 'maxMismatches', 'ignoreHeaders', 'ignoreJsonFields', 'redact']],
+  ['detailedDiff', ['maxBodyCapture', 'ignoreHeaders', 'ignoreJsonFields']]
+] as const
+
+/**
+ * The first key of a route's `compare` that can have no effect, and the switch that it needs. A switch that is given, here or in the
+ * defaults, is meant as it is: `enabled: false` switches off a comparison that stays written down. And what only the defaults give may be
+ * for other routes.
+ * @param own the route's options @param merged those with the defaults under them; nothing filled in
+ */
+export function idleCompareKey (own: Options, merged: Options): { key: string, needs: string } | null {
+  const [given, all] = [Object(own.compare) as Options, Object(merged.compare) as Options]
+  for (const [needs, keys] of SWITCHES) {
+    if (all[needs] === false) return null
+    if (all[needs] !== undefined) continue
+    const key = keys.find(key => !isOff(given[key]))
+    if (key !== undefined) return { key, needs }
+  }
+  return null
+}
+
+/** What asks for nothing. */
+function isOff (value: unknown): boolean {
+  return value === undefined || value === false || (Array.isArray(value) && value.length === 0)
+}
