@@ -1,7 +1,7 @@
 import { BodyComparer } from './bodies'
 import type { Memory } from './bodies'
 import type { Digest } from './digest'
-import { diffHeaders, ignoredHeaders, valueOf } from './headers'
+import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
 import type { HeaderList } from './headers'
 import { compileIgnored } from './ignored'
 import { createRedactor } from './redact'
@@ -33,7 +33,10 @@ export interface ComparedAnswer {
   body: CapturedBody
 }
 
-/** Two complete answers that differ. Plain data. */
+/** JSON differences that are told of. */
+const MAX_DIFFERENCES = 32
+
+/** Two complete answers that differ. Plain data, of bounded size. */
 export interface Difference {
   primaryStatus: number
   mirrorStatus: number
@@ -132,7 +135,13 @@ function differenceOf (
     primaryHash: primary.digest.hex,
     mirrorHash: mirror.digest.hex,
     differs,
-    headers,
-    body
+    headers: firstHeaders(headers),
+    body: body === null ? null : firstDifferences(body)
   }
+}
+
+/** As much of what differs in bodies as is told of it. */
+export function firstDifferences (body: BodyDifference): BodyDifference {
+  if (body.kind !== 'json' || body.differences.length <= MAX_DIFFERENCES) return body
+  return { ...body, differences: body.differences.slice(0, MAX_DIFFERENCES), truncated: true }
 }

@@ -1,3 +1,4 @@
+import { beginning } from './user-info'
 import type { HeaderDifference } from '../../types/index'
 
 /** Names and values in turn, as on the wire: repeated names stay repeated. */
@@ -12,6 +13,17 @@ const ALWAYS_IGNORED = [
   'connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'trailer', 'upgrade'
 ]
 
+/** Lines that are compared by name. */
+const MAX_LINES = 256
+/** Headers that are told of, values of one, characters of a name and of a value, and of all of them. */
+const MAX_HEADERS = 32
+const MAX_VALUES = 16
+const MAX_NAME = 257
+const MAX_VALUE = 201
+const MAX_CHARACTERS = 8192
+/** Stands for what is left out. */
+const MORE = '…'
+
 /** The names, in lower case, that `diffHeaders` leaves out: the user's and the usual ones. */
 export function ignoredHeaders (names: readonly string[]): ReadonlySet<string> {
   return new Set([...ALWAYS_IGNORED, ...names.map((name) => name.toLowerCase())])
@@ -24,7 +36,7 @@ export function ignoredHeaders (names: readonly string[]): ReadonlySet<string> {
 export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
   const before = valuesByName(primary, ignore)
   const after = valuesByName(mirror, ignore)
-  const differences: HeaderDifference[] = []
+  const differences = diffMany(primary, mirror, ignore)
   for (const [name, values] of before) {
     const others = after.get(name) ?? []
     after.delete(name)
@@ -34,14 +46,46 @@ export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: Re
   return differences.sort(byName)
 }
 
+/** As much of what differs as is told of it; names and values are not cut so short that it could not be told what is to be masked in them. */
+export function firstHeaders (differences: readonly HeaderDifference[]): HeaderDifference[] {
+  let room = MAX_CHARACTERS
+  const shown = (value: string): string => {
+    if (room <= 0) return MORE
+    const first = beginning(value, MAX_VALUE)
+    room -= first.length
+    return first
+  }
+  return differences.slice(0, MAX_HEADERS).map(({ name, primary, mirror }) => {
+    room -= Math.min(name.length, MAX_NAME)
+    return {
+      name: name.slice(0, MAX_NAME),
+      primary: primary.slice(0, MAX_VALUES).map(shown),
+      mirror: mirror.slice(0, MAX_VALUES).map(shown)
+    }
+  })
+}
+
 /** The first value of a name, given in lower case. */
 export function valueOf (list: HeaderList, name: string): string | undefined {
   for (let i = 0; i + 1 < list.length; i += 2) if (list[i].toLowerCase() === name) return list[i + 1]
 }
 
+/** Of lists that are longer than any honest server's, the lines past those compared by name: as a whole, and in their order. */
+function diffMany (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
+  if (Math.max(primary.length, mirror.length) <= MAX_LINES * 2) return []
+  const [before, after] = [primary, mirror].map(list => {
+    const rest: string[] = []
+    for (let i = MAX_LINES * 2; i + 1 < list.length; i += 2) if (!ignore.has(list[i].toLowerCase())) rest.push(list[i], list[i + 1])
+    return rest
+  })
+  if (before.length === after.length && before.every((text, index) => text === after[index])) return []
+  return [{ name: MORE, primary: [`${before.length / 2} more`], mirror: [`${after.length / 2} more`] }]
+}
+
 function valuesByName (list: HeaderList, ignore: ReadonlySet<string>): Map<string, string[]> {
   const values = new Map<string, string[]>()
-  for (let i = 0; i + 1 < list.length; i += 2) {
+  const end = Math.min(list.length, MAX_LINES * 2)
+  for (let i = 0; i + 1 < end; i += 2) {
     const name = list[i].toLowerCase()
     if (ignore.has(name)) continue
     const known = values.get(name)

@@ -34,7 +34,7 @@ export function foldPointer (pointer: string): string {
  */
 export function looksLikeId (key: string): boolean {
   if (key.length > LONGEST_NAME || key.includes('@') || key.includes('://')) return true
-  if (/^[^\p{L}]*\p{N}[^\p{L}]*$/u.test(key)) return true
+  if (/\p{N}/u.test(key) && !/\p{L}/u.test(key)) return true
   if (/^[\da-f]{8}-?([\da-f]{4}-?){3}[\da-f]{12}$/i.test(key)) return true
   if (key.length >= 16 && alternations(key) >= 6) return true
   return key.split(/[-_:.]/).some(isIdPart)
@@ -49,8 +49,15 @@ function isIdPart (part: string): boolean {
 /** How often letters and digits take turns: a name such as `iso8601Timestamp` has few turns, a random text many. */
 function alternations (text: string): number {
   let turns = 0
+  let before = isDigit(text.charCodeAt(0))
   for (let i = 1; i < text.length; i++) {
-    if (/\d/.test(text[i]) !== /\d/.test(text[i - 1])) turns++
+    const digit = isDigit(text.charCodeAt(i))
+    if (digit !== before) turns++
+    before = digit
   }
   return turns
+}
+
+function isDigit (char: number): boolean {
+  return char >= 0x30 && char <= 0x39
 }

@@ -1,4 +1,4 @@
-import { unescape } from 'node:querystring'
+import { decodePercent } from './percent'
 import { renderJson } from './render'
 import { finish, readTape } from './tape'
 import { MASK, cutUserInfo, withoutUserInfo } from './user-info'
@@ -11,8 +11,9 @@ const USUAL_SECRETS = [
   'access_token', 'token', 'password', 'secret', 'api_key', 'code', 'signature'
 ]
 
-/** What a parameter's name cannot hold where it stands in a URL or a header's value. */
-const BEFORE_NAME = new Set('=?&;,#/:"\'<>(){} \t\r\n')
+/** What a parameter's name cannot hold where it stands in a URL or a header's value, by character code. */
+const BEFORE_NAME = new Uint8Array(128)
+for (const char of '=?&;,#/:"\'<>(){} \t\r\n') BEFORE_NAME[char.charCodeAt(0)] = 1
 /** No longer name is a secret's; bounds the search for where one begins. */
 const LONGEST_NAME = 256
 /** URLs within URLs: what is encoded more often is masked unread. */
@@ -20,7 +21,18 @@ const MAX_ENCODINGS = 3
 /** Parameters of one text; what follows them is masked unread. */
 const MAX_PARAMETERS = 500
 /** Characters of a text in which the names of secrets are looked for; a longer one counts as one with secrets. */
-const MAX_WORDS = 64 * 1024
+const MAX_WORDS = 4096
+
+/**
+ * What the masking of one example may take, in characters that are looked through; past it text is masked unread. What a text, a
+ * name, and a character of words are worth of them.
+ */
+const MAX_WORK = 12 * 1024
+const WORK_A_TEXT = 24
+const WORK_A_NAME = 64
+const WORK_A_WORD = 4
+/** Without any of these there is nothing in a text that could be masked. */
+const TELLING = /[=%[{]|:\/\//
 
 const FORM = 'application/x-www-form-urlencoded'
 /** Where JSON with names may begin in other text: spaces may be `+`, quotes escaped, and all of it percent-encoded. */
@@ -36,6 +48,8 @@ export interface KeptBody {
 
 /** Masks the values of secrets: where they are named, whatever holds them. */
 export interface Redactor {
+  /** An example begins: all that is masked until the next one begins takes a bounded time, whatever it is. Before the first there is no bound. */
+  begin(): void
   /** Whether a field, header or parameter of this name is one, `user[password]` and `user.password` included. */
   isSecret (name: string): boolean
   /** A header's value: all of a secret one's; of others what follows a secret parameter's name, as in `location`, and user info of URLs. */
@@ -68,10 +82,22 @@ export function createRedactor (names: readonly string[]): Redactor {
 class NamedSecrets implements Redactor, Masking {
   readonly #secrets: ReadonlySet<string>
   readonly #own: boolean
+  /** Of the present example. */
+  #work = Infinity
 
   constructor (names: readonly string[]) {
     this.#secrets = new Set([...USUAL_SECRETS, ...names].map(plain))
     this.#own = names.length > 0
+  }
+
+  begin (): void {
+    this.#work = MAX_WORK
+  }
+
+  /** `false`: that is too much for one example. */
+  #spend (work: number): boolean {
+    this.#work -= work
+    return this.#work >= 0
   }
 
   isSecret (name: string): boolean {
@@ -89,15 +115,21 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   path (path: string): string {
+    if (!TELLING.test(path)) return path
     path = withoutUserInfo(path)
     const query = path.indexOf('?')
-    const segments = this.#withoutJson(query === -1 ? path : path.slice(0, query)).split('/').map((segment) => this.text(segment))
-    return segments.join('/') + (query === -1 ? '' : `?${this.form(path.slice(query + 1))}`)
+    return this.#parts(query === -1 ? path : path.slice(0, query), '/') + (query === -1 ? '' : `?${this.form(path.slice(query + 1))}`)
   }
 
   form (text: string): string {
-    // As a whole first: what is between quotes may have a `&`.
-    return this.#withoutJson(withoutUserInfo(text)).split('&').map((pair) => this.text(pair)).join('&')
+    return this.#parts(withoutUserInfo(text), '&')
+  }
+
+  #parts (text: string, separator: string): string {
+    // As a whole first: what is between quotes may have a separator.
+    const parts = this.#withoutJson(text).split(separator)
+    if (!this.#spend(parts.length * WORK_A_TEXT)) return MASK
+    return parts.map((part) => this.text(part)).join(separator)
   }
 
   text (text: string): string {
@@ -105,16 +137,18 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   #masked (text: string, encodings: number): string {
+    if (!TELLING.test(text)) return text
+    if (!this.#spend(text.length + WORK_A_TEXT)) return MASK
     text = this.#withoutJson(withoutUserInfo(text))
     let seen = 0
     for (let equals = text.indexOf('='); equals !== -1; equals = text.indexOf('=', equals + 1)) {
-      if (++seen > MAX_PARAMETERS || this.isSecret(unescape(nameBefore(text, equals)))) {
+      if (++seen > MAX_PARAMETERS || !this.#spend(WORK_A_NAME) || this.isSecret(decodePercent(nameBefore(text, equals)))) {
         return text.slice(0, equals + 1) + MASK
       }
     }
     // A URL in a parameter of a URL: its own parameters are seen once it is decoded.
     if (!text.includes('%')) return text
-    const decoded = unescape(text)
+    const decoded = decodePercent(text)
     if (decoded === text) return text
     return encodings === 0 || this.#masked(decoded, encodings - 1) !== decoded ? MASK : text
   }
@@ -122,7 +156,7 @@ class NamedSecrets implements Redactor, Masking {
   /** JSON in a parameter, or a header's value, whose fields are not seen here. */
   #withoutJson (text: string): string {
     const at = text.search(JSON_WITHIN)
-    return at !== -1 && this.mentionsSecret(unescape(text.slice(at))) ? text.slice(0, at) + MASK : text
+    return at !== -1 && this.mentionsSecret(decodePercent(text.slice(at))) ? text.slice(0, at) + MASK : text
   }
 
   json (tape: Tape, node: number, max: number): string {
@@ -157,7 +191,7 @@ class NamedSecrets implements Redactor, Masking {
 
   /** Whether a secret's name is a word of the text, so that its value may be there too. */
   mentionsSecret (text: string): boolean {
-    if (text.length > MAX_WORDS || withoutUserInfo(text) !== text) return true
+    if (text.length > MAX_WORDS || !this.#spend((text.length + WORK_A_TEXT) * WORK_A_WORD) || withoutUserInfo(text) !== text) return true
     return text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word)) ||
       // Names of several words, or with escapes, as JSON has them.
       text.split('"').some((quoted) => this.isSecret(withoutEscapes(quoted)))
@@ -179,12 +213,13 @@ function plain (name: string): string {
 }
 
 function withoutEscapes (text: string): string {
+  if (!text.includes('\\')) return text
   return text.replace(/\\u([\da-f]{4})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16))).replaceAll('\\', '')
 }
 
 function nameBefore (text: string, end: number): string {
   let start = end
-  while (start > 0 && end - start <= LONGEST_NAME && !BEFORE_NAME.has(text[start - 1])) start--
+  while (start > 0 && end - start <= LONGEST_NAME && BEFORE_NAME[text.charCodeAt(start - 1)] !== 1) start--
   return text.slice(start, end).replaceAll('+', ' ')
 }
 

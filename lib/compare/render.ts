@@ -2,6 +2,9 @@ import { cut } from './cut'
 import { MASK, beginning, withoutUserInfo } from './user-info'
 import type { Tape } from './tape'
 
+/** Characters of JSON within JSON; none of a longer one is shown. */
+const MAX_JSON = 64 * 1024
+
 /** What rendering asks of a redactor. */
 export interface Masking {
   isSecret (name: string): boolean
@@ -80,10 +83,11 @@ class Renderer {
 
   #string (node: number): void {
     const text = this.#tape.string(node)
-    // JSON within JSON, whose fields are not seen here.
-    if (/^\s*[[{]/.test(text) && this.#masking.mentionsSecret(text)) return this.#mask()
     // Of a long text the beginning is enough: what masks a value stands before it.
-    const shown = this.#masking.text(beginning(text, this.#max))
+    const first = beginning(text, this.#max)
+    // JSON within JSON, whose fields are not seen here.
+    if (/^\s*[[{]/.test(first) && (text.length > MAX_JSON || this.#masking.mentionsSecret(first))) return this.#mask()
+    const shown = this.#masking.text(first)
     if (shown !== text && shown !== text.slice(0, this.#max)) this.masked = true
     this.text += shown === text ? this.#tape.source(node) : JSON.stringify(shown)
   }

@@ -1,19 +1,17 @@
+import { firstDifferences } from '../compare/answers'
 import { cut } from '../compare/cut'
 import { codingsOf } from '../compare/decode'
-import { valueOf } from '../compare/headers'
+import { firstHeaders, valueOf } from '../compare/headers'
 import { beginning } from '../compare/user-info'
 import { markOf } from './mark'
 import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from '../../types/index'
 import type { HeaderList } from '../compare/headers'
 import type { KeptBody, Redactor } from '../compare/redact'
 
-/** Characters of a shown header value that differs, values of one header, and headers. */
+/** Characters of a shown header value that differs. */
 const MAX_VALUE = 200
-const MAX_VALUES = 16
-const MAX_HEADERS = 32
-/** JSON differences that are shown. */
-const MAX_DIFFERENCES = 32
-/** Characters of the request's path, and of all its headers. */
+/** Lines of the request's headers, characters of its path, and of all its headers. */
+const MAX_REQUEST_LINES = 128
 const MAX_PATH = 4096
 const MAX_REQUEST_HEADERS = 16 * 1024
 /** Bytes of the request's body. */
@@ -57,6 +55,7 @@ export interface MismatchInput {
  * on. Values of JSON differences come masked and cut already. Throws nothing.
  */
 export function createMismatch (input: MismatchInput, redactor: Redactor): Mismatch {
+  redactor.begin()
   return {
     backend: input.backend,
     time: new Date(input.time).toISOString(),
@@ -65,19 +64,21 @@ export function createMismatch (input: MismatchInput, redactor: Redactor): Misma
     mirrorStatus: input.mirrorStatus,
     primaryHash: markOf(input.primaryHash),
     mirrorHash: markOf(input.mirrorHash),
-    headers: input.headers.slice(0, MAX_HEADERS).map((header) => headerOf(header, redactor)),
-    body: bodyOf(input.body)
+    headers: firstHeaders(input.headers).map((header) => headerOf(header, redactor)),
+    body: input.body === null ? null : firstDifferences(input.body)
   }
 }
 
 function requestOf (request: MirroredRequest, redactor: Redactor): MismatchRequest {
-  const headers = requestHeaders(request.headers, redactor)
+  // Cut, then masked: what masks a value stands before it. What tells most comes first, before the redactor has had enough.
+  const path = redactor.path(beginning(request.path, MAX_PATH))
+  const sentPath = request.sentPath === request.path ? path : redactor.path(beginning(request.sentPath, MAX_PATH))
   const body = requestBody(request, redactor)
+  const headers = requestHeaders(request.headers, redactor)
   return {
     method: request.method,
-    // Cut, then masked: what masks a value stands before it, and so a long path costs no time.
-    path: redactor.path(beginning(request.path, MAX_PATH)),
-    sentPath: redactor.path(beginning(request.sentPath, MAX_PATH)),
+    path,
+    sentPath,
     headers,
     body: body === null ? null : body.text,
     truncated: Math.max(request.path.length, request.sentPath.length) > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
@@ -87,7 +88,7 @@ function requestOf (request: MirroredRequest, redactor: Redactor): MismatchReque
 function requestHeaders (list: HeaderList, redactor: Redactor): string[] {
   let length = 0
   let end = 0
-  while (end < list.length && (length += list[end].length + list[end + 1].length) <= MAX_REQUEST_HEADERS) end += 2
+  while (end < Math.min(list.length, MAX_REQUEST_LINES * 2) && (length += list[end].length + list[end + 1].length) <= MAX_REQUEST_HEADERS) end += 2
   return redactor.headers(list.slice(0, end))
 }
 
@@ -100,12 +101,7 @@ function headerOf ({ name, primary, mirror }: HeaderDifference, redactor: Redact
   const shown = (value: string): string => cut(redactor.header(name, value), MAX_VALUE)
   return {
     name: cut(name, MAX_NAME),
-    primary: primary.slice(0, MAX_VALUES).map(shown),
-    mirror: mirror.slice(0, MAX_VALUES).map(shown)
+    primary: primary.map(shown),
+    mirror: mirror.map(shown)
   }
-}
-
-function bodyOf (body: BodyDifference | null): BodyDifference | null {
-  if (body === null || body.kind !== 'json' || body.differences.length <= MAX_DIFFERENCES) return body
-  return { ...body, differences: body.differences.slice(0, MAX_DIFFERENCES), truncated: true }
 }
