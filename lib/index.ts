@@ -35,9 +35,9 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   fastify.decorate('mirrors', registry.api)
 
   installAppHooks(fastify)
-  fastify.addHook('onRoute', route => {
+  fastify.addHook('onRoute', function (this: FastifyInstance, route) {
     const mirror = registry.mirrorOf(route)
-    if (mirror !== null) installRouteHooks(route, mirror)
+    if (mirror !== null) installRouteHooks(route, mirror, this)
   })
   if (admin !== null) fastify.register(adminRoutes, { admin, named: registry.named })
 

@@ -538,7 +538,7 @@ declare namespace fastifyMirror {
     unsampled: number
     /** Chosen, and not yet sent. */
     pending: number
-    /** Chosen, and never sent: a hook or the validation answered, or the client left before. */
+    /** Chosen, and never sent: a hook, the validation or the proxy itself answered, or the client left before. */
     unhandled: number
     /** Offered to every backend. */
     mirrored: number

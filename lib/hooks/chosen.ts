@@ -12,7 +12,7 @@ import type { BodyListener } from '../tap/request-body'
 import { Attempt } from './attempt'
 import type { RequestSnapshot } from './attempt'
 import { PrimaryAnswer } from './primary-answer'
-import type { Upstream } from './reply-from'
+import { Upstream } from './reply-from'
 
 type State = 'pending' | 'sent' | 'unhandled'
 
@@ -24,8 +24,7 @@ export class Chosen implements BodyListener {
   readonly mirror: Mirror
   /** The handler has begun. */
   handled = false
-  /** Of a proxied request: where it goes, as far as reply-from tells. */
-  readonly upstream: Upstream = { base: undefined, query: undefined }
+  readonly upstream = new Upstream()
 
   readonly #period: Period
   readonly #key: string | undefined
@@ -195,7 +194,8 @@ export class Chosen implements BodyListener {
   /** The answer goes out, before any other plugin's onSend has seen it. */
   onPayload (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     if (this.#state === 'pending') {
-      if (this.handled) this.sendAsIs(request)
+      // What the gateway refuses to ask its primary is asked of no shadow.
+      if (this.handled && !this.upstream.proxied) this.sendAsIs(request)
       else this.#leaveUnhandled()
     }
     this.#primary?.onPayload(request, reply, payload)

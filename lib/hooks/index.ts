@@ -4,7 +4,7 @@ import type { Mirror } from '../mirror'
 import { kChosen } from '../symbols'
 import { Chosen } from './chosen'
 import { onceClosed } from './close'
-import { canProxy, observeFrom } from './reply-from'
+import { canProxy, observeFrom, sendAsked } from './reply-from'
 
 /**
  * `undefined`: not decorated. Fastify answers some requests through an object of its own (an unknown method over HTTP/2), and
@@ -22,11 +22,11 @@ export function installAppHooks (fastify: FastifyInstance): void {
 }
 
 /** Makes a route's requests mirrored. To be called in an onRoute hook: it adds hooks and wraps the handler. */
-export function installRouteHooks (route: RouteOptions, mirror: Mirror): void {
+export function installRouteHooks (route: RouteOptions, mirror: Mirror, { pluginName }: FastifyInstance): void {
   route.onRequest = [makeOnRequest(mirror), ...listOf(route.onRequest)]
   // First: the first that fails ends the row.
   route.onError = [onError, ...listOf(route.onError)]
-  route.handler = wrapHandler(route.handler)
+  route.handler = wrapHandler(route.handler, pluginName.startsWith(HTTP_PROXY))
 }
 
 function listOf<T> (hooks: T | T[] | undefined): T[] {
@@ -67,35 +67,35 @@ function choose (mirror: Mirror, request: Request, response: Response): void {
   if (!onceClosed(request.raw, response, onClose)) onClose.call(response)
 }
 
-function wrapHandler (handler: RouteOptions['handler']): RouteOptions['handler'] {
+/** In a scope of its own, its routes' alone: nothing but an upstream answers them, and the gateway where it refuses to ask. */
+const HTTP_PROXY = '@fastify/http-proxy'
+
+function wrapHandler (handler: RouteOptions['handler'], proxied: boolean): RouteOptions['handler'] {
   const wrapped: RouteOptions['handler'] = function (this: FastifyInstance, request, reply) {
     const chosen = (request as Request)[kChosen]
     // Not pending: its client left while a hook took its time.
     if (chosen == null || chosen.handled || !chosen.pending) return handler.call(this, request, reply)
     chosen.primaryStarts()
     if (canProxy(reply)) {
-      // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
-      const now = performance.now()
-      if (chosen.mirror.refusesAll(now)) settle(chosen, request, now)
-      else observeFrom(reply)
+      chosen.upstream.proxied = proxied
+      observeFrom(reply)
       return handler.call(this, request, reply)
     }
     const result = handler.call(this, request, reply)
     // The primary first: only now that its work is under way is time spent on the copy.
-    settle(chosen, request, null)
+    sendAsIs(chosen, request)
     return result
   }
   // Tracing plugins name spans by it.
   return Object.defineProperty(wrapped, 'name', { value: handler.name })
 }
 
-/** Sends the copies that are still to be sent. `refusedAt`: no backend took one then, and that is counted instead. */
-function settle (chosen: Chosen, request: FastifyRequest, refusedAt: number | null): void {
+/** Sends the copies that are still to be sent. */
+function sendAsIs (chosen: Chosen, request: FastifyRequest): void {
   const { loopTime } = chosen.mirror.engine
   const begun = loopTime.begin()
   try {
-    if (refusedAt !== null) chosen.refuse(refusedAt)
-    else if (chosen.pending) chosen.sendAsIs(request)
+    if (chosen.pending) chosen.sendAsIs(request)
   } catch (error) {
     chosen.mirror.warn('mirroring failed', error)
   }
@@ -121,6 +121,7 @@ function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown,
     const { loopTime } = chosen.mirror.engine
     const begun = loopTime.begin()
     try {
+      if (chosen.pending) sendAsked()
       chosen.onPayload(request, reply, payload)
     } catch (error) {
       chosen.mirror.warn('mirroring failed', error)
@@ -136,6 +137,7 @@ function onClose (this: Response): void {
   const { loopTime } = chosen.mirror.engine
   const begun = loopTime.begin()
   try {
+    if (chosen.pending) sendAsked()
     chosen.onClose(this)
   } catch (error) {
     chosen.mirror.warn('mirroring failed', error)

@@ -11,6 +11,7 @@ import type { Chosen } from './chosen'
 interface FromOptions {
   getUpstream?: (request: FastifyRequest, base: Base) => Base
   queryString?: ((search: string | undefined, url: string, request: FastifyRequest) => string) | ParsedUrlQueryInput
+  rewriteRequestHeaders?: (request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders
   rewriteHeaders?: (headers: IncomingHttpHeaders, request: FastifyRequest) => IncomingHttpHeaders
   onError?: (reply: Reply, error: { error: Error }) => void
   [option: string]: unknown
@@ -20,11 +21,29 @@ type Base = string | string[] | undefined
 type From = (this: Reply, source: string | undefined, options?: FromOptions) => unknown
 interface Reply { request: FastifyRequest, from: From, [kFrom]: From, send (payload: unknown): unknown }
 
-/** Where reply-from sends the primary's request, as far as it tells. */
-export interface Upstream {
-  base: Base
+/** Where reply-from sends the primary's request, and whether it does, as far as it tells. */
+export class Upstream {
+  /** What the client gets is the upstream's answer, or the gateway's own: never a handler's. */
+  proxied = false
+  base: Base = undefined
   /** What the user's `queryString` function returned. */
-  query: string | undefined
+  query: string | undefined = undefined
+  /** Of the last call of `from`: as it was given. */
+  source: string | undefined = undefined
+  queryString: FromOptions['queryString'] = undefined
+  /** It has not returned yet. */
+  calling = false
+  /** It has found nothing to refuse, and makes the request. */
+  asks = false
+  /** It has ended in an error. */
+  failed = false
+
+  call (source: string | undefined, queryString: FromOptions['queryString']): void {
+    this.proxied = this.calling = true
+    this.asks = this.failed = false
+    this.source = source
+    this.queryString = queryString
+  }
 }
 
 /** Whether @fastify/reply-from, or @fastify/http-proxy, has decorated the replies of this route. */
@@ -33,8 +52,8 @@ export function canProxy (reply: object): reply is Reply {
 }
 
 /**
- * Observes a reply's `from`, and with its first call where the primary's request goes: the base URL is known only to reply-from, which tells it to
- * `getUpstream`. Every call goes on to the reply's own `from` with the same options, the functions among them wrapped.
+ * Observes a reply's `from`, and with its first call that asks the primary where that request goes: the base URL is known only to reply-from,
+ * which tells it to `getUpstream`. Every call goes on to the reply's own `from` with the same options, the functions among them wrapped.
  */
 export function observeFrom (reply: Reply): void {
   reply[kFrom] = reply.from
@@ -45,30 +64,60 @@ const NO_OPTIONS: FromOptions = {}
 
 function from (this: Reply, source: string | undefined, options?: FromOptions): unknown {
   const given = options ?? NO_OPTIONS
-  const chosen = chosenOf(this.request)
+  const { request } = this
+  const chosen = chosenOf(request)
+  const { upstream } = chosen
   if (chosen.pending) chosen.primaryStarts()
+  upstream.call(source, given.queryString)
   const result = this[kFrom](source, observedOf(given, chosen.compares))
-  // The primary first: only now that its request is on its way is time spent on the copy.
-  if (chosen.pending) send(chosen, this.request, source, given.queryString)
+  upstream.calling = false
+  if (upstream.asks) soon(request)
   return result
 }
 
-function send (chosen: Chosen, request: FastifyRequest, source: string | undefined, queryString: FromOptions['queryString']): void {
+/** Requests whose primary is being asked in this turn. */
+let asking: FastifyRequest[] = []
+
+/**
+ * Sends a request's copies when the primary's request is on its way: undici tells in a microtask of its own what it refuses to send (`expect`,
+ * `keep-alive`, a body of a wrong kind), and this one comes after it.
+ */
+function soon (request: FastifyRequest): void {
+  if (asking.push(request) === 1) queueMicrotask(sendAsked)
+}
+
+/** Sends the copies of requests whose primary is being asked. At once where an answer is there before the microtask. */
+export function sendAsked (): void {
+  const requests = asking
+  asking = []
+  for (const request of requests) {
+    const chosen = chosenOf(request)
+    if (chosen.pending && !chosen.upstream.failed) send(chosen, request)
+  }
+}
+
+function send (chosen: Chosen, request: FastifyRequest): void {
   const { loopTime } = chosen.mirror.engine
   const begun = loopTime.begin()
   try {
-    const base = Array.isArray(chosen.upstream.base) ? chosen.upstream.base[0] : chosen.upstream.base
-    chosen.send(request, proxiedPath(source, base, queryOf(chosen, queryString), originForm(request.raw.url as string)))
+    const now = performance.now()
+    // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
+    if (chosen.mirror.refusesAll(now)) chosen.refuse(now)
+    else chosen.send(request, pathOf(chosen.upstream, request))
   } catch (error) {
     chosen.mirror.warn('mirroring failed', error)
   }
   loopTime.end(begun)
 }
 
-function queryOf (chosen: Chosen, queryString: FromOptions['queryString']): string | undefined {
+function pathOf (upstream: Upstream, request: FastifyRequest): string {
+  const base = Array.isArray(upstream.base) ? upstream.base[0] : upstream.base
+  return proxiedPath(upstream.source, base, queryOf(upstream), originForm(request.raw.url as string))
+}
+
+function queryOf ({ queryString, query }: Upstream): string | undefined {
   if (!queryString) return undefined
-  if (typeof queryString === 'object') return stringify(queryString)
-  return chosen.upstream.query ?? ''
+  return typeof queryString === 'object' ? stringify(queryString) : query ?? ''
 }
 
 function chosenOf (request: FastifyRequest): Chosen {
@@ -117,7 +166,7 @@ function copyOf (given: FromOptions): FromOptions {
 }
 
 function observe (given: FromOptions, compares: boolean): FromOptions {
-  const { getUpstream, queryString, rewriteHeaders, onError } = given
+  const { getUpstream, queryString, rewriteRequestHeaders, rewriteHeaders, onError } = given
   const options = copyOf(given)
   options.getUpstream = (request, base) => {
     const { upstream } = chosenOf(request)
@@ -132,15 +181,26 @@ function observe (given: FromOptions, compares: boolean): FromOptions {
       return query
     }
   }
+  // The last that reply-from calls before it makes the request.
+  options.rewriteRequestHeaders = (request, headers) => {
+    const rewritten = rewriteRequestHeaders ? rewriteRequestHeaders(request, headers) : headers
+    const { upstream } = chosenOf(request)
+    upstream.asks = true
+    // A wrapper of another plugin took its time.
+    if (!upstream.calling) soon(request)
+    return rewritten
+  }
+  options.onError = (reply, error) => {
+    const chosen = chosenOf(reply.request)
+    chosen.upstream.failed = true
+    chosen.primaryFails()
+    if (onError) onError(reply, error)
+    else reply.send(error.error)
+  }
   if (!compares) return options
   options.rewriteHeaders = (headers, request) => {
     chosenOf(request).onUpstreamHeaders(headers)
     return rewriteHeaders ? rewriteHeaders(headers, request) : headers
-  }
-  options.onError = (reply, error) => {
-    chosenOf(reply.request).primaryFails()
-    if (onError) onError(reply, error)
-    else reply.send(error.error)
   }
   return options
 }
