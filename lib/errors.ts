@@ -24,6 +24,14 @@ export const FST_MIRROR_ALREADY_REGISTERED = createError<'FST_MIRROR_ALREADY_REG
   'FST_MIRROR_ALREADY_REGISTERED', 'fastify-mirror is already registered in this scope', 500, TypeError
 )
 
+/** Node's permission model is on, without leave to start workers. */
+export const FST_MIRROR_THREAD_NOT_ALLOWED = createError<'FST_MIRROR_THREAD_NOT_ALLOWED', []>(
+  'FST_MIRROR_THREAD_NOT_ALLOWED',
+  'thread: true needs a worker thread, which Node\'s permission model forbids to this process; start Node with --allow-worker, too, or leave ' +
+  'out thread: true',
+  500, TypeError
+)
+
 /** Of a request, not of an option: a browser was made to ask by a page from elsewhere, with the rights of whoever sits before it. */
 export const FST_MIRROR_OTHER_ORIGIN = createError<'FST_MIRROR_OTHER_ORIGIN', [origin: string, host: string]>(
   'FST_MIRROR_OTHER_ORIGIN',

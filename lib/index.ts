@@ -5,9 +5,11 @@ import { adminRoutes } from './admin'
 import { Budget } from './engine/budget'
 import { InlineEngine } from './engine/inline'
 import { keepTicksQuick } from './engine/quick-ticks'
-import { ThreadEngine, startWorker } from './engine/thread'
+import { ThreadEngine } from './engine/thread'
+import type { OnDeath } from './engine/thread'
+import { startWorker } from './engine/thread/start'
 import type { Engine } from './engine/types'
-import { FST_MIRROR_ALREADY_REGISTERED } from './errors'
+import { FST_MIRROR_ALREADY_REGISTERED, FST_MIRROR_THREAD_NOT_ALLOWED } from './errors'
 import { installAppHooks, installRouteHooks } from './hooks'
 import { BoundedLog } from './log'
 import { LoopTime } from './metrics/loop-time'
@@ -23,10 +25,14 @@ module.exports = fastifyMirror
 async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions): Promise<void> {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
   const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus } = readPluginOptions(options)
+  if (thread && process.permission?.has('worker') === false) throw new FST_MIRROR_THREAD_NOT_ALLOWED()
 
   keepTicksQuick()
   const log = new BoundedLog(fastify.log)
-  const onDeath = (err: Error) => log.warn({ err }, 'the mirrors\' thread ended, and will be started again')
+  const onDeath: OnDeath = (err, { pause, early, hopeless }) => log.warn({ err }, hopeless
+    ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; until it runs, copies are ` +
+      'dropped (dropped.thread). What to do: mend what err says (memory, processes, permissions), or leave out thread: true'
+    : 'the mirrors\' thread ended, and will be started again')
   const loopTime = new LoopTime(prometheus !== null)
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, loopTime)

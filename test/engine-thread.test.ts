@@ -4,7 +4,10 @@ import { setTimeout } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import type { Worker } from 'node:worker_threads'
 import { ThreadEngine } from '../lib/engine/thread'
-import type { StartThread, Thread } from '../lib/engine/thread'
+import { Restarts } from '../lib/engine/thread/restarts'
+import { workerOptions } from '../lib/engine/thread/start'
+import type { StartThread } from '../lib/engine/thread'
+import type { Thread } from '../lib/engine/thread/start'
 import { Host } from '../lib/engine/thread/host'
 import { FromThread, Outbox, ToThread, joinHeaders, splitHeaders } from '../lib/engine/thread/protocol'
 import type { MessageToThread, ThreadData } from '../lib/engine/thread/protocol'
@@ -230,6 +233,38 @@ t.test('a thread that can not be started again is tried again and again', async 
   await sent.ended()
   t.equal(sent.sink.fate, 'answered: 200')
   t.same(faults, [])
+})
+
+t.test('threads that die at their start, one after another, are tried ever more rarely', async t => {
+  const restarts = new Restarts()
+  const next = (ran: number) => { const { pause, early, hopeless } = restarts.next(ran); return [pause, early, hopeless] }
+  t.same(next(3_600_000), [1000, 1, false])
+  t.same(next(100), [1000, 2, false])
+  t.same(next(9_999), [2000, 3, true])
+  t.same(next(0), [4000, 4, true])
+  for (let i = 0; i < 10; i++) next(0)
+  t.same(next(0), [60_000, 15, true], 'a minute at most')
+  t.same(next(10_000), [1000, 1, false], 'one that ran well begins anew')
+  t.same(next(0), [1000, 2, false])
+})
+
+t.test('a thread starts with what concerns its connections, and without the user\'s code', async t => {
+  const options = (execArgv: string[], NODE_OPTIONS?: string, versions = {}) => {
+    return workerOptions('worker.js', { execArgv, env: { A: 'a', NODE_OPTIONS }, versions: { node: '24.0.0', ...versions } }, name => `/${name}`)
+  }
+  t.strictSame(options([]), { execArgv: [], env: { A: 'a', NODE_OPTIONS: '' } })
+  t.strictSame(options(
+    ['--require', './a.cjs', '-r', 'b', '--import=c', '--loader', 'tsx', '--env-file=.env', '--inspect', '--max-old-space-size=100', '--max-http-header-size', '9']
+  ).execArgv, ['--max-http-header-size', '9'])
+  t.strictSame(options(['--tls-min-v1.3', '--no-network-family-autoselection', '--use-system-ca', '--permission', '--allow-fs-read=*', '--allow-worker']).execArgv, [
+    '--tls-min-v1.3', '--no-network-family-autoselection', '--use-system-ca', '--permission', '--allow-fs-read=*', '--allow-worker'
+  ])
+  t.strictSame(options(['--use-system-ca'], undefined, { node: '22.19.0' }).execArgv, [], 'of the process there')
+  t.strictSame(options(
+    ['--tls-max-v1.2', 'x'], '--require "./a b.cjs" --allow-fs-read="/with \\"space" --dns-result-order ipv4first --import \'x\''
+  ).execArgv, ['--allow-fs-read=/with "space', '--dns-result-order', 'ipv4first', '--tls-max-v1.2'])
+  t.strictSame(options([], undefined, { pnp: '3' }).execArgv, ['--require', '/pnpapi'], 'Yarn finds what it requires')
+  t.strictSame(workerOptions('worker.ts', process), {}, 'TypeScript needs its loader')
 })
 
 t.test('a real worker that is terminated fails its copies, and the next one works', async t => {

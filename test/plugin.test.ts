@@ -1,6 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
 import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
+import { EventEmitter } from 'node:events'
 import type { Worker } from 'node:worker_threads'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -338,6 +339,36 @@ t.test('a thread that dies is told of, and the primary serves on', async t => {
   await until('it is told', () => gateway.log.some(({ msg }) => msg === 'the mirrors\' thread ended, and will be started again'))
   t.equal((await gateway.app.inject('/')).body, 'ok')
   t.equal(gateway.backend().dropped.thread, 1)
+})
+
+t.test('threads that die at their start are told of with what to do', async t => {
+  class Dying extends EventEmitter {
+    readonly performance = { eventLoopUtilization: () => ({ active: 0 }) }
+    constructor () {
+      super()
+      setImmediate(() => this.emit('error', new Error('port taken')))
+    }
+
+    postMessage () {}
+    unref () {}
+  }
+  const { default: plugin } = t.mockRequire('../lib', { 'node:worker_threads': { Worker: Dying } })
+  const log: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: line => { log.push(JSON.parse(line).msg) } } } })
+  t.teardown(() => app.close())
+  await app.register(plugin, { thread: true })
+  await until('three died', () => log.length === 3)
+  t.strictSame(log.slice(0, 2), Array(2).fill('the mirrors\' thread ended, and will be started again'))
+  t.match(log[2], /ended at its start 3 times in a row, and is tried again in 2 s; .*dropped\.thread.*leave out thread: true$/)
+})
+
+t.test('a process that may start no worker is told so at registration', async t => {
+  t.intercept(process, 'permission', { value: { has: (scope: string) => scope !== 'worker' }, configurable: true })
+  const app = Fastify()
+  await t.rejects(async () => { await app.register(fastifyMirror, { thread: true }) }, {
+    code: 'FST_MIRROR_THREAD_NOT_ALLOWED', message: /--allow-worker.*or leave out thread: true$/
+  })
+  await Fastify().register(fastifyMirror)
 })
 
 t.test('a close that is told twice is heard once', async t => {

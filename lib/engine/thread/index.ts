@@ -1,5 +1,3 @@
-import { extname, join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { LoopTime, timed } from '../../metrics/loop-time'
 import { Budget } from '../budget'
@@ -9,10 +7,12 @@ import { ThreadExchange } from './exchange'
 import type { Line } from './exchange'
 import { COLLECTING, FromThread, Outbox } from './protocol'
 import type { MessageFromThread, MessageToThread, OpFromThread, ThreadData } from './protocol'
+import { Restarts } from './restarts'
+import type { Restart } from './restarts'
+import { startWorker } from './start'
+import type { Thread } from './start'
 import { Transit } from './transit'
 
-/** Milliseconds before a thread that died is started again. */
-const PAUSE = 1_000
 /** Milliseconds that a closing thread is given beyond the time that it has for its copies. */
 const LAST_WORDS = 500
 /** Milliseconds that a timer can run. */
@@ -20,16 +20,9 @@ const LONGEST = 2 ** 31 - 1
 
 const GONE = constantError('the mirror\'s thread ended')
 
-/** What runs the other side: a worker; in tests anything that speaks like one. */
-export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate' | 'performance'>
+export type OnDeath = (error: Error, restart: Restart) => void
 
 export type StartThread = (data: ThreadData) => Thread
-
-/** Starts the worker that is beside this file. */
-export function startWorker (workerData: ThreadData): Thread {
-  // Compiled, or as it is.
-  return new Worker(join(__dirname, `worker${extname(__filename)}`), { workerData, name: 'fastify-mirror' })
-}
 
 /**
  * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what it holds. What
@@ -42,7 +35,7 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly loopTime: LoopTime
   readonly #start: StartThread
   readonly #data: ThreadData
-  readonly #onDeath: (error: Error) => void
+  readonly #onDeath: OnDeath
   readonly #targets: TargetOptions[] = []
   /**
    * By id. Not a Map: under constant adding and deleting V8 replaces its table again and again, and links each to the next. Once one is
@@ -52,6 +45,8 @@ export class ThreadEngine implements Engine<number>, Line {
   #freeIds: number[] = []
   #thread: Thread | null = null
   #restart: NodeJS.Timeout | null = null
+  readonly #restarts = new Restarts()
+  #startedAt = 0
   #scheduled = false
   #stopped = false
   #closed: (() => void) | null = null
@@ -65,7 +60,7 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly #collecting: NodeJS.Timeout
 
   constructor (
-    maxBufferedBytes: number, onDeath: (error: Error) => void, start: StartThread = startWorker, loopTime = new LoopTime(false)
+    maxBufferedBytes: number, onDeath: OnDeath, start: StartThread = startWorker, loopTime = new LoopTime(false)
   ) {
     const half = Math.floor(maxBufferedBytes / 2)
     this.budget = new Budget(half)
@@ -80,6 +75,7 @@ export class ThreadEngine implements Engine<number>, Line {
 
   #run (): void {
     this.#restart = null
+    this.#startedAt = performance.now()
     const thread = this.#start(this.#data)
     this.#thread = thread
     // One that has been found dead may have last words.
@@ -210,20 +206,20 @@ export class ThreadEngine implements Engine<number>, Line {
     for (const exchange of exchanges) exchange?.die(error, this.#stopped)
     this.#closed?.()
     if (this.#stopped) return
-    this.#onDeath(error)
-    this.#startLater()
+    this.#startLater(error)
   }
 
-  #startLater (): void {
+  #startLater (error: Error): void {
+    const restart = this.#restarts.next(performance.now() - this.#startedAt)
+    this.#onDeath(error, restart)
     this.#restart = setTimeout(() => {
       try {
         this.#run()
       } catch (error) {
         // What a thread dies of, too little memory or too many processes, also prevents the next.
-        this.#onDeath(error as Error)
-        this.#startLater()
+        this.#startLater(error as Error)
       }
-    }, PAUSE)
+    }, restart.pause)
     this.#restart.unref()
   }
 
