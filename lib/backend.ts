@@ -6,6 +6,9 @@ import { BackendBooks } from './metrics/books'
 import type { LatencyHistograms } from './metrics/histogram'
 import type { BackendState } from './metrics/snapshot'
 import type { BackendConfig, MirrorConfig } from './options/config'
+import type { BackendFacts } from './verdict/judge'
+import { failedCopies } from './verdict/losses'
+import { Outages } from './verdict/outages'
 
 /** What a mirror owns of one of its backends: whom to send to, admission, counters. */
 export class Backend implements BackendState {
@@ -16,13 +19,19 @@ export class Backend implements BackendState {
   /** `null`: nobody asks for them. */
   readonly histograms: LatencyHistograms | null
   books: BackendBooks
+  #outages = new Outages()
+  /** Failures in a row that open the breaker. */
+  readonly #opens: number
+  readonly #maxSlowdown: number
   enabled = true
   percentage: number
 
   constructor (config: BackendConfig, mirror: MirrorConfig, engine: Engine, histograms: LatencyHistograms | null) {
     this.config = config
     this.histograms = histograms
-    this.books = new BackendBooks(histograms)
+    this.#maxSlowdown = mirror.verdict.maxSlowdown ?? Infinity
+    this.#opens = mirror.breaker?.failures ?? 0
+    this.books = this.#newBooks()
     this.percentage = config.percentage
     this.gate = new Gate(mirror.maxInFlight, mirror.breaker)
     this.target = engine.addTarget({
@@ -48,12 +57,30 @@ export class Backend implements BackendState {
 
   /** Counts anew; copies in flight go on reporting to the counters in which they began. */
   reset (): void {
-    this.books = new BackendBooks(this.histograms)
+    this.books = this.#newBooks()
+    this.gate.forgive()
+    this.#outages = new Outages()
+  }
+
+  #newBooks (): BackendBooks {
+    return new BackendBooks(this.histograms, this.#maxSlowdown)
   }
 
   /** A copy that was attempted has ended. `null`: it was answered. */
   left (opening: number, failure: FailureReason | null): void {
     this.gate.leave(opening, failure)
+    const isOut = this.gate.breaker !== 'closed'
+    if (isOut === (this.#outages.since !== null)) return
+    const bad = failedCopies(this.books)
+    // The last of those that opened it is not in the books yet. After a reset the first may be in the old ones.
+    if (isOut) this.#outages.begin(Math.max(0, bad - this.#opens + 1))
+    else this.#outages.end(bad)
+  }
+
+  /** What a verdict rests on. */
+  facts (): BackendFacts {
+    const { name, books, breaker } = this
+    return { name, books, breaker, since: this.#outages.since, outages: this.#outages.summary(failedCopies(books)) }
   }
 }
 

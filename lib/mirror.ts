@@ -19,12 +19,14 @@ import { LatencyHistograms } from './metrics/histogram'
 import { Lifetime } from './metrics/lifetime'
 import { mirrorSnapshot } from './metrics/snapshot'
 import type { MirrorState } from './metrics/snapshot'
-import { verdict } from './metrics/verdict'
 import type { MirrorConfig } from './options/config'
 import type { MirrorPatch } from './options/patch'
 import { HeadRules, MARK, clientHost } from './request/head'
 import { changeMirror } from './switch'
 import type { Change, MainSwitch, Settings } from './switch'
+import { Judge } from './verdict/judge'
+import { newPeriod } from './verdict/period'
+import type { PeriodMark } from './verdict/period'
 
 const sampler = new Sampler()
 
@@ -47,8 +49,7 @@ export interface MirrorContext {
 }
 
 /** What is counted from one start to the next. A request reports to the period in which it began, whenever it ends. */
-export interface Period {
-  readonly since: Date
+export interface Period extends PeriodMark {
   readonly books: MirrorBooks
   /** In the order of the mirror's backends. */
   readonly backends: readonly BackendBooks[]
@@ -70,6 +71,7 @@ export class Mirror implements MirrorState {
   readonly #main: Readonly<MainSwitch>
   readonly #headRules: HeadRules
   readonly #conditions: Conditions
+  readonly #judge: Judge
   readonly #readKey: KeyReader<FastifyRequest>
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
@@ -86,6 +88,7 @@ export class Mirror implements MirrorState {
     })
     this.mismatches = new MismatchReporter(config.id, config.compare, onMismatch, (...told) => this.warn(...told))
     this.period = this.#newPeriod()
+    this.#judge = new Judge(config)
     this.#conditions = new Conditions(config.conditions)
     this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
   }
@@ -194,8 +197,10 @@ export class Mirror implements MirrorState {
 
   /** Whether what has been counted allows to release. */
   verdict (): MirrorVerdict {
-    const { verdict: word, backends } = verdict(this.snapshot().backends, this.config.verdict)
-    return { id: this.id, verdict: word, since: this.period.since.toISOString(), backends }
+    const { id, since, books } = this.period
+    const age = Math.max(0, Date.now() - since.getTime())
+    const { verdict, backends } = this.#judge.verdict(this.backends.map(backend => backend.facts()), { age, unsampled: books.unsampled })
+    return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
   }
 
   /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
@@ -208,7 +213,7 @@ export class Mirror implements MirrorState {
 
   #newPeriod (): Period {
     const { backends, mismatches } = this
-    return { since: new Date(), books: new MirrorBooks(), backends: backends.map(({ books }) => books), groups: mismatches.groups }
+    return { ...newPeriod(), books: new MirrorBooks(), backends: backends.map(({ books }) => books), groups: mismatches.groups }
   }
 
   /**

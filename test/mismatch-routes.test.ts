@@ -318,7 +318,7 @@ t.test('an id may be any text, in every route', async t => {
     const { groups } = (await admin(`${url}/mismatches`)).json as MismatchList
     t.match(groups, [{ count: 1, example: { request: { path: `/${i}` } } }])
     t.match(await admin(`${url}/mismatches/${groups[0].id}/curl`), { status: 200, type: 'text/plain; charset=utf-8', text: new RegExp(`'${shadow.url}/${i}'\n$`) })
-    t.match((await admin(`${url}/verdict`)).json, { id, verdict: 'not ready' })
+    t.match((await admin(`${url}/verdict`)).json, { id, verdict: 'not enough data', backends: [{ reasons: [{ count: 1, of: 1 }] }] })
     t.equal((await admin(`${url}/mismatches`, 'DELETE')).status, 204)
     t.equal((await admin(`${url}/reset`, 'POST')).status, 204)
     t.equal(gateway.app.mirrors.get(id)?.seen, 0)

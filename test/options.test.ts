@@ -328,6 +328,26 @@ const MIRROR_ROWS: Row[] = [
     allowed: 'a number of milliseconds, 0 or more',
     takes: ['zero', 'one', 'fraction', 'huge'],
     good: same(0, 12.5)
+  },
+  numberRow(['verdict', 'minCoverage'], 'mirror.verdict.minCoverage', 0, 1),
+  {
+    keys: ['verdict', 'minDuration'],
+    path: 'mirror.verdict.minDuration',
+    allowed: 'milliseconds, or text such as "30m" or "1h", at most 366 days',
+    takes: ['zero', 'one'],
+    good: [
+      ['250ms', 250], ['90 s', 90_000], ['30m', 1_800_000], ['2min', 120_000], ['1h', 3_600_000], ['1.5h', 5_400_000], ['7d', 604_800_000],
+      ['366d', 31_622_400_000]
+    ],
+    bad: ['', '1', 'h', '1 hour', '-1h', '1h30m', '367d', 31_622_400_001, '1e3s']
+  },
+  {
+    keys: ['verdict', 'confidence'],
+    path: 'mirror.verdict.confidence',
+    allowed: 'a number from 0.5 to 0.999999',
+    takes: ['fraction'],
+    good: same(0.5, 0.99, 0.999999),
+    bad: [0.49, 1]
   }
 ]
 
@@ -410,7 +430,7 @@ t.test('what is not given has a default', async t => {
       ignoreJsonFields: [],
       redact: []
     },
-    verdict: { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: null }
+    verdict: { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: null, minCoverage: 0.9, minDuration: 0, confidence: 0.95 }
   })
   const plugin: PluginConfig = {
     defaults: Object.create(null),
@@ -564,7 +584,7 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
     preserve_host: true,
     remove_headers: ['Cookie'],
     rewrite_request_headers: KINDS.function,
-    verdict: { max_mismatch_rate: 0.5, max_failure_rate: 0.25, max_slowdown: 9 }
+    verdict: { max_mismatch_rate: 0.5, max_failure_rate: 0.25, max_slowdown: 9, min_coverage: 0.5, min_duration: '1h' }
   }, { conditions: { path_regex: 'x' } }, ROUTE)
   t.strictSame([config.maxInFlight, config.maxBacklogBytes, config.sampleBy, config.preserveHost], [3, 4, 'x-user', true])
   t.strictSame([config.removeHeaders, config.rewriteRequestHeaders], [['cookie'], KINDS.function])
@@ -581,7 +601,9 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
     ignoreJsonFields: ['a.b'],
     redact: ['pin']
   })
-  t.strictSame(config.verdict, { maxMismatchRate: 0.5, maxFailureRate: 0.25, maxSlowdown: 9 })
+  t.strictSame(config.verdict, {
+    maxMismatchRate: 0.5, maxFailureRate: 0.25, maxSlowdown: 9, minCoverage: 0.5, minDuration: 3_600_000, confidence: 0.95
+  })
   t.strictSame(
     readMirror({ backends: [{ ...SECURE, connect: { reject_unauthorized: false, socket_path: '/s' } }] }).backends[0].connect,
     { rejectUnauthorized: false, socketPath: '/s' }

@@ -149,20 +149,33 @@ declare namespace fastifyMirror {
     verdict?: VerdictOptions
   }
 
-  /** A rate is judged by its 95 % Wilson score interval: wholly under the limit is good, wholly over it is bad. */
+  /**
+   * Rates are judged by a sequential test, which may be asked as often as one likes: in one period it finds a rate under its limit that is
+   * not, or one over it that is not, with a probability of at most `1 - confidence` each.
+   */
   export interface VerdictOptions {
-    /** Of the comparisons, the share that may be mismatches, 0 to 1. Default 0.001. */
+    /** Of the comparisons, the share that may be mismatches, 0 to 1. With 0 the first is too many. Default 0.001. */
     maxMismatchRate?: number
     /** @see maxMismatchRate */
     max_mismatch_rate?: number
-    /** Of the copies that ended, the share that may fail, 0 to 1. Default 0.01. */
+    /** Of the answers and failures, the share that may be failures, 0 to 1; what an open breaker dropped is one. Default 0.01. */
     maxFailureRate?: number
     /** @see maxFailureRate */
     max_failure_rate?: number
-    /** Milliseconds that the mirror may be slower at p95 of the paired difference. Default: no limit. */
+    /** Milliseconds by which at most 5 % of the pairs may be slower than the primary. Default: no limit. */
     maxSlowdown?: number
     /** @see maxSlowdown */
     max_slowdown?: number
+    /** Of the copies that should have been compared, the share that must have been for `ready`, 0 to 1. Default 0.9. */
+    minCoverage?: number
+    /** @see minCoverage */
+    min_coverage?: number
+    /** How long a period must have lasted for `ready`: milliseconds, or text such as `'30m'` or `'1h'` (ms, s, m, h, d). Default 0. */
+    minDuration?: number | string
+    /** @see minDuration */
+    min_duration?: number | string
+    /** How sure a conclusion must be, 0.5 to 0.999999. Default 0.95. */
+    confidence?: number
   }
 
   export interface BackendOptions {
@@ -480,7 +493,9 @@ declare namespace fastifyMirror {
     id: string
     /** Of all backends together: ready when every one is. */
     verdict: VerdictWord
-    /** When the counters began, ISO 8601. */
+    /** The period that it speaks of: what was counted since the last reset. Ids sort by time. */
+    period: string
+    /** When the period began, ISO 8601. */
     since: string
     backends: BackendVerdict[]
   }
@@ -492,24 +507,33 @@ declare namespace fastifyMirror {
   }
 
   export interface VerdictReason {
-    about: 'mismatches' | 'failures' | 'slowdown' | 'dropped' | 'aborted'
+    /**
+     * `sample`: copies that were dropped at limits of the mirror, so that what was compared is no random sample. `left out`: what says
+     * nothing of the backend, by choice or by nature.
+     */
+    about: 'mismatches' | 'failures' | 'slowdown' | 'coverage' | 'breaker' | 'duration' | 'outages' | 'sample' | 'left out'
     /** `told`: counts neither for nor against. */
     state: 'good' | 'bad' | 'undecided' | 'told'
-    /** The reason in words and numbers. */
+    /** The reason in words and numbers, and what would settle it. */
     text: string
-    /** What was counted: mismatches, failures, samples, dropped or aborted copies. */
+    /**
+     * What was counted: mismatches, failures, slower pairs, copies that were compared, outages, copies. Of the breaker and the duration:
+     * milliseconds.
+     */
     count: number
-    /** Of how many. Of rates alone, as are the next two. */
+    /** Of how many. Of rates and the coverage alone, as is the next. */
     of?: number
     /** `count / of`; `null` while there is nothing. */
     rate?: number | null
-    /** Where the rate lies with 95 % confidence. */
+    /** Where the rate lies, each end with the verdict's confidence at any number of looks. Of rates alone. */
     interval?: [low: number, high: number]
-    /** Milliseconds at the 95th percentile of the difference; `null` while there is no sample. Of the slowdown alone. */
+    /** Answers that may yet turn out to count or not: still being compared, or different and not looked into. Left out if none. */
+    unsure?: number
+    /** Milliseconds at the 95th percentile of the last 1000 differences; `null` while there is none. Of the slowdown alone. */
     p95?: number | null
     /** The limit that it is judged by; of what is told there is none. */
     limit?: number
-    /** Where undecided: how many more would settle it, if the rate stays; `null`: no number would. */
+    /** Where a rate is undecided: how many more would settle it, if it stays; `null`: no number would. */
     needed?: number | null
   }
 

@@ -55,7 +55,9 @@ const complete = {
     ignoreJsonFields: ['/items/*/updatedAt', 'user.lastSeen'],
     redact: ['email']
   },
-  verdict: { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: 20 }
+  verdict: {
+    maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: 20, minCoverage: 0.9, minDuration: '1h', confidence: 0.95
+  }
 } satisfies MirrorOptions
 
 declare function accept (options: MirrorOptions): void

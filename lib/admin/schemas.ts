@@ -161,6 +161,7 @@ const reason = object({
   of: count,
   rate: { type: ['number', 'null'] },
   interval: { type: 'array', items: number },
+  unsure: count,
   p95: milliseconds,
   limit: number,
   needed: nullableCount
@@ -169,6 +170,7 @@ const reason = object({
 export const verdictAnswer = object({
   id: text,
   verdict: text,
+  period: text,
   since: text,
   backends: {
     type: 'array',

@@ -56,6 +56,12 @@ export class Breaker {
     }
   }
 
+  /** Begins anew, as if nothing had failed. */
+  forgive (): void {
+    this.#state = 'closed'
+    this.#inRow = 0
+  }
+
   /** The attempt ended by something that says nothing of the backend; the next one is the trial. */
   undecided (opening: number): void {
     if (!this.#decides(opening)) return

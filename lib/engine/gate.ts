@@ -19,6 +19,11 @@ export class Gate {
     return this.#breaker.state
   }
 
+  /** Another version may have come: what failed so far does not keep copies from it. */
+  forgive (): void {
+    this.#breaker.forgive()
+  }
+
   /** Why no copy may start now, or `null`. `noMemory`: the budget could not hold the request's body. */
   refusal (noMemory: boolean, now: number): DropReason | null {
     if (this.inFlight >= this.#maxInFlight) return 'inFlight'

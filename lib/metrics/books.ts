@@ -63,6 +63,9 @@ export class MirrorBooks {
   }
 }
 
+/** As much of a difference as is counted. */
+type Compared = Pick<Difference, 'differs'> & Partial<Pick<Difference, 'body'>>
+
 /**
  * A backend's counters since they were started. Each method is an event and moves them from one closed state to
  * another:
@@ -85,13 +88,20 @@ export class BackendBooks {
   compared = 0
   matched = 0
   mismatched = 0
+  /** Of `mismatched`, those whose bodies alone differ in their bytes, and were too long or too complex to be looked into. */
+  unread = 0
+  /** Pairs that were slower than the limit. */
+  slower = 0
   readonly notCompared: Record<NotComparedReason, number> = zeroOf(NOT_COMPARED)
 
   readonly mismatches: Record<MismatchPart, number> = { status: 0, headers: 0, body: 0 }
   readonly latency: Readonly<Record<keyof LatencyHistograms, Ring>>
 
-  /** `histograms`: hear each latency, too. */
-  constructor (histograms: LatencyHistograms | null = null) {
+  readonly #maxSlowdown: number
+
+  /** `histograms`: hear each latency, too. `maxSlowdown`: milliseconds past which a pair is slower than it may be. */
+  constructor (histograms: LatencyHistograms | null = null, maxSlowdown = Infinity) {
+    this.#maxSlowdown = maxSlowdown
     this.latency = {
       mirror: new Ring(histograms?.mirror), primary: new Ring(histograms?.primary), difference: new Ring(histograms?.difference)
     }
@@ -139,18 +149,20 @@ export class BackendBooks {
   }
 
   /** An answer was compared with the primary's. `null`: they match. */
-  compare (difference: Pick<Difference, 'differs'> | null, latency: PairLatency | null): void {
+  compare (difference: Compared | null, latency: PairLatency | null): void {
     this.comparing--
     this.compared++
     if (difference === null) {
       this.matched++
     } else {
       this.mismatched++
+      if (isUnread(difference)) this.unread++
       for (const part of difference.differs) this.mismatches[part]++
     }
     if (latency !== null) {
       this.latency.primary.add(latency.primary)
       this.latency.difference.add(latency.difference)
+      if (latency.difference > this.#maxSlowdown) this.slower++
     }
   }
 
@@ -178,6 +190,12 @@ function addCounts (into: object, from: object): void {
     if (typeof count === 'number') sums[key] = sums[key] as number + count
     else addCounts(sums[key] as object, count)
   }
+}
+
+/** Nothing is known to differ but bytes that may mean the same. */
+function isUnread ({ differs, body }: Compared): boolean {
+  if (body?.kind !== 'hash' || differs.length !== 1) return false
+  return body.reason === 'too long' || body.reason === 'too complex'
 }
 
 // A status outside 100 to 599 counts as 5xx (RFC 9110 section 15), and one below 200 does not end a request.

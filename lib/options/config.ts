@@ -74,6 +74,12 @@ export interface VerdictConfig {
   readonly maxFailureRate: number
   /** Milliseconds at p95 of the latency difference; `null`: no limit. */
   readonly maxSlowdown: number | null
+  /** Of the copies that should have been compared, the share that must have been, 0 to 1. */
+  readonly minCoverage: number
+  /** Milliseconds that a period must have lasted. */
+  readonly minDuration: number
+  /** Over 0, under 1. */
+  readonly confidence: number
 }
 
 /** The plugin's own options, complete. */

@@ -1,4 +1,5 @@
 import { connectSchema } from './connect'
+import { MAX_DURATION, readDuration } from './duration'
 import { MAX_LABEL } from './label'
 
 /**
@@ -152,7 +153,17 @@ export const mirrorSchema: OptionSchema = {
     verdict: object({
       maxMismatchRate: number(0, 1, 0.001),
       maxFailureRate: number(0, 1, 0.01),
-      maxSlowdown: { type: 'number', minimum: 0, allowed: 'a number of milliseconds, 0 or more' }
+      maxSlowdown: { type: 'number', minimum: 0, allowed: 'a number of milliseconds, 0 or more' },
+      minCoverage: number(0, 1, 0.9),
+      minDuration: {
+        type: 'integer',
+        minimum: 0,
+        maximum: MAX_DURATION,
+        default: 0,
+        accepts: readDuration,
+        allowed: 'milliseconds, or text such as "30m" or "1h", at most 366 days'
+      },
+      confidence: number(0.5, 0.999999, 0.95)
     })
   },
   required: ['backends'],

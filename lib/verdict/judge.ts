@@ -1,0 +1,124 @@
+import type { BackendVerdict, BreakerState, VerdictReason, VerdictWord } from '../../types/index'
+import type { BackendBooks } from '../metrics/books'
+import type { MirrorConfig, VerdictConfig } from '../options/config'
+import { failedCopies, judgeCoverage, tellCapped, tellLeftOut } from './losses'
+import type { OutageSummary } from './outages'
+import { judgeRate } from './rate'
+import { RateTest } from './sequential'
+import { shareErrors } from './shares'
+import { percent, span, times } from './words'
+
+/** Of the pairs, the share that may be slower than the limit: p95 is judged. */
+export const MAX_SLOWER = 0.05
+
+/** What a verdict on a backend rests on. */
+export interface BackendFacts {
+  readonly name: string
+  readonly books: BackendBooks
+  readonly breaker: BreakerState
+  /** When the present outage began; `null`: there is none. */
+  readonly since: Date | null
+  readonly outages: OutageSummary
+}
+
+/** What all backends of a mirror have in common. */
+export interface MirrorFacts {
+  /** Milliseconds since the period began. */
+  readonly age: number
+  /** Requests that no backend got, by a roll. */
+  readonly unsampled: number
+}
+
+type Told = Pick<BackendVerdict, 'verdict'> & { backends: BackendVerdict[] }
+
+/** Judges the backends of one mirror by their counters. What it may err by is fixed when it is made. */
+export class Judge {
+  readonly #limits: VerdictConfig
+  readonly #compares: boolean
+  readonly #mismatches: RateTest
+  readonly #failures: RateTest
+  readonly #slowdown: RateTest | null
+
+  constructor ({ verdict, compare, backends }: Pick<MirrorConfig, 'verdict' | 'compare' | 'backends'>) {
+    this.#limits = verdict
+    this.#compares = compare.enabled
+    const tests = verdict.maxSlowdown === null ? 2 : 3
+    const { own } = shareErrors(verdict.confidence, { own: tests * backends.length, endpoint: 1 })
+    this.#mismatches = new RateTest(verdict.maxMismatchRate, own)
+    this.#failures = new RateTest(verdict.maxFailureRate, own)
+    this.#slowdown = verdict.maxSlowdown === null ? null : new RateTest(MAX_SLOWER, own)
+  }
+
+  /** Any bad reason makes a backend not ready; else any undecided one asks for more data. A mirror is as its worst backend. */
+  verdict (backends: readonly BackendFacts[], mirror: MirrorFacts): Told {
+    const judged = backends.map(backend => {
+      const reasons = this.#reasons(backend, mirror)
+      return { name: backend.name, verdict: word(reasons.map(({ state }) => state)), reasons }
+    })
+    return { verdict: worst(judged.map(({ verdict }) => verdict)), backends: judged }
+  }
+
+  #reasons ({ books, breaker, since, outages }: BackendFacts, { age, unsampled }: MirrorFacts): VerdictReason[] {
+    const { confidence, maxSlowdown, minCoverage, minDuration } = this.#limits
+    const context = { confidence, age }
+    const reasons: VerdictReason[] = []
+    if (this.#compares) {
+      // What is still being compared, or is known to differ in bytes alone and was not looked into, may be either.
+      const open = books.comparing + books.notCompared.busy
+      const seen = { count: books.mismatched, total: books.compared, open, doubtful: books.unread }
+      const words = { about: 'mismatches', of: 'comparisons', limit: `the limit of ${percent(this.#mismatches.limit)}` } as const
+      reasons.push(judgeRate(this.#mismatches, seen, words, context))
+    }
+    const failed = failedCopies(books)
+    const words = { about: 'failures', of: 'copies', limit: `the limit of ${percent(this.#failures.limit)}` } as const
+    reasons.push(judgeRate(this.#failures, { count: failed, total: books.success + failed }, words, context))
+    if (this.#slowdown !== null) reasons.push(judgeSlowdown(this.#slowdown, books, maxSlowdown as number, context))
+    reasons.push(judgeCoverage(books, minCoverage, this.#compares))
+    if (breaker !== 'closed') reasons.push(refuseBreaker(breaker, since))
+    if (age < minDuration) reasons.push(awaitDuration(age, minDuration))
+    return [...reasons, ...tellOutages(outages), ...tellCapped(books), ...tellLeftOut(books, unsampled + books.unsampled)]
+  }
+}
+
+function judgeSlowdown (
+  test: RateTest, books: BackendBooks, limit: number, context: Parameters<typeof judgeRate>[3]
+): VerdictReason {
+  const { difference } = books.latency
+  const seen = { count: books.slower, total: difference.count }
+  const words = { about: 'slowdown', of: 'pairs', bad: ` are slower by more than ${limit} ms`, limit: `the ${percent(MAX_SLOWER)} that may be` } as const
+  return { ...judgeRate(test, seen, words, context), p95: difference.summary().p95, limit }
+}
+
+function refuseBreaker (breaker: BreakerState, since: Date | null): VerdictReason {
+  const ms = since === null ? 0 : Date.now() - since.getTime()
+  const began = since === null ? '' : ` since ${since.toISOString()}, for ${span(ms)}`
+  return { about: 'breaker', state: 'bad', count: ms, text: `breaker: ${breaker}${began}: the backend failed again and again` }
+}
+
+function awaitDuration (age: number, minDuration: number): VerdictReason {
+  const text = `duration: ${span(age)} of the ${span(minDuration)} that are asked for; ${span(minDuration - age)} more`
+  return { about: 'duration', state: 'undecided', count: age, limit: minDuration, text }
+}
+
+function tellOutages ({ count, ms, copies }: OutageSummary): VerdictReason[] {
+  if (count === 0) return []
+  const text = `outages: ${times(count, 'outage')} of ${span(ms)}, ${copies} copies; ` +
+    'they count as failures: once it is known why, reset the counters to judge without them'
+  return [{ about: 'outages', state: 'told', count, text }]
+}
+
+const STATES: Readonly<Record<VerdictWord, VerdictReason['state']>> = {
+  ready: 'good',
+  'not ready': 'bad',
+  'not enough data': 'undecided'
+}
+
+function word (states: ReadonlyArray<VerdictReason['state']>): VerdictWord {
+  if (states.includes('bad')) return 'not ready'
+  return states.includes('undecided') ? 'not enough data' : 'ready'
+}
+
+/** Of several verdicts together. None is not enough. */
+export function worst (words: readonly VerdictWord[]): VerdictWord {
+  return words.length === 0 ? 'not enough data' : word(words.map(each => STATES[each]))
+}
