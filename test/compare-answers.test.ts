@@ -215,6 +215,9 @@ const scenarios: Record<string, Scenario> = {
   'codings that differ, plain': {
     plain: (_, reply) => reply.header('content-encoding', 'br').send('ko'), status: 200, expected: { notCompared: { encoding: 1 } }
   },
+  'a coding that is none': {
+    plain: (_, reply) => reply.header('content-encoding', 'identity').send('ko'), status: 200, expected: { mismatched: 1 }
+  },
   'codings that differ, of a Response': {
     plain: () => new Response('ko', { headers: { 'Content-Encoding': 'BR' } }), status: 200, expected: { notCompared: { encoding: 1 } }
   },

@@ -1,5 +1,6 @@
 import { BodyComparer } from './bodies'
 import type { Memory } from './bodies'
+import { sameCodings } from './decode'
 import type { Digest } from './digest'
 import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
 import type { HeaderList } from './headers'
@@ -57,7 +58,7 @@ export type Comparison = Difference | null | 'encoding' | 'memory' | 'busy'
 export function compareByHash (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
   if (primary.digest.equals(mirror.digest)) return differenceOf(primary, mirror, [], null)
   // Coded differently, the bytes say nothing of what they decode to.
-  if (primary.encoding !== mirror.encoding) return withoutBodies(primary, mirror, [], 'encoding')
+  if (!sameCodings(primary.encoding, mirror.encoding)) return withoutBodies(primary, mirror, [], 'encoding')
   return differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' })
 }
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { codingsOf, Decoder } from './decode'
+import { Decoder, sameCodings } from './decode'
 import { diffJson } from './json'
 import { essence, isJson } from './redact'
 import { Slices } from './slices'
@@ -111,8 +111,7 @@ export class BodyComparer {
 /** The bytes could not be looked into. Their hashes decide, unless they are hashes of different codings. */
 function undecided (primary: CapturedBody, mirror: CapturedBody, reason: DecodeFailure): BodyOutcome {
   if (reason === 'busy') return BUSY
-  const alike = codingsOf(primary.contentEncoding).join() === codingsOf(mirror.contentEncoding).join()
-  if (!alike) return { outcome: 'unknown', reason: 'encoding' }
+  if (!sameCodings(primary.contentEncoding, mirror.contentEncoding)) return { outcome: 'unknown', reason: 'encoding' }
   return { outcome: 'mismatch', difference: { kind: 'hash', reason } }
 }
 

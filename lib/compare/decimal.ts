@@ -1,5 +1,6 @@
-/** Exponents of more digits are told apart by how they are written. */
+/** As many digits are counted with at a time. */
 const SAFE_DIGITS = 15
+const CARRY = 10 ** SAFE_DIGITS
 
 /**
  * The one way to write a JSON number's value, with all its digits: equal numbers, and only they, give equal text, so `1.0`,
@@ -24,8 +25,31 @@ export function canonicalNumber (source: string): string {
   const significant = digits.slice(first, last)
   const shift = digits.length - last - decimals
   const exponent = e === -1 ? '0' : withoutLeadingZeros(source.slice(e + 1))
-  if (exponent.length > SAFE_DIGITS) return `${sign}${significant}e${exponent}+${shift}`
-  return `${sign}${significant}e${Number(exponent) + shift}`
+  return `${sign}${significant}e${sum(exponent, shift)}`
+}
+
+/** A whole number of any length and a small one, in a time that grows with the length alone. */
+function sum (exponent: string, shift: number): string {
+  if (exponent.length <= SAFE_DIGITS) return String(Number(exponent) + shift)
+  const negative = exponent[0] === '-'
+  let high = exponent.slice(negative ? 1 : 0, -SAFE_DIGITS)
+  let low = Number(exponent.slice(-SAFE_DIGITS)) + (negative ? -shift : shift)
+  if (low >= CARRY) {
+    high = next(high, '9', '0', 1)
+    low -= CARRY
+  } else if (low < 0) {
+    high = next(high, '0', '9', -1)
+    low += CARRY
+  }
+  return (negative ? '-' : '') + withoutLeadingZeros(high + String(low).padStart(SAFE_DIGITS, '0'))
+}
+
+/** The number that comes after, or before: the last digit that is not `full` changes by `step`, and those behind it become `empty`. */
+function next (digits: string, full: string, empty: string, step: number): string {
+  let at = digits.length - 1
+  while (digits[at] === full) at--
+  const digit = at === -1 ? 0 : Number(digits[at])
+  return digits.slice(0, Math.max(at, 0)) + String(digit + step) + empty.repeat(digits.length - 1 - at)
 }
 
 function withoutLeadingZeros (exponent: string): string {

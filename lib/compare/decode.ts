@@ -34,12 +34,9 @@ interface Job {
   onDecoded: (result: Decoded) => void
 }
 
-const GZIP: Coding = { decode: zlib.gunzip as Decode }
-
 /** By name, RFC 9110 section 8.4.1, RFC 7932 and RFC 8878. */
 const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
-  ['gzip', GZIP],
-  ['x-gzip', GZIP],
+  ['gzip', { decode: zlib.gunzip as Decode }],
   ['deflate', { decode: inflate }],
   ['br', { decode: zlib.brotliDecompress as Decode }],
   ['zstd', { decode: (zlib as unknown as { zstdDecompress: Decode }).zstdDecompress, params: ZSTD_PARAMS }]
@@ -103,11 +100,19 @@ function known (names: readonly string[]): Coding[] | null {
   return codings
 }
 
-/** The names in a Content-Encoding, in lower case, without those that change nothing. */
+/** Older names that mean the same (RFC 9110, section 8.4.1). */
+const ALIASES: ReadonlyMap<string, string> = new Map([['x-gzip', 'gzip'], ['x-compress', 'compress']])
+
+/** The names in a Content-Encoding, in lower case and as they are called today, without those that change nothing. */
 export function codingsOf (contentEncoding: string | undefined): string[] {
   if (contentEncoding === undefined) return []
   const names = contentEncoding.toLowerCase().split(',').map((coding) => coding.trim())
-  return names.filter((coding) => coding !== '' && coding !== 'identity')
+  return names.filter((coding) => coding !== '' && coding !== 'identity').map(coding => ALIASES.get(coding) ?? coding)
+}
+
+/** Whether two Content-Encodings name the same codings. */
+export function sameCodings (one: string | undefined, other: string | undefined): boolean {
+  return one === other || codingsOf(one).join() === codingsOf(other).join()
 }
 
 /** `deflate` is the zlib format (RFC 1950), but some servers send it bare (RFC 1951); the first two bytes tell. */
