@@ -5,6 +5,8 @@ import type { FastifyReplyFromHooks, FastifyReplyFromOptions } from '@fastify/re
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import fc from 'fast-check'
+import { goesUp } from '../lib/request/base-path'
 import { refusedUrl, startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { client, rawClient } from './helpers/client'
@@ -168,4 +170,49 @@ t.test('a copy waits for another plugin\'s wrapper of reply.from, as the primary
   t.equal(primary.requests[0].url, '/slowly?q')
   // The path as this plugin heard it: what another makes of it behind is not known.
   t.equal(shadow.requests[0].url, '/slow?q')
+})
+
+t.test('the path of a backend\'s URL is left by no dot segment, however it is written', async t => {
+  const plain = ['/', '/a/b.c/..d/...', '/a?/../x', '/%20/%C3%A4/%', '/.well-known/x;a=..', '/a%252fb', '/.hidden/.']
+  for (const path of plain) t.notOk(goesUp(path), path)
+  const up = [
+    '/..', '/a/../b', '/%2e%2E/x', '/.%2e/', '/%252e%252e/x', '/%25%32%65./', '/..%2fx', '/..\\x', '/a%5c..%5c', '/..;a=b/x', '/%2e%2e%3bx/', '/..%00x', '/.%09./',
+    '/..%3fx', '/%c0%ae%c0%ae%c0%af', `/%${'25'.repeat(20)}2e./`
+  ]
+  for (const path of up) t.ok(goesUp(path), path)
+  // As servers do, in any order and number.
+  const steps: Record<string, (path: string) => string> = {
+    decode: path => path.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16))),
+    backslashes: path => path.replaceAll('\\', '/'),
+    parameters: path => path.replace(/;[^/]*/g, ''),
+    slashes: path => path.replace(/\/{2,}/g, '/'),
+    resolve: path => {
+      const kept: string[] = []
+      for (const segment of path.split('/')) {
+        if (segment === '..') kept.pop()
+        else if (segment !== '.') kept.push(segment)
+      }
+      return kept.join('/')
+    }
+  }
+  const piece = fc.constantFrom('.', '..', '/', '\\', ';', '%', '2', 'e', 'E', '5', '%2e', '%2f', '%5c', '%25', '%252e', '%32', '%65', 'a', '%3b', '?')
+  const made = fc.tuple(fc.array(piece, { maxLength: 12 }), fc.array(fc.constantFrom(...Object.keys(steps)), { maxLength: 6 }))
+  fc.assert(fc.property(made, ([pieces, names]) => {
+    const path = '/' + pieces.join('')
+    if (goesUp(path)) return
+    let read = '/tenants/blue' + path.split('?')[0]
+    for (const name of names) read = steps[name](read)
+    return read.startsWith('/tenants/blue')
+  }), { numRuns: 2_000 })
+
+  const primary = await startBackend(t)
+  const shadow = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: app => { app.get('/*', { mirror: { backends: [`${primary.url}/tenants/blue`, shadow.url] } }, async () => 'ok') }
+  })
+  for (const path of ['/%2e%2e/green', '/x']) await (await rawClient(t, gateway.port, `GET ${path} HTTP/1.1\r\nhost: h\r\n\r\n`)).until(/ok/)
+  await until('all copies are there', () => shadow.requests.length === 2 && primary.requests.length === 1)
+  t.equal(primary.requests[0].url, '/tenants/blue/x')
+  t.match(gateway.backend(), { offered: 2, dropped: { error: 1 } })
+  booksClose(t, gateway.mirror())
 })

@@ -5,6 +5,7 @@ import { Backlog } from '../engine/backlog'
 import type { CopyInit, DropReason, ExchangeHandle } from '../engine/types'
 import type { BackendSkip } from '../metrics/books'
 import type { Mirror, Period, SharedHeaders } from '../mirror'
+import { goesUp } from '../request/base-path'
 import { originForm } from '../request/routed-path'
 import { BodyHead } from '../tap/body-head'
 import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
@@ -120,7 +121,7 @@ export class Chosen implements BodyListener {
     const shared: SharedHeaders = { headers: null }
     // Users' functions first: none of them may see books that do not close.
     const verdicts: Verdict[] = []
-    for (const backend of this.mirror.backends) verdicts.push(this.#judge(backend, request, shared))
+    for (const backend of this.mirror.backends) verdicts.push(this.#judge(backend, request, shared, path))
     const copies = this.#offer(verdicts, path, this.compares ? this.#snapshot(request, path) : null)
     if (copies.length === 0) {
       this.#dropBody()
@@ -149,10 +150,10 @@ export class Chosen implements BodyListener {
     this.#dropBody()
   }
 
-  #judge (backend: Backend, request: FastifyRequest, shared: SharedHeaders): Verdict {
+  #judge (backend: Backend, request: FastifyRequest, shared: SharedHeaders, path: string): Verdict {
     const { mirror } = this
     return this.#skip(backend) ?? backend.gate.refusal(this.#noMemory, performance.now()) ?? mirror.engine.refusal() ??
-      (this.#keyFailed || this.#bodyLost ? 'error' : mirror.headersFor(backend, request, shared) ?? 'error')
+      (this.#keyFailed || this.#bodyLost || (backend.config.basePath !== '' && goesUp(path)) ? 'error' : mirror.headersFor(backend, request, shared) ?? 'error')
   }
 
   #skip (backend: Backend): BackendSkip | null {
