@@ -218,6 +218,18 @@ testEngines(t, 'IPv6, names, and sockets that have a path', async (t, bench) => 
   }
 })
 
+testEngines(t, 'the address of this machine that connections come from', async (t, bench) => {
+  const from: unknown[] = []
+  const shadow = await startTcp(t, socket => {
+    from.push(socket.remoteAddress)
+    socket.on('data', () => socket.write(OK))
+  })
+  const { sink, ended } = bench.send(bench.target(shadow.url, { connect: { localAddress: '127.0.0.2' } }))
+  await ended()
+  t.equal(sink.fate, 'answered: 200')
+  t.strictSame(from, ['127.0.0.2'])
+})
+
 /** A TLS server that answers, and notes which name each connection asked for. */
 async function startTls (t: Test, host = '127.0.0.1') {
   const names: unknown[] = []

@@ -884,7 +884,7 @@ t.test('look-ups', async t => {
     t.ok(waiting.every(answers => answers.length === 1 && answers[0].address === '10.0.0.1'))
   })
 
-  t.test('an answer is kept ten seconds, a failure one', async t => {
+  t.test('an answer is kept ten seconds, and serves a minute while a newer one is awaited', async t => {
     const { asked, ask, answer, clock } = setUp(t)
     ask('a')
     answer([A])
@@ -892,8 +892,43 @@ t.test('look-ups', async t => {
     ask('a')
     t.equal(asked.length, 1)
     clock.now += 1
-    const failing = ask('a')
+    const old = [ask('a'), ask('a')]
+    await setImmediate()
+    t.strictSame(old.map(([{ address }]) => address), ['10.0.0.1', '10.0.0.1'], 'nobody waits')
+    t.equal(asked.length, 2, 'and it is asked for anew, once')
+    clock.now += 49_999
+    const still = ask('a')
+    await setImmediate()
+    t.equal(still[0].address, '10.0.0.1')
+    clock.now += 1
+    const waiting = ask('a')
+    await setImmediate()
+    t.strictSame(waiting, [], 'one of a minute ago serves nobody')
+    answer([B])
+    t.equal(waiting[0].address, '::1')
     t.equal(asked.length, 2)
+  })
+
+  t.test('a look-up that fails leaves the old answer for its minute, and is tried again after a second', async t => {
+    const { asked, ask, answer, clock } = setUp(t)
+    ask('a')
+    answer([A])
+    clock.now += 10_000
+    for (let failures = 1; failures <= 3; failures++) {
+      const old = ask('a')
+      await setImmediate()
+      t.equal(old[0].address, '10.0.0.1')
+      t.equal(asked.length, 1 + failures)
+      answer(new Error('the server is down'))
+      clock.now += 999
+      ask('a')
+      t.equal(asked.length, 1 + failures, 'a failure is kept a second')
+      clock.now += 1
+    }
+    clock.now += 50_000
+    const failing = ask('a')
+    await setImmediate()
+    t.strictSame(failing, [])
     const error = new Error('no such host')
     answer(error)
     t.equal(failing[0].error, error)
@@ -901,10 +936,10 @@ t.test('look-ups', async t => {
     const still = ask('a')
     await setImmediate()
     t.equal(still[0].error, error)
-    t.equal(asked.length, 2)
+    t.equal(asked.length, 5)
     clock.now += 1
     const again = ask('a')
-    t.equal(asked.length, 3)
+    t.equal(asked.length, 6)
     answer([B])
     t.equal(again[0].address, '::1')
   })

@@ -4,6 +4,8 @@ import { constantError } from './constant-error'
 
 const ANSWER_KEPT = 10_000
 const FAILURE_KEPT = 1_000
+/** Milliseconds for which an answer serves while a newer one is awaited, or can not be had. */
+const ANSWER_SERVES = 60_000
 /** Connections that wait for one host. */
 const MAX_WAITERS = 16 * 1024
 const GIVEN_UP = Object.assign(constantError('the look-up takes too long'), { code: 'EAI_AGAIN' })
@@ -46,14 +48,15 @@ export class Lookups {
       host = new Host(hostname, options)
       this.#hosts.set(key, host)
     }
-    if (!host.fresh(performance.now())) {
+    const now = performance.now()
+    if (!host.fresh(now)) {
       if (!host.queued) {
         host.queued = true
         this.#queue.push(host)
         this.#next()
       }
-      // While another host's look-up is slow, an old answer beats none.
-      if (host.addresses === null || this.#queue.length === 0) {
+      // An old answer beats none, and no connection waits for a newer one.
+      if (!host.serves(now)) {
         host.wait({ options, callback })
         return
       }
@@ -88,6 +91,8 @@ class Host {
   addresses: LookupAddress[] | null = null
   error: NodeJS.ErrnoException | null = null
   #until = 0
+  /** When the addresses are too old to be used at all. */
+  #tooOld = 0
 
   constructor (hostname: string, options: dns.LookupOptions) {
     this.hostname = hostname
@@ -104,10 +109,19 @@ class Host {
     return now < this.#until
   }
 
+  serves (now: number): boolean {
+    return this.addresses !== null && now < this.#tooOld
+  }
+
   learn (error: NodeJS.ErrnoException | null, addresses: LookupAddress[], now: number): void {
     this.queued = false
     this.error = error
-    this.addresses = error === null ? addresses : null
+    if (error === null) {
+      this.addresses = addresses
+      this.#tooOld = now + ANSWER_SERVES
+    } else if (!this.serves(now)) {
+      this.addresses = null
+    }
     this.#until = now + (error === null ? ANSWER_KEPT : FAILURE_KEPT)
     const waiters = this.waiters
     this.waiters = []
