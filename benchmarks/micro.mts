@@ -11,6 +11,8 @@ import type * as DecisionSampler from '../lib/decision/sampler.js'
 import type * as RequestHead from '../lib/request/head.js'
 import type * as TapRequestBody from '../lib/tap/request-body.js'
 import type * as TapAnswer from '../lib/tap/answer.js'
+import type * as TapNodeStream from '../lib/tap/node-stream.js'
+import type * as GuardModule from '../lib/guard.js'
 import type * as CompareDigest from '../lib/compare/digest.js'
 import type * as MetricsRing from '../lib/metrics/ring.js'
 import type * as CompareJson from '../lib/compare/json.js'
@@ -88,8 +90,12 @@ function head (load: Load): Case[] {
 
 function tap (load: Load): Case[] {
   const { tapRequestBody } = load<typeof TapRequestBody>('tap/request-body.js')
-  const { Answer, tapNodeStream } = load<typeof TapAnswer>('tap/answer.js')
-  const listener = { onBodyData () {}, onBodyEnd () {}, onAnswerData () {}, onAnswerEnd () {} }
+  const { Answer } = load<typeof TapAnswer>('tap/answer.js')
+  const { tapNodeStream } = load<typeof TapNodeStream>('tap/node-stream.js')
+  const { Guard } = load<typeof GuardModule>('guard.js')
+  const listener = {
+    guard: new Guard(() => {}), nextListener: null, fail () {}, onBodyData () {}, onBodyEnd () {}, onAnswerData () {}, onAnswerEnd () {}
+  }
   const socket = new Socket()
   const receive = (tapped: boolean) => () => {
     const message = new IncomingMessage(socket)

@@ -10,6 +10,7 @@ import type { OnDeath } from './engine/thread'
 import { startWorker } from './engine/thread/start'
 import type { Engine } from './engine/types'
 import { FST_MIRROR_ALREADY_REGISTERED, FST_MIRROR_THREAD_NOT_ALLOWED } from './errors'
+import { Guard } from './guard'
 import { installAppHooks, installRouteHooks } from './hooks'
 import { BoundedLog } from './log'
 import { LoopTime } from './metrics/loop-time'
@@ -33,10 +34,10 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
     ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; until it runs, copies are ` +
       'dropped (dropped.thread). What to do: mend what err says (memory, processes, permissions), or leave out thread: true'
     : 'the mirrors\' thread ended, and will be started again')
-  const loopTime = new LoopTime(prometheus !== null)
+  const guard = new Guard(err => log.warn({ err }, 'mirroring failed'), new LoopTime(prometheus !== null))
   const engine = thread
-    ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, loopTime)
-    : new InlineEngine(new Budget(maxBufferedBytes), loopTime)
+    ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
+    : new InlineEngine(new Budget(maxBufferedBytes), guard)
   const registry = new Registry(defaults, { engine: engine as Engine, log, onMismatch, histograms: prometheus !== null }, fastify.log)
   fastify.decorate('mirrors', registry.api)
 
@@ -48,7 +49,10 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   if (admin !== null) fastify.register(adminRoutes, { admin, named: registry.named })
 
   fastify.addHook('preClose', async () => engine.stop())
-  fastify.addHook('onClose', async () => engine.close(closeTimeout))
+  fastify.addHook('onClose', async () => {
+    await engine.close(closeTimeout)
+    guard.close()
+  })
 
   if (prometheus !== null) {
     const conceal = expose(prometheus.register, () => {

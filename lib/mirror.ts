@@ -8,6 +8,7 @@ import { keyReader } from './decision/key'
 import type { KeyReader } from './decision/key'
 import { Sampler } from './decision/sampler'
 import type { Engine } from './engine/types'
+import type { Holder } from './guard'
 import type { BoundedLog } from './log'
 import { curlCommand } from './mismatches/curl'
 import { MismatchReporter } from './mismatches/reporter'
@@ -57,7 +58,7 @@ export interface Period extends PeriodMark {
 }
 
 /** What one mirror owns: its options, its decision, its counters and its backends. */
-export class Mirror implements MirrorState {
+export class Mirror implements MirrorState, Holder {
   readonly config: MirrorConfig
   readonly engine: Engine
   readonly log: BoundedLog
@@ -188,6 +189,12 @@ export class Mirror implements MirrorState {
       this.warn('rewriteRequestHeaders failed', error)
       return null
     }
+  }
+
+  /** The mirror itself failed before it could decide about a request: nothing is sent. */
+  fail (): void {
+    this.books.choose()
+    this.books.abandon()
   }
 
   /** Tells of a fault of mirroring itself, or of a user's function, that went no further. */

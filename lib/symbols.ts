@@ -1,8 +1,11 @@
 /** On a request: its `Chosen`, `null`, or `undefined` on one of Fastify's own. On a raw request or response: the `Chosen` that observes it. */
 export const kChosen = Symbol('fastify-mirror.chosen')
 
-/** On a payload stream: the `Answer` that hears its chunks. */
-export const kAnswer = Symbol('fastify-mirror.answer')
+/** On a raw request: who hears its body, the first of a chain. */
+export const kBody = Symbol('fastify-mirror.body')
+
+/** On a payload stream: its tap. */
+export const kTap = Symbol('fastify-mirror.tap')
 
 /** On what is observed by shadowing a method: the method that it had. */
 export const kPush = Symbol('fastify-mirror.push')

@@ -7,7 +7,9 @@ import { PassThrough, Readable, Stream } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
-import { Answer, tapNodeStream } from '../lib/tap/answer'
+import { Guard } from '../lib/guard'
+import { Answer } from '../lib/tap/answer'
+import { tapNodeStream } from '../lib/tap/node-stream'
 import type { BackendSnapshot, CompareOptions } from '../types/index'
 import { refusedUrl, startBackend, startTcp } from './helpers/backend'
 import { booksClose } from './helpers/books'
@@ -621,7 +623,12 @@ t.test('every backend is compared on its own', async t => {
 t.test('an observed stream', async t => {
   function observe (stream: EventEmitter) {
     const heard: Array<Buffer | 'end'> = []
-    const listener = { onAnswerData: (chunk: Uint8Array) => heard.push(Buffer.from(chunk)), onAnswerEnd: () => heard.push('end') }
+    const listener = {
+      guard: new Guard(() => {}),
+      fail () {},
+      onAnswerData: (chunk: Uint8Array) => heard.push(Buffer.from(chunk)),
+      onAnswerEnd: () => heard.push('end')
+    }
     const answer = new Answer(listener, new ServerResponse(new IncomingMessage(new Socket())))
     tapNodeStream(stream, answer)
     return { answer, heard }

@@ -107,6 +107,11 @@ export class Exchange implements ExchangeHandle {
     for (const copy of this.#copies) copy.abort('aborted', CUT)
   }
 
+  fail (error: unknown): void {
+    for (const copy of this.#copies) copy.abort('error', error as Error)
+    this.primaryLost('error')
+  }
+
   /** The backend of some copy has taken more of the body: what all have is freed. */
   advanced (): void {
     let slowest = Infinity

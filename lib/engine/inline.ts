@@ -1,4 +1,5 @@
-import { LoopTime, timed } from '../metrics/loop-time'
+import { Guard } from '../guard'
+import { timed } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import { constantError } from './constant-error'
 import { Exchange } from './exchange'
@@ -12,7 +13,7 @@ const CLOSED = constantError('the app is closing')
 export class InlineEngine implements Engine<Target> {
   readonly threaded = false
   readonly budget: Budget
-  readonly loopTime: LoopTime
+  readonly guard: Guard
   readonly #pacer = new Pacer()
   readonly #targets: Target[] = []
   /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
@@ -22,10 +23,10 @@ export class InlineEngine implements Engine<Target> {
   #onIdle: (() => void) | null = null
   readonly #dispatchWaiting: () => void
 
-  constructor (budget: Budget, loopTime = new LoopTime(false)) {
+  constructor (budget: Budget, guard = new Guard(() => {})) {
     this.budget = budget
-    this.loopTime = loopTime
-    this.#dispatchWaiting = timed(loopTime, () => {
+    this.guard = guard
+    this.#dispatchWaiting = timed(guard.loopTime, () => {
       const waiting = this.#waiting
       this.#waiting = []
       for (const exchange of waiting) exchange.dispatch()
@@ -33,7 +34,7 @@ export class InlineEngine implements Engine<Target> {
   }
 
   get loopSeconds (): { main: number } {
-    return { main: this.loopTime.seconds }
+    return { main: this.guard.loopTime.seconds }
   }
 
   get bufferedBytes (): number {
@@ -41,7 +42,7 @@ export class InlineEngine implements Engine<Target> {
   }
 
   addTarget (options: TargetOptions): Target {
-    const target = new Target(options, this.#pacer, this.budget, this.loopTime)
+    const target = new Target(options, this.#pacer, this.budget, this.guard.loopTime)
     this.#targets.push(target)
     return target
   }

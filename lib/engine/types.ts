@@ -1,6 +1,6 @@
 import type { Difference, DiffOptions } from '../compare/answers'
 import type { Backlog } from './backlog'
-import type { LoopTime } from '../metrics/loop-time'
+import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
 import type {
   BreakerState,
@@ -68,7 +68,7 @@ export interface ExchangeInit<T> {
 }
 
 /** A mirrored request under way, from the caller's side: what the client sends, and what the primary answers. */
-export interface ExchangeHandle {
+export interface ExchangeHandle extends Holder {
   /** Whether the primary's answer is still of use. */
   readonly wantsPrimary: boolean
   /** The client sent a piece of the body. */
@@ -77,6 +77,8 @@ export interface ExchangeHandle {
   end (): void
   /** The rest of the body will never come. */
   cut (): void
+  /** The mirror itself failed: every copy ends as `error`, and what was answered is not compared. */
+  fail (error: unknown): void
   /**
    * The primary's answer, as a whole. `headers`: names and values in turn, where they are compared. `ms`: NaN when its time says
    * nothing of the primary.
@@ -95,8 +97,8 @@ export interface Engine<T = unknown> {
   readonly budget: Budget
   /** Whether it works on a thread, to which not every option can be sent. */
   readonly threaded: boolean
-  /** Of the caller's event loop; whoever works for the mirrors there tells it. */
-  readonly loopTime: LoopTime
+  /** What the caller's own entrances stand behind, too. */
+  readonly guard: Guard
   /** Seconds for which mirroring has kept event loops busy, by thread. They never go down. */
   readonly loopSeconds: Readonly<Partial<Record<'main' | 'worker', number>>>
   /** Bytes held in memory for mirrors, as far as is known. */

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Backend } from '../backend'
 import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
+import type { Holder } from '../guard'
 import type { BackendBooks } from '../metrics/books'
 import type { MismatchGroups } from '../mismatches/groups'
 import type { Mirror, Period } from '../mirror'
@@ -19,14 +20,21 @@ export interface RequestSnapshot {
 
 const NO_BODY = Buffer.alloc(0)
 
-/** One copy that was attempted, as its backend's books see it: what the engine tells of it is counted and logged here. */
-export class Attempt implements CopySink {
+/**
+ * One copy that was attempted, as its backend's books see it: what the engine tells of it is counted and logged here.
+ *
+ * It is `new` until it is started, then `open`, then `answered` or `ended`, and `ended` after that. What is told too late, or twice, changes
+ * nothing. Each state begins when the books have it, so that they close whatever fails on the way.
+ */
+export class Attempt implements CopySink, Holder {
+  #state: 'new' | 'open' | 'answered' | 'ended' = 'new'
+  #inGate = false
   readonly #mirror: Mirror
   readonly #backend: Backend
   readonly #books: BackendBooks
   readonly #groups: MismatchGroups
   /** Of the breaker, that it tries; 0: none. */
-  readonly #opening: number
+  #opening = 0
   /** `null`: nothing is compared. */
   readonly #request: RequestSnapshot | null
   /** The request's, where mismatches are logged. */
@@ -43,42 +51,69 @@ export class Attempt implements CopySink {
     this.#groups = period.groups
     this.#request = request
     this.#log = log
-    this.#opening = backend.gate.enter()
+  }
+
+  start (): void {
+    this.#opening = this.#backend.gate.enter()
+    this.#inGate = true
     this.#books.attempt()
+    this.#state = 'open'
   }
 
   onRefused (error: Error): void {
-    this.#backend.left(this.#opening, 'aborted')
+    if (this.#state !== 'open') return
+    this.#leave('aborted')
     this.#books.refuse()
+    this.#state = 'ended'
     this.#warn('the copy can not be sent', 'error', error)
   }
 
   onFailed (reason: FailureReason, error: Error): void {
-    this.#backend.left(this.#opening, reason)
+    if (this.#state !== 'open') return
+    this.#leave(reason)
     this.#books.fail(reason)
+    this.#state = 'ended'
     if (FAILED[reason].class !== 'left out') this.#warn('the copy failed', reason, error)
   }
 
   onAnswered (status: number, ms: number): void {
-    this.#backend.left(this.#opening, null)
+    if (this.#state !== 'open') return
+    this.#leave(null)
     this.#books.answer(status, ms)
+    this.#state = 'answered'
   }
 
   onNotCompared (reason: NotComparedReason): void {
+    if (this.#state !== 'answered') return
     this.#books.leaveUncompared(reason)
+    this.#state = 'ended'
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
+    if (this.#state !== 'answered') return
     this.#books.compare(difference, latency)
+    this.#state = 'ended'
     if (difference === null || this.#request === null) return
     const { body } = this.#request
     const request = { ...this.#request, body: body?.bytes ?? NO_BODY, complete: body?.complete ?? true }
     this.#mirror.mismatches.report(this.#groups, this.#backend.name, request, difference, this.#log)
   }
 
+  fail (error: unknown): void {
+    this.onFailed('error', error as Error)
+    this.onNotCompared('error')
+    this.#leave('aborted')
+  }
+
+  #leave (failure: FailureReason | null): void {
+    if (!this.#inGate) return
+    this.#backend.left(this.#opening, failure)
+    this.#inGate = false
+  }
+
   #warn (message: string, reason: string, err: Error & { data?: string }): void {
     // Of an answer that could not be parsed undici gives the raw text, with whatever secret is in it.
-    if (err.data !== undefined) err.data = undefined
+    if (err?.data !== undefined) err.data = undefined
     this.#mirror.log.warn({ mirror: this.#mirror.id, backend: this.#backend.name, reason, err }, message)
   }
 }

@@ -8,6 +8,7 @@ import type { Mirror, Period, SharedHeaders } from '../mirror'
 import { goesUp } from '../request/base-path'
 import { originForm } from '../request/routed-path'
 import { BodyHead } from '../tap/body-head'
+import type { Guard } from '../guard'
 import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
 import type { BodyListener } from '../tap/request-body'
 import { Attempt } from './attempt'
@@ -15,7 +16,7 @@ import type { RequestSnapshot } from './attempt'
 import { PrimaryAnswer } from './primary-answer'
 import { Upstream } from './reply-from'
 
-type State = 'pending' | 'sent' | 'unhandled'
+type State = 'new' | 'pending' | 'sent' | 'unhandled'
 
 /** The headers of the copy for a backend, or why it gets none. */
 type Verdict = string[] | BackendSkip | DropReason
@@ -23,6 +24,10 @@ type Verdict = string[] | BackendSkip | DropReason
 /** One request that was chosen to be mirrored, from onRequest to the close of its response: taps its body, and sends it when the primary's is sent. */
 export class Chosen implements BodyListener {
   readonly mirror: Mirror
+  readonly guard: Guard
+  /** Another mirrored request with the same response: it was routed twice. */
+  older: Chosen | undefined = undefined
+  nextListener: BodyListener | null = null
   /** The handler has begun. */
   handled = false
   readonly upstream = new Upstream()
@@ -41,29 +46,57 @@ export class Chosen implements BodyListener {
   /** Somebody read of the body before the request was chosen. */
   #bodyLost = false
   #bodyHead: BodyHead | null = null
-  #state: State = 'pending'
+  #state: State = 'new'
   #exchange: ExchangeHandle | null = null
+  /** Backends of which it is counted what came of the request. */
+  #decided = 0
+  /** Copies that are started, and that no exchange has yet. */
+  #attempts: Attempt[] = []
   /** `null`: nothing is compared. */
   readonly #primary: PrimaryAnswer | null
 
   constructor (mirror: Mirror, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
     const { compare } = mirror.config
     this.mirror = mirror
+    this.guard = mirror.engine.guard
     this.#period = mirror.period
     this.#key = key
     this.#keyFailed = keyFailed
     this.#log = compare.logMismatches ? request.log : null
-    this.#primary = compare.enabled ? new PrimaryAnswer(mirror.engine.loopTime, compare.detailedDiff) : null
+    this.#primary = compare.enabled ? new PrimaryAnswer(this.guard, compare.detailedDiff) : null
     const { raw } = request
     this.#raw = raw
     this.#bodyOpen = hasBody(raw)
     this.#length = this.#bodyOpen ? Number(raw.headers['content-length'] ?? 0) : 0
-    if (this.#bodyOpen) {
-      this.#backlog = new Backlog(mirror.engine.budget, this.#length)
-      if (this.compares) this.#bodyHead = new BodyHead()
-      if (!tapRequestBody(raw, this)) this.#loseBody()
-    }
+  }
+
+  /** From now on it is counted, and its body is heard. */
+  begin (): void {
     this.#period.books.choose()
+    this.#state = 'pending'
+    if (!this.#bodyOpen) return
+    this.#backlog = new Backlog(this.mirror.engine.budget, this.#length)
+    if (this.compares) this.#bodyHead = new BodyHead()
+    if (!tapRequestBody(this.#raw as IncomingMessage, this)) this.#loseBody()
+  }
+
+  /** The mirror itself failed: what is not counted yet is counted as that, and all that is held is let go of. */
+  fail (error: unknown): void {
+    if (this.#state === 'new') this.#period.books.choose()
+    if (this.#state === 'new' || this.#state === 'pending') {
+      this.#period.books.offer()
+      this.#state = 'sent'
+    }
+    if (this.#state === 'sent') {
+      for (; this.#decided < this.mirror.backends.length; this.#decided++) this.#period.backends[this.#decided].drop('error')
+    }
+    for (const attempt of this.#attempts) attempt.fail(error)
+    this.#attempts = []
+    this.#exchange?.fail(error)
+    if (this.#bodyOpen) untapRequestBody(this.#raw as IncomingMessage, this)
+    this.#bodyOpen = false
+    this.#backlog?.dispose()
+    this.#backlog = null
   }
 
   get pending (): boolean {
@@ -75,16 +108,6 @@ export class Chosen implements BodyListener {
   }
 
   onBodyData (chunk: Buffer): void {
-    const { loopTime } = this.mirror.engine
-    const begun = loopTime.begin()
-    try {
-      this.#addBody(chunk)
-    } finally {
-      loopTime.end(begun)
-    }
-  }
-
-  #addBody (chunk: Buffer): void {
     this.#bodyHead?.add(chunk)
     if (this.#exchange !== null) {
       this.#exchange.write(chunk)
@@ -127,15 +150,15 @@ export class Chosen implements BodyListener {
       this.#dropBody()
       return
     }
-    const backlog = this.#backlog
-    this.#backlog = null
     this.#exchange = this.mirror.engine.open({
       method: request.raw.method as string,
-      backlog,
+      backlog: this.#backlog,
       length: this.#length,
       compare: this.compares,
       copies
     })
+    this.#backlog = null
+    this.#attempts = []
     if (this.#primary !== null) this.#primary.exchange = this.#exchange
   }
 
@@ -163,8 +186,8 @@ export class Chosen implements BodyListener {
 
   /** Counts what is decided for each backend. Returns the copies for those that get one. */
   #offer (verdicts: Verdict[], path: string, snapshot: RequestSnapshot | null): Array<CopyInit<unknown>> {
-    this.#state = 'sent'
     this.#period.books.offer()
+    this.#state = 'sent'
     const copies: Array<CopyInit<unknown>> = []
     for (let i = 0; i < verdicts.length; i++) {
       const verdict = verdicts[i]
@@ -175,8 +198,11 @@ export class Chosen implements BodyListener {
       } else {
         const { target, config } = this.mirror.backends[i]
         const sink = new Attempt(this.mirror, i, this.#period, snapshot, this.#log)
+        this.#attempts.push(sink)
+        sink.start()
         copies.push({ target, head: { path: config.basePath + path, headers: verdict }, sink })
       }
+      this.#decided++
     }
     return copies
   }
@@ -199,24 +225,24 @@ export class Chosen implements BodyListener {
       if (this.handled && !this.upstream.proxied) this.sendAsIs(request)
       else this.#leaveUnhandled()
     }
-    this.#primary?.onPayload(request, reply, payload)
+    if (this.#primary !== null) this.guard.enter(this.#primary, observePayload, request, reply, payload)
   }
 
   /** The response is closed, whatever happened: nothing more will come. */
   onClose (response: ServerResponse): void {
     if (this.#state === 'pending') this.#leaveUnhandled()
     if (this.#bodyOpen) {
-      untapRequestBody(this.#raw as IncomingMessage)
+      untapRequestBody(this.#raw as IncomingMessage, this)
       this.#bodyOpen = false
       this.#exchange?.cut()
     }
+    if (this.#primary !== null) this.guard.enter(this.#primary, closePrimary, response)
     this.#exchange = this.#raw = null
-    this.#primary?.onClose(response)
   }
 
   #leaveUnhandled (): void {
-    this.#state = 'unhandled'
     this.#period.books.abandon()
+    this.#state = 'unhandled'
     this.#dropBody()
   }
 
@@ -228,9 +254,17 @@ export class Chosen implements BodyListener {
 
   #dropBody (): void {
     if (this.#backlog === null) return
-    untapRequestBody(this.#raw as IncomingMessage)
+    if (this.#bodyOpen) untapRequestBody(this.#raw as IncomingMessage, this)
     this.#bodyOpen = false
     this.#backlog.dispose()
     this.#backlog = null
   }
+}
+
+function observePayload (primary: PrimaryAnswer, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+  primary.onPayload(request, reply, payload)
+}
+
+function closePrimary (primary: PrimaryAnswer, response: ServerResponse): void {
+  primary.onClose(response)
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { door } from '../guard'
 import { kQueued } from '../symbols'
 
 type Listener = (this: ServerResponse) => void
@@ -26,14 +27,14 @@ export function onceClosed (request: IncomingMessage, response: ServerResponse, 
 function watchSocket (socket: Watched, response: ServerResponse, listener: Listener): void {
   if (socket[kQueued] === undefined) {
     socket[kQueued] = new Map()
-    socket.once('close', onSocketClose)
+    socket.once('close', enterSocketClose)
   }
   const queued = socket[kQueued].set(response, listener)
-  response.once('close', () => queued.delete(response))
+  response.once('close', door(() => queued.delete(response)))
 }
 
-function onSocketClose (this: Watched): void {
+const enterSocketClose = door(function (this: Watched): void {
   const queued = this[kQueued] as Map<ServerResponse, Listener>
   for (const [response, listener] of queued) listener.call(response)
   queued.clear()
-}
+})

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import { door } from '../guard'
 import type { Mirror } from '../mirror'
 import { kChosen } from '../symbols'
 import { Chosen } from './chosen'
@@ -35,15 +36,9 @@ function listOf<T> (hooks: T | T[] | undefined): T[] {
 }
 
 function makeOnRequest (mirror: Mirror) {
-  const { loopTime } = mirror.engine
+  const { guard } = mirror.engine
   return function mirrorOnRequest (request: FastifyRequest, reply: FastifyReply, done: Done): void {
-    const begun = loopTime.begin()
-    try {
-      choose(mirror, request as Request, reply.raw)
-    } catch (error) {
-      mirror.warn('mirroring failed', error)
-    }
-    loopTime.end(begun)
+    guard.enter(mirror, choose, request as Request, reply.raw)
     done()
   }
 }
@@ -63,8 +58,27 @@ function choose (mirror: Mirror, request: Request, response: Response): void {
     return
   }
   const chosen = new Chosen(mirror, request, key, keyError !== null)
-  request[kChosen] = response[kChosen] = chosen
-  if (!onceClosed(request.raw, response, onClose)) onClose.call(response)
+  mirror.engine.guard.enter(chosen, begin, request, response)
+}
+
+function begin (chosen: Chosen, request: Request, response: Response): void {
+  chosen.begin()
+  request[kChosen] = chosen
+  chosen.older = response[kChosen]
+  response[kChosen] = chosen
+  // A request that is routed twice has one listener.
+  if (chosen.older === undefined && !onceClosed(request.raw, response, enterClose)) enterClose.call(response)
+}
+
+const enterClose = door(function (this: Response): void {
+  let chosen = this[kChosen]
+  this[kChosen] = undefined
+  for (; chosen !== undefined; chosen = chosen.older) chosen.guard.enter(chosen, close, this)
+})
+
+function close (chosen: Chosen, response: Response): void {
+  if (chosen.pending) sendAsked()
+  chosen.onClose(response)
 }
 
 /** In a scope of its own, its routes' alone: nothing but an upstream answers them, and the gateway where it refuses to ask. */
@@ -75,37 +89,37 @@ function wrapHandler (handler: RouteOptions['handler'], proxied: boolean): Route
     const chosen = (request as Request)[kChosen]
     // Not pending: its client left while a hook took its time.
     if (chosen == null || chosen.handled || !chosen.pending) return handler.call(this, request, reply)
-    chosen.primaryStarts()
-    if (canProxy(reply)) {
-      chosen.upstream.proxied = proxied
-      observeFrom(reply)
-      return handler.call(this, request, reply)
-    }
+    const sends = chosen.guard.enter(chosen, beforeHandler, reply, proxied)
     const result = handler.call(this, request, reply)
     // The primary first: only now that its work is under way is time spent on the copy.
-    sendAsIs(chosen, request)
+    if (sends === true) chosen.guard.enter(chosen, sendAsIs, request)
     return result
   }
   // Tracing plugins name spans by it.
   return Object.defineProperty(wrapped, 'name', { value: handler.name })
 }
 
-/** Sends the copies that are still to be sent. */
+/** Returns whether the copies are sent when the handler has begun. Else they are sent when the reply's `from` asks its upstream. */
+function beforeHandler (chosen: Chosen, reply: FastifyReply, proxied: boolean): boolean {
+  chosen.primaryStarts()
+  if (!canProxy(reply)) return true
+  chosen.upstream.proxied = proxied
+  observeFrom(reply)
+  return false
+}
+
 function sendAsIs (chosen: Chosen, request: FastifyRequest): void {
-  const { loopTime } = chosen.mirror.engine
-  const begun = loopTime.begin()
-  try {
-    if (chosen.pending) chosen.sendAsIs(request)
-  } catch (error) {
-    chosen.mirror.warn('mirroring failed', error)
-  }
-  loopTime.end(begun)
+  if (chosen.pending) chosen.sendAsIs(request)
 }
 
 function onError (request: FastifyRequest, _reply: FastifyReply, error: FastifyError, done: () => void): void {
   const chosen = (request as Request)[kChosen]
-  if (chosen != null && isOfGateway(error)) chosen.primaryFails()
+  if (chosen != null) chosen.guard.enter(chosen, noteError, error)
   done()
+}
+
+function noteError (chosen: Chosen, error: FastifyError): void {
+  if (isOfGateway(error)) chosen.primaryFails()
 }
 
 /** Errors that tell of the primary's backend, in answers that are the gateway's own. */
@@ -117,31 +131,11 @@ function isOfGateway (error: FastifyError | null | undefined): boolean {
 
 function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
   const chosen = (request as Request)[kChosen]
-  if (chosen != null) {
-    const { loopTime } = chosen.mirror.engine
-    const begun = loopTime.begin()
-    try {
-      if (chosen.pending) sendAsked()
-      chosen.onPayload(request, reply, payload)
-    } catch (error) {
-      chosen.mirror.warn('mirroring failed', error)
-    }
-    loopTime.end(begun)
-  }
+  if (chosen != null) chosen.guard.enter(chosen, observePayload, request, reply, payload)
   done()
 }
 
-function onClose (this: Response): void {
-  const chosen = this[kChosen]
-  if (chosen === undefined) return
-  const { loopTime } = chosen.mirror.engine
-  const begun = loopTime.begin()
-  try {
-    if (chosen.pending) sendAsked()
-    chosen.onClose(this)
-  } catch (error) {
-    chosen.mirror.warn('mirroring failed', error)
-  }
-  loopTime.end(begun)
-  this[kChosen] = undefined
+function observePayload (chosen: Chosen, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+  if (chosen.pending) sendAsked()
+  chosen.onPayload(request, reply, payload)
 }

@@ -2,9 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { ExchangeHandle } from '../engine/types'
-import type { LoopTime } from '../metrics/loop-time'
-import { Answer, tapNodeStream, tapWebStream } from '../tap/answer'
+import type { Guard } from '../guard'
+import { Answer } from '../tap/answer'
 import type { AnswerListener } from '../tap/answer'
+import { tapNodeStream, untapNodeStream } from '../tap/node-stream'
+import { tapWebStream } from '../tap/web-stream'
 import { flatHeaders } from './answer-headers'
 
 /** The primary's answer to one request whose copies are compared with it: tells their exchange of it as it goes out to the client. */
@@ -13,19 +15,21 @@ export class PrimaryAnswer implements AnswerListener {
   failed = false
   /** `null`: nothing has been sent that it could be compared with. */
   exchange: ExchangeHandle | null = null
-  readonly #loopTime: LoopTime
+  readonly guard: Guard
   /** Whether headers are compared. */
   readonly #diffs: boolean
   #startedAt = 0
   #answer: Answer | null = null
+  /** That is tapped. */
+  #stream: EventEmitter | null = null
   /** The exchange knows all that it ever will. */
   #told = false
   /** Of a proxied answer, before anybody rewrites them; `null`: not proxied. */
   #upstreamEncoding: string | null = null
   #upstreamHeaders: string[] | null = null
 
-  constructor (loopTime: LoopTime, diffs: boolean) {
-    this.#loopTime = loopTime
+  constructor (guard: Guard, diffs: boolean) {
+    this.guard = guard
     this.#diffs = diffs
   }
 
@@ -48,7 +52,7 @@ export class PrimaryAnswer implements AnswerListener {
     if (exchange === null || this.#told || !exchange.wantsPrimary) return
     if (this.#answer !== null || this.failed) {
       // A second answer: the first one, a stream, failed before its head was sent.
-      this.#answer?.detach()
+      this.#detach()
       this.#lose('primaryFailed')
     } else {
       this.#observe(exchange, request, reply, payload)
@@ -69,39 +73,41 @@ export class PrimaryAnswer implements AnswerListener {
     } else {
       exchange.primaryStarts(status, encoding, headers)
       this.#answer = new Answer(this, reply.raw)
-      if (whole instanceof EventEmitter) tapNodeStream(whole, this.#answer)
-      else if (isWebStream(whole)) tapWebStream(whole, this.#answer)
+      if (whole instanceof EventEmitter) {
+        this.#stream = whole
+        tapNodeStream(this.#stream, this.#answer)
+      } else if (isWebStream(whole)) {
+        tapWebStream(whole, this.#answer)
+      }
     }
   }
 
   onAnswerData (chunk: Uint8Array): void {
-    const begun = this.#loopTime.begin()
-    try {
-      this.exchange?.primaryData(chunk)
-    } finally {
-      this.#loopTime.end(begun)
-    }
+    this.exchange?.primaryData(chunk)
   }
 
   onAnswerEnd (): void {
-    const begun = this.#loopTime.begin()
-    try {
-      this.#told = true
-      this.exchange?.primaryEnds(this.#answer?.heldBack ? NaN : performance.now() - this.#startedAt)
-    } finally {
-      this.#loopTime.end(begun)
-    }
+    this.exchange?.primaryEnds(this.#answer?.heldBack ? NaN : performance.now() - this.#startedAt)
+    this.#told = true
   }
 
   /** The response is closed: nothing more will come. */
   onClose (response: ServerResponse): void {
-    try {
-      if (!this.#told) this.#lose(this.#whyUnanswered(response))
-    } finally {
-      if (!this.#told) this.#lose('untapped')
-      this.#answer?.detach()
-      this.exchange = null
-    }
+    if (!this.#told) this.#lose(this.#whyUnanswered(response))
+    this.#detach()
+    this.exchange = null
+  }
+
+  /** The mirror itself failed: the answer is not compared. */
+  fail (): void {
+    if (!this.#told) this.#lose('error')
+    this.#detach()
+  }
+
+  #detach (): void {
+    this.#answer?.detach()
+    if (this.#stream !== null) untapNodeStream(this.#stream, this.#answer as Answer)
+    this.#stream = null
   }
 
   #whyUnanswered (response: ServerResponse) {
@@ -113,9 +119,9 @@ export class PrimaryAnswer implements AnswerListener {
     return answer === null ? 'hijacked' : 'untapped'
   }
 
-  #lose (reason: 'hijacked' | 'primaryAborted' | 'primaryFailed' | 'untapped'): void {
-    this.#told = true
+  #lose (reason: 'hijacked' | 'primaryAborted' | 'primaryFailed' | 'untapped' | 'error'): void {
     this.exchange?.primaryLost(reason)
+    this.#told = true
   }
 }
 

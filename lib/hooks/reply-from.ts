@@ -4,6 +4,7 @@ import { stringify } from 'node:querystring'
 import type { ParsedUrlQueryInput } from 'node:querystring'
 import { originForm } from '../request/routed-path'
 import { proxiedPath } from '../request/proxied-path'
+import { door } from '../guard'
 import { kChosen, kFrom } from '../symbols'
 import type { Chosen } from './chosen'
 
@@ -66,13 +67,21 @@ function from (this: Reply, source: string | undefined, options?: FromOptions): 
   const given = options ?? NO_OPTIONS
   const { request } = this
   const chosen = chosenOf(request)
-  const { upstream } = chosen
+  const observed = chosen.guard.enter(chosen, begin, source, given) ?? given
+  const result = this[kFrom](source, observed)
+  chosen.guard.enter(chosen, returned, request)
+  return result
+}
+
+function begin (chosen: Chosen, source: string | undefined, options: FromOptions): FromOptions {
   if (chosen.pending) chosen.primaryStarts()
-  upstream.call(source, given.queryString)
-  const result = this[kFrom](source, observedOf(given, chosen.compares))
+  chosen.upstream.call(source, options.queryString)
+  return observedOf(options, chosen.compares)
+}
+
+function returned ({ upstream }: Chosen, request: FastifyRequest): void {
   upstream.calling = false
   if (upstream.asks) soon(request)
-  return result
 }
 
 /** Requests whose primary is being asked in this turn. */
@@ -83,8 +92,10 @@ let asking: FastifyRequest[] = []
  * `keep-alive`, a body of a wrong kind), and this one comes after it.
  */
 function soon (request: FastifyRequest): void {
-  if (asking.push(request) === 1) queueMicrotask(sendAsked)
+  if (asking.push(request) === 1) queueMicrotask(enterAsking)
 }
+
+const enterAsking = door(sendAsked)
 
 /** Sends the copies of requests whose primary is being asked. At once where an answer is there before the microtask. */
 export function sendAsked (): void {
@@ -92,22 +103,15 @@ export function sendAsked (): void {
   asking = []
   for (const request of requests) {
     const chosen = chosenOf(request)
-    if (chosen.pending && !chosen.upstream.failed) send(chosen, request)
+    if (chosen.pending && !chosen.upstream.failed) chosen.guard.enter(chosen, send, request)
   }
 }
 
 function send (chosen: Chosen, request: FastifyRequest): void {
-  const { loopTime } = chosen.mirror.engine
-  const begun = loopTime.begin()
-  try {
-    const now = performance.now()
-    // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
-    if (chosen.mirror.refusesAll(now)) chosen.refuse(now)
-    else chosen.send(request, pathOf(chosen.upstream, request))
-  } catch (error) {
-    chosen.mirror.warn('mirroring failed', error)
-  }
-  loopTime.end(begun)
+  const now = performance.now()
+  // Where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
+  if (chosen.mirror.refusesAll(now)) chosen.refuse(now)
+  else chosen.send(request, pathOf(chosen.upstream, request))
 }
 
 function pathOf (upstream: Upstream, request: FastifyRequest): string {
@@ -169,38 +173,62 @@ function observe (given: FromOptions, compares: boolean): FromOptions {
   const { getUpstream, queryString, rewriteRequestHeaders, rewriteHeaders, onError } = given
   const options = copyOf(given)
   options.getUpstream = (request, base) => {
-    const { upstream } = chosenOf(request)
-    upstream.base = getUpstream ? getUpstream(request, base) : base
-    return upstream.base
+    const chosen = getUpstream ? getUpstream(request, base) : base
+    note(request, noteBase, chosen)
+    return chosen
   }
   if (typeof queryString === 'function') {
     options.queryString = (search, url, request) => {
       // reply-from calls it as the options' own.
       const query = queryString.call(given, search, url, request)
-      chosenOf(request).upstream.query = query || ''
+      note(request, noteQuery, query)
       return query
     }
   }
   // The last that reply-from calls before it makes the request.
   options.rewriteRequestHeaders = (request, headers) => {
     const rewritten = rewriteRequestHeaders ? rewriteRequestHeaders(request, headers) : headers
-    const { upstream } = chosenOf(request)
-    upstream.asks = true
-    // A wrapper of another plugin took its time.
-    if (!upstream.calling) soon(request)
+    note(request, noteAsking, request)
     return rewritten
   }
   options.onError = (reply, error) => {
-    const chosen = chosenOf(reply.request)
-    chosen.upstream.failed = true
-    chosen.primaryFails()
+    note(reply.request, noteFailure, undefined)
     if (onError) onError(reply, error)
     else reply.send(error.error)
   }
   if (!compares) return options
   options.rewriteHeaders = (headers, request) => {
-    chosenOf(request).onUpstreamHeaders(headers)
+    note(request, noteHeaders, headers)
     return rewriteHeaders ? rewriteHeaders(headers, request) : headers
   }
   return options
+}
+
+/** Behind the guard, what reply-from or a function of the user's told. */
+function note<A> (request: FastifyRequest, run: (chosen: Chosen, value: A) => void, value: A): void {
+  const chosen = chosenOf(request)
+  chosen.guard.enter(chosen, run, value)
+}
+
+function noteBase ({ upstream }: Chosen, base: Base): void {
+  upstream.base = base
+}
+
+function noteQuery ({ upstream }: Chosen, query: string): void {
+  upstream.query = query || ''
+}
+
+function noteAsking ({ upstream }: Chosen, request: FastifyRequest): void {
+  upstream.asks = true
+  // A wrapper of another plugin took its time.
+  if (!upstream.calling) soon(request)
+}
+
+function noteHeaders (chosen: Chosen, headers: IncomingHttpHeaders): void {
+  chosen.onUpstreamHeaders(headers)
+}
+
+function noteFailure (chosen: Chosen): void {
+  chosen.upstream.failed = true
+  chosen.primaryFails()
 }

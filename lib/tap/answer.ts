@@ -1,11 +1,9 @@
-import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { ReadableStream } from 'node:stream/web'
-import type { ReadableStreamDefaultReader } from 'node:stream/web'
-import { kAnswer } from '../symbols'
+import type { Guard, Holder } from '../guard'
 
 /** Hears the primary's answer as it flows. */
-export interface AnswerListener {
+export interface AnswerListener extends Holder {
+  readonly guard: Guard
   onAnswerData (chunk: Uint8Array): void
   onAnswerEnd (): void
 }
@@ -24,9 +22,9 @@ export class Answer {
   closed = false
   /** Bytes that have to be heard until the end; NaN: not known. */
   expected = NaN
-  /** Of the observed stream: the methods that it had. */
-  emit!: Emit
-  push!: Push
+  /** Who else hears the same stream, for it answers another request, too. */
+  older: Answer | null = null
+  readonly guard: Guard
   readonly #response: ServerResponse
   #watched = false
   #listener: AnswerListener | null
@@ -37,6 +35,14 @@ export class Answer {
   constructor (listener: AnswerListener, response: ServerResponse) {
     this.#listener = listener
     this.#response = response
+    this.guard = listener.guard
+  }
+
+  /** Hears no more, and tells its listener why. */
+  fail (error: unknown): void {
+    const listener = this.#listener
+    this.#listener = null
+    listener?.fail(error)
   }
 
   get heldBack (): boolean {
@@ -59,7 +65,7 @@ export class Answer {
     if (Number.isNaN(this.expected) || this.expected === this.#heard) listener?.onAnswerEnd()
   }
 
-  fail (): void {
+  error (): void {
     if (this.#listener !== null) this.failed = true
   }
 
@@ -74,8 +80,7 @@ export class Answer {
 
   watchDrain (): void {
     this.#watched = true
-    ;(this.#response as unknown as Observed)[kAnswer] = this
-    this.#response.on('drain', onDrain)
+    this.#response.on('drain', this.guard.door<Answer, void, void>(this, drained))
   }
 
   /** The response was full, and the client has now taken it. */
@@ -88,133 +93,23 @@ export class Answer {
   }
 }
 
-type Emit = (event: unknown, value?: unknown) => boolean
-type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean
-
-interface Observed {
-  [kAnswer]: Answer
-}
-
-type Stream = Observed & {
-  emit: Emit
-  push?: Push
-  readableLength?: number
-  readableObjectMode?: boolean
-}
-
-/**
- * Observes a Node stream by what it emits. A listener of 'data', even one that does not start the flow, would start it, and lose bytes for
- * the primary, when somebody's 'readable' listener is removed.
- *
- * Some readers get bytes that are never emitted (`text()` of undici's bodies), or emitted twice (after `unshift`): only when what was
- * heard is as much as what was pushed was the answer heard.
- */
-export function tapNodeStream (emitter: EventEmitter, answer: Answer): void {
-  const stream = emitter as unknown as Stream
-  stream[kAnswer] = answer
-  answer.emit = stream.emit
-  stream.emit = observedEmit
-  if (typeof stream.push !== 'function' || typeof stream.readableLength !== 'number') return
-  // What is buffered already is counted in bytes or in objects.
-  if (stream.readableLength === 0 || stream.readableObjectMode === false) answer.expected = stream.readableLength
-  answer.push = stream.push
-  stream.push = observedPush
-}
-
-function observedEmit (this: Stream, event: unknown, value?: unknown): boolean {
-  const answer = this[kAnswer]
+/** A stream's events, as an answer hears them. */
+export function hear (answer: Answer, event: unknown, value: unknown): void {
   switch (event) {
-    case 'data': {
+    case 'data':
       answer.data(value)
-      const heard = answer.emit.call(this, event, value)
-      answer.written()
-      return heard
-    }
+      break
     case 'end':
       answer.end()
       break
     case 'error':
-      answer.fail()
+      answer.error()
       break
     case 'close':
       answer.close()
   }
-  // As many arguments as there were: listeners may count them.
-  return answer.emit.apply(this, arguments as unknown as Parameters<Emit>)
 }
 
-function observedPush (this: Stream, chunk: unknown, encoding?: BufferEncoding): boolean {
-  const answer = this[kAnswer]
-  if (typeof chunk === 'string') answer.expected += Buffer.byteLength(chunk, encoding)
-  else if (chunk instanceof Uint8Array) answer.expected += chunk.length
-  return answer.push.call(this, chunk, encoding)
-}
-
-function onDrain (this: unknown): void {
-  (this as Observed)[kAnswer].drained()
-}
-
-/**
- * Observes a web stream by the reader that somebody gets of it, as Fastify's sender and `Readable.fromWeb` do: it reads of a stream between
- * that holds nothing, for what a reader's own `read` gives is not all that is read (`fromWeb` of Node 26). `tee`, `clone` and a second
- * reader would buffer without bound behind a slow client. Whoever pipes it (`pipeTo`, `pipeThrough`) or iterates over it gets no
- * such reader, and is not observed.
- */
-export function tapWebStream (stream: ReadableStream, answer: Answer): void {
-  answer.watchDrain()
-  let between: ReadableStream | null = null
-  Object.defineProperty(stream, 'getReader', {
-    configurable: true,
-    writable: true,
-    value: function getReader (this: ReadableStream, options?: { mode?: 'byob' }) {
-      const { getReader } = Object.getPrototypeOf(this)
-      if (options?.mode === 'byob') return observeReads(getReader.call(this, options), answer)
-      between ??= observed(getReader.call(this, options), answer)
-      return between.getReader()
-    }
-  })
-}
-
-interface Reads {
-  read (...args: unknown[]): Promise<{ done: boolean, value?: unknown }>
-}
-
-/** Of a reader into buffers of its user's own: a stream between would have to hold what they do not take. */
-function observeReads (reader: Reads, answer: Answer): Reads {
-  const { read } = reader
-  reader.read = function (...args) {
-    const reading = read.apply(this, args)
-    reading.then(({ done, value }) => {
-      if (done) answer.end()
-      else answer.data(value)
-    }, () => answer.fail())
-    return reading
-  }
-  return reader
-}
-
-/** What a reader gives, and `answer` hears of it. */
-function observed (reader: ReadableStreamDefaultReader, answer: Answer): ReadableStream {
-  return new ReadableStream({
-    async pull (controller) {
-      try {
-        const { done, value } = await reader.read()
-        if (done) {
-          answer.end()
-          controller.close()
-        } else {
-          answer.data(value)
-          controller.enqueue(value)
-        }
-      } catch (error) {
-        answer.fail()
-        controller.error(error)
-      }
-    },
-    cancel (reason) {
-      // What is read of a cancelled stream is its end.
-      answer.detach()
-      return reader.cancel(reason)
-    }
-  }, { highWaterMark: 0 })
+function drained (answer: Answer): void {
+  answer.drained()
 }

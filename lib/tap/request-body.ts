@@ -1,9 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
-import { kChosen, kPush } from '../symbols'
+import type { Guard, Holder } from '../guard'
+import { kBody, kPush } from '../symbols'
 
 /** Hears a request's body as it is received. */
-export interface BodyListener {
+export interface BodyListener extends Holder {
+  readonly guard: Guard
+  /** Who else hears the same request; the tap's own. */
+  nextListener: BodyListener | null
   onBodyData (chunk: Buffer): void
   onBodyEnd (): void
 }
@@ -11,7 +15,7 @@ export interface BodyListener {
 type MaybeHttp2 = IncomingMessage & { stream?: ServerHttp2Stream }
 interface Tapped extends IncomingMessage {
   _readableState: { buffer: Iterable<Buffer>, ended: boolean }
-  [kChosen]?: BodyListener | null
+  [kBody]?: BodyListener | null
   [kPush]: (chunk: unknown, encoding?: BufferEncoding) => boolean
 }
 
@@ -22,6 +26,8 @@ interface Tapped extends IncomingMessage {
  * not start the flow, would: hear bytes twice that a reader peeked at and unshifted; hear text after `setEncoding`; and start the flow,
  * losing bytes for the primary, when somebody's 'readable' listener is removed.
  *
+ * A request may be routed twice, and so be tapped twice: `push` is shadowed once, for all who listen, whoever else has shadowed it meanwhile.
+ *
  * What came before, while a hook of another plugin took its time, is told at once.
  * @returns `false`: somebody has taken of the body already, and nothing is heard of it.
  */
@@ -29,9 +35,13 @@ export function tapRequestBody (raw: IncomingMessage, listener: BodyListener): b
   const received = receivedOf(raw)
   if (received === null) return false
   const tapped = raw as Tapped
-  tapped[kChosen] = listener
-  tapped[kPush] = tapped.push
-  tapped.push = observedPush
+  if (tapped[kPush] === undefined) {
+    const { push } = tapped
+    tapped.push = observedPush
+    tapped[kPush] = push
+  }
+  listener.nextListener = tapped[kBody] ?? null
+  tapped[kBody] = listener
   for (const chunk of received) listener.onBodyData(chunk)
   if (tapped._readableState.ended && endsWell(raw)) listener.onBodyEnd()
   return true
@@ -47,18 +57,32 @@ function receivedOf (raw: IncomingMessage): Iterable<Buffer> | null {
   return (raw as Tapped)._readableState.buffer
 }
 
-/** Hears no more; what is under way goes on as if there had never been a tap. */
-export function untapRequestBody (raw: IncomingMessage): void {
-  (raw as Tapped)[kChosen] = null
+/** Lets `listener` hear no more; what is under way goes on as if there had never been a tap. */
+export function untapRequestBody (raw: IncomingMessage, listener: BodyListener): void {
+  const tapped = raw as Tapped
+  if (tapped[kBody] === listener) {
+    tapped[kBody] = listener.nextListener
+    return
+  }
+  for (let other = tapped[kBody] ?? null; other !== null; other = other.nextListener) {
+    if (other.nextListener === listener) other.nextListener = listener.nextListener
+  }
 }
 
 function observedPush (this: Tapped, chunk: unknown, encoding?: BufferEncoding): boolean {
-  const listener = this[kChosen]
-  if (listener) {
-    if (chunk !== null) listener.onBodyData(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk as Buffer)
-    else if (endsWell(this)) listener.onBodyEnd()
+  let listener = this[kBody] ?? null
+  while (listener !== null) {
+    // What it hears may make it leave.
+    const { nextListener }: BodyListener = listener
+    listener.guard.enter(listener, hear, this, chunk, encoding)
+    listener = nextListener
   }
   return this[kPush](chunk, encoding)
+}
+
+function hear (listener: BodyListener, raw: IncomingMessage, chunk: unknown, encoding?: BufferEncoding): void {
+  if (chunk !== null) listener.onBodyData(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk as Buffer)
+  else if (endsWell(raw)) listener.onBodyEnd()
 }
 
 /** HTTP/2 ends a request's body on a reset stream, too; HTTP/1 does not. */

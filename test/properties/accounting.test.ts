@@ -133,7 +133,7 @@ class World {
       else if (roll === 2) books.skip('unsampled')
       else if (roll === 3) books.drop(pick(DROPS, at))
       else if (refusal !== null) books.drop(refusal)
-      else this.sent.push(new Attempt(this.mirror, index, period, null, null))
+      else this.sent.push(started(new Attempt(this.mirror, index, period, null, null)))
     }
   }
 
@@ -151,6 +151,11 @@ class World {
     same(backends[0].books.comparing + backends[1].books.comparing, this.answered.length, 'comparing')
     if (inFlight.some(count => count > mirror.config.maxInFlight)) throw new Error(`${inFlight} in flight`)
   }
+}
+
+function started (attempt: Attempt): Attempt {
+  attempt.start()
+  return attempt
 }
 
 function take<T> (list: T[], at: number): T | undefined {

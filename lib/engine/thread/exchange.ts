@@ -76,6 +76,11 @@ export class ThreadExchange implements ExchangeHandle {
     this.#bodyOpen = false
   }
 
+  fail (error: unknown): void {
+    if (!this.done) this.#say(ToThread.Fail).push(error instanceof Error ? error.message : String(error))
+    this.#bodyOpen = this.#primaryOpen = false
+  }
+
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
     if (!this.wantsPrimary) return
     const refusal = this.#line.take(typeof body === 'string' ? Buffer.byteLength(body) : body.length)

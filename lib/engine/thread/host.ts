@@ -74,6 +74,7 @@ export class Host {
         case ToThread.Body: this.#grow(id, exchange, bytes()); break
         case ToThread.BodyEnd: exchange?.end(); break
         case ToThread.Cut: exchange?.cut(); break
+        case ToThread.Fail: { const error = new Error(next<string>()); exchange?.fail(error); break }
         case ToThread.Overflow: { const reason = next<'memory' | 'thread'>(); exchange?.overflow(reason); break }
         case ToThread.PrimaryWhole: {
           const [status, encoding, list, ms, text] = [next<number>(), next<string>(), headers(), next<number>(), next<string | null>()]

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import { LoopTime, timed } from '../../metrics/loop-time'
+import { Guard } from '../../guard'
+import { timed } from '../../metrics/loop-time'
 import { Budget } from '../budget'
 import { constantError } from '../constant-error'
 import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, PairLatency, TargetOptions } from '../types'
@@ -32,7 +33,7 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly threaded = true
   readonly budget: Budget
   readonly outbox = new Outbox()
-  readonly loopTime: LoopTime
+  readonly guard: Guard
   readonly #start: StartThread
   readonly #data: ThreadData
   readonly #onDeath: OnDeath
@@ -60,7 +61,7 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly #collecting: NodeJS.Timeout
 
   constructor (
-    maxBufferedBytes: number, onDeath: OnDeath, start: StartThread = startWorker, loopTime = new LoopTime(false)
+    maxBufferedBytes: number, onDeath: OnDeath, start: StartThread = startWorker, guard = new Guard(() => {})
   ) {
     const half = Math.floor(maxBufferedBytes / 2)
     this.budget = new Budget(half)
@@ -68,8 +69,8 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#data = { maxBufferedBytes: half }
     this.#onDeath = onDeath
     this.#start = start
-    this.loopTime = loopTime
-    this.#collecting = setTimeout(timed(loopTime, () => this.#flush()), COLLECTING).unref()
+    this.guard = guard
+    this.#collecting = setTimeout(timed(guard.loopTime, () => this.#flush()), COLLECTING).unref()
     this.#run()
   }
 
@@ -79,7 +80,7 @@ export class ThreadEngine implements Engine<number>, Line {
     const thread = this.#start(this.#data)
     this.#thread = thread
     // One that has been found dead may have last words.
-    thread.on('message', timed(this.loopTime, (message: MessageFromThread) => {
+    thread.on('message', timed(this.guard.loopTime, (message: MessageFromThread) => {
       if (this.#thread === thread) this.#onMessage(message)
     }))
     thread.on('error', (error: Error) => this.#onEnd(thread, error))
@@ -97,7 +98,7 @@ export class ThreadEngine implements Engine<number>, Line {
     // Another thread, or none. What the last one did since it was asked nobody knows.
     if (busy < this.#busyNow) this.#busyBefore += this.#busyNow
     this.#busyNow = busy
-    return { main: this.loopTime.seconds, worker: this.#busyBefore + busy }
+    return { main: this.guard.loopTime.seconds, worker: this.#busyBefore + busy }
   }
 
   get bufferedBytes (): number {

@@ -29,7 +29,9 @@ export const ToThread = {
   /** id, ms */
   PrimaryEnds: 8,
   /** id, reason */
-  PrimaryLost: 9
+  PrimaryLost: 9,
+  /** id, message */
+  Fail: 10
 } as const
 
 /** Operations from the thread; behind each: id, copy, its arguments. */
