@@ -20,6 +20,11 @@ export const FST_MIRROR_DUPLICATE_ID = createError<
   'FST_MIRROR_DUPLICATE_ID', [owner: string, id: string, other: string]
 >('FST_MIRROR_DUPLICATE_ID', '%s: mirror.id %s is taken by %s; every mirror needs an id of its own', 500, TypeError)
 
+/** With `strict`: what has a mirror that the plugin could not see, one a line. */
+export const FST_MIRROR_NOT_MIRRORED = createError<'FST_MIRROR_NOT_MIRRORED', [faults: string]>(
+  'FST_MIRROR_NOT_MIRRORED', '%s', 500, TypeError
+)
+
 export const FST_MIRROR_ALREADY_REGISTERED = createError<'FST_MIRROR_ALREADY_REGISTERED', []>(
   'FST_MIRROR_ALREADY_REGISTERED', 'fastify-mirror is already registered in this scope', 500, TypeError
 )

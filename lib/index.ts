@@ -12,6 +12,7 @@ import type { Engine } from './engine/types'
 import { FST_MIRROR_ALREADY_REGISTERED, FST_MIRROR_THREAD_NOT_ALLOWED } from './errors'
 import { Guard } from './guard'
 import { installAppHooks, installRouteHooks } from './hooks'
+import { markMirrored, tellOfUnmirrored } from './hooks/unmirrored'
 import { BoundedLog } from './log'
 import { LoopTime } from './metrics/loop-time'
 import { expose } from './metrics/prometheus'
@@ -25,7 +26,7 @@ module.exports = fastifyMirror
 // Async, so that what it throws rejects the registration: with a callback it would end the process.
 async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions): Promise<void> {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
-  const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus } = readPluginOptions(options)
+  const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus, strict } = readPluginOptions(options)
   if (thread && process.permission?.has('worker') === false) throw new FST_MIRROR_THREAD_NOT_ALLOWED()
 
   keepTicksQuick()
@@ -44,8 +45,11 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   installAppHooks(fastify)
   fastify.addHook('onRoute', function (this: FastifyInstance, route) {
     const mirror = registry.mirrorOf(route)
-    if (mirror !== null) installRouteHooks(route, mirror, this)
+    if (mirror === null) return
+    installRouteHooks(route, mirror, this)
+    markMirrored(route)
   })
+  tellOfUnmirrored(fastify, strict, log)
   if (admin !== null) fastify.register(adminRoutes, { admin, named: registry.named })
 
   fastify.addHook('preClose', async () => engine.stop())

@@ -55,6 +55,11 @@ declare namespace fastifyMirror {
     onMismatch?: (mismatch: MismatchEvent) => unknown
     /** Tells a registry of prom-client what the mirrors count, until the app is closed. Default: none. */
     prometheus?: PrometheusOptions
+    /**
+     * A mirror that the plugin could not see is an error, `FST_MIRROR_NOT_MIRRORED`, when the app gets ready; otherwise it is a warning. It is that of
+     * a route that was added before the plugin had loaded, or in a scope that it is not registered in. Default `false`.
+     */
+    strict?: boolean
   }
 
   export interface PrometheusOptions {

@@ -79,7 +79,8 @@ describe('the plugin', () => {
       admin: { prefix: '/internal/mirrors', onRequest: asyncHook, routeOptions: { logLevel: 'warn', constraints: { host: 'internal' } } },
       thread: true,
       maxBufferedBytes: 67108864,
-      closeTimeout: 1000
+      closeTimeout: 1000,
+      strict: true
     })
   })
 

@@ -44,4 +44,5 @@ export interface PluginBlock {
   closeTimeout: number
   onMismatch?: (mismatch: unknown) => void
   prometheus?: PrometheusOptions
+  strict: boolean
 }

@@ -93,6 +93,7 @@ export interface PluginConfig {
   readonly onMismatch: ((mismatch: MismatchEvent) => unknown) | null
   /** `null`: not told. */
   readonly prometheus: Readonly<PrometheusOptions> | null
+  readonly strict: boolean
 }
 
 export interface AdminConfig {

@@ -26,7 +26,8 @@ export function readPluginOptions (raw: unknown = {}): PluginConfig {
     maxBufferedBytes: block.maxBufferedBytes,
     closeTimeout: block.closeTimeout,
     onMismatch: block.onMismatch ?? null,
-    prometheus: block.prometheus ?? null
+    prometheus: block.prometheus ?? null,
+    strict: block.strict
   }
 }
 

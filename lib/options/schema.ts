@@ -216,7 +216,8 @@ export const pluginSchema: OptionSchema = {
       required: ['register'],
       additionalProperties: false,
       allowed: 'an object with a Registry of prom-client as its register'
-    }
+    },
+    strict: flag(false)
   },
   additionalProperties: false,
   allowed: 'an object'
