@@ -232,7 +232,7 @@ t.test('JSON documents', async (t) => {
       read = 0
       const rendered = renderJson(finish(readTape(text)), 0, 200, masking)
       t.equal(rendered.text.length, 200)
-      t.ok(read <= 200)
+      t.ok(read <= 200 + 256)
       t.equal(rendered.masked, false)
     }
   })
@@ -643,7 +643,7 @@ t.test('bodies', async (t) => {
   })
 
   t.test('that break the comparison end nothing else', async (t) => {
-    const broken = { isSecret: (): boolean => { throw new Error('boom') }, json: usual.json }
+    const broken = { isSecret: (): boolean => { throw new Error('boom') }, json: usual.json, text: usual.text }
     t.same(await compare(side('{"a":1}', json), side('{"a":2}', json), { redactor: broken }), hash('too complex'))
   })
 })
@@ -699,9 +699,26 @@ t.test('secrets', async (t) => {
   t.test('are known by name without case, hyphens and underscores', async (t) => {
     for (const name of names) for (const spelling of spellings(name)) t.ok(usual.isSecret(spelling), spelling)
     for (const name of ['user[password]', 'user.password', 'a[b][token][]', 'PassWord']) t.ok(usual.isSecret(name), name)
-    for (const name of ['', 'passwords', 'tokens', 'pin', 'x', 'user[name]', 'a.b', 'x'.repeat(300)]) t.notOk(usual.isSecret(name), name)
     for (const name of ['pin', 'PIN', 'motherName', 'x-session', 'token']) t.ok(own.isSecret(name), name)
-    t.notOk(usual.isSecret('constructor'))
+    t.ok(usual.isSecret('x'.repeat(300)), 'nobody gives such a name')
+  })
+
+  t.test('are known by the kind of their names, in any spelling', async (t) => {
+    const kinds = [
+      'passwords', 'newPassword2', 'PASSWD', 'db_pwd', 'passphrase', 'userPass', 'refreshToken', 'x-csrf-token', 'tokens', 'CLIENTSECRET', 'client_secret',
+      'privateKey', 'aws_access_key', 'masterkey', 'api-keys', 'X-Api-Key', 'sessionId', 'PHPSESSID', 'JSESSIONID', 'session', 'connect.sid', 'jwt', 'otp',
+      'totpCode', 'cvv2', 'card_cvc', 'pin', 'userPIN', 'sig', 'X-Amz-Signature', 'X-Hub-Signature-256', 'credentials', 'auth', 'x-forwarded-authorization',
+      'bearer', 'cardNumber', 'card_no', 'cookies', 'xsrf', '\uff50assword', 'pass\u200bword', 'a[access_tokens][]'
+    ]
+    const others = [
+      '', 'x', 'keyboard', 'monkey', 'opinion', 'shipping', 'author', 'authority', 'secretary', 'tokenizer', 'compass', 'passenger', 'signal', 'design', 'side',
+      'key', 'publicKey', 'primary_key', 'sort_keys', 'Idempotency-Key', 'status_code', 'zipCode', 'cardinal', 'discard_now', 'access-control-allow-credentials',
+      'tokens_used', 'max_tokens', 'total_cached_tokens', 'token_type', 'passwordLength', 'session_count', 'token_expires_in', 'password_changed_at',
+      'constructor', '__proto__', 'user[name]', 'a.b', '名前'
+    ]
+    for (const name of kinds) t.ok(usual.isSecret(name), name)
+    for (const name of others) t.notOk(usual.isSecret(name), name)
+    t.ok(createRedactor(['tokens_used']).isSecret('tokensUsed'), 'which the user can overrule')
   })
 
   t.test('are masked in headers', async (t) => {
@@ -742,6 +759,13 @@ t.test('secrets', async (t) => {
       [`/a?%zz=1&pass%77ord=${canary}%`, '/a?%zz=1&pass%77ord=[redacted]'],
       [`/a?api+key=${canary}`, '/a?api+key=[redacted]'],
       ['/a?token', '/a?token'],
+      [`/reset/token/${canary}/x?a=1`, '/reset/token/[redacted]?a=1'],
+      [`/reset/%74oken/${canary}`, '/reset/%74oken/[redacted]'],
+      ['/auth/login', '/auth/login'],
+      ['/oauth/token', '/oauth/token'],
+      [`/a?value=${canary}&field=password&x=1`, '/a?value=[redacted]&field=[redacted]&x=[redacted]'],
+      [`/a?${'x'.repeat(300)}=${canary}`, `/a?${'x'.repeat(300)}=[redacted]`],
+      [`/eyJhbGciOiJIUzI1NiJ9.${canary}.x-y_z/b`, '/[redacted]/b'],
       ['/a?', '/a?'],
       ['*', '*']
     ]
@@ -749,7 +773,7 @@ t.test('secrets', async (t) => {
     const start = Date.now()
     for (const part of ['a%25=', '=', 'a=&', '%', '%25', 'token', '?', '%3d', 'a=b;']) usual.path(`/?${part.repeat(16_384 / part.length)}`)
     t.ok(Date.now() - start < 2000, 'hostile paths take no time')
-    t.equal(usual.text('a=1;'.repeat(600)), 'a=1;'.repeat(500) + 'a=[redacted]', 'too many to look at')
+    t.equal(usual.text('a=1;'.repeat(600)), 'a=1;'.repeat(600))
   })
 
   t.test('are masked in JSON differences', async (t) => {

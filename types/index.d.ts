@@ -301,7 +301,7 @@ declare namespace fastifyMirror {
     ignore_json_fields?: string[]
     /**
      * Names of headers, JSON fields, query and form parameters whose values are never stored, logged or
-     * shown, besides the usual secrets: single names, `ssn` hides `user.ssn` and `user[ssn]`, too. Default `[]`.
+     * shown, besides those of the usual kinds (passwords, tokens, keys, sessions, codes and the like): single names, `ssn` hides `user.ssn` and `user[ssn]`, too. Default `[]`.
      */
     redact?: string[]
   }

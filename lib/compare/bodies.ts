@@ -46,7 +46,7 @@ export interface BodyComparerOptions {
   /** What decoded bodies are held in. */
   memory: Memory
   ignore: IgnoredPlaces
-  redactor: Pick<Redactor, 'isSecret' | 'json'>
+  redactor: Pick<Redactor, 'isSecret' | 'json' | 'text'>
   /** Default: those of this thread, which all comparers share. */
   decoder?: Decoder
   slices?: Slices

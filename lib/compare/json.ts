@@ -1,11 +1,14 @@
+import { MASK } from '../secrets'
 import { descend, isIgnored } from './ignored'
 import { foldPointer, toPointer } from './pointer'
-import { MASK } from './user-info'
+import { isSecretMember, isSecretText, secretMembers } from './secrets/pairs'
 import { readTape } from './tape'
 import { equalScalars, keyAt, keysOf } from './values'
 import type { JsonDifference } from '../../types/index'
 import type { IgnoredPlaces } from './ignored'
+import { beginning } from './user-info'
 import type { Redactor } from './redact'
+import type { SecretMembers } from './secrets/pairs'
 import type { Steps, Tape } from './tape'
 
 export type { JsonDifference }
@@ -19,6 +22,8 @@ const MAX_FOUND = 5000
 const MAX_VALUE = 200
 /** Containers up to this many characters are first compared as text, which is quick and most often enough. */
 const MAX_SHORTCUT = 1024
+/** Characters of a key that are looked at, of which a pointer shows fewer. */
+const MAX_SEGMENT = 1024
 /** In place of a node: that side has none. */
 const NONE = -1
 /** Pairs between two places where the work can be put off, and how many of them one difference is worth. */
@@ -36,7 +41,7 @@ export type JsonOutcome =
 
 export interface JsonDiffOptions {
   ignore: IgnoredPlaces
-  redactor: Pick<Redactor, 'isSecret' | 'json'>
+  redactor: Pick<Redactor, 'isSecret' | 'json' | 'text'>
 }
 
 /**
@@ -68,6 +73,13 @@ interface Level {
   index: number
   /** The key or index of the child that is being compared. */
   segment: string
+  /** Of an array: the items that are being compared, and those before them; at first none. */
+  itemA: number
+  itemB: number
+  beforeA: number
+  beforeB: number
+  /** Of an object that differs: which members are secret because another one says so, on either side. */
+  secrets: [SecretMembers, SecretMembers] | null
   /** Once the keys are out of step: the mirror's keys with their places. Those that were met are taken out. */
   unmet: Map<string, number> | null
   /** Those that are left once all of the primary's keys were met. */
@@ -122,9 +134,13 @@ class Walk {
   #nextItem (level: Level): void {
     const { a, b, endA, endB } = level
     level.segment = String(level.index++)
+    level.beforeA = level.itemA
+    level.beforeB = level.itemB
+    level.itemA = a === endA ? NONE : a
+    level.itemB = b === endB ? NONE : b
     if (a !== endA) level.a = this.#a.nexts[a]
     if (b !== endB) level.b = this.#b.nexts[b]
-    this.#child(level, a === endA ? NONE : a, b === endB ? NONE : b)
+    this.#child(level, level.itemA, level.itemB)
   }
 
   /** The usual case: both have the same keys in the same order. */
@@ -194,6 +210,11 @@ class Walk {
       endB: this.#b.nexts[b],
       index,
       segment: '',
+      itemA: NONE,
+      itemB: NONE,
+      beforeA: NONE,
+      beforeB: NONE,
+      secrets: null,
       unmet: null,
       added: null
     }
@@ -206,20 +227,32 @@ class Walk {
     }
     this.#found++
     this.#pause -= PAIRS_A_DIFFERENCE
-    const path = this.#levels.map((level) => level.segment)
-    const secret = path.findIndex((segment) => this.#redactor.isSecret(segment))
-    const pointer = toPointer(secret === -1 ? path : path.slice(0, secret + 1))
+    const secret = this.#levels.findIndex((level) => this.#isSecret(level))
+    const path = this.#levels.slice(0, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
+    const pointer = toPointer(path)
     const shape = foldPointer(pointer)
     const alike = this.#alike.get(shape) ?? 0
     if (alike === MAX_ALIKE) {
       this.#truncated = true
     } else {
       this.#alike.set(shape, alike + 1)
-      const within = secret !== -1 && secret < path.length - 1
-      this.#differences.push(within ? masked(pointer) : this.#difference(pointer, a, b, secret !== -1))
+      const within = secret !== -1 && secret < this.#levels.length - 1
+      const shown = toPointer(path.map((segment) => this.#redactor.text(beginning(segment, MAX_SEGMENT))))
+      this.#differences.push(within ? masked(shown) : this.#difference(shown, a, b, secret !== -1))
     }
     // One difference is all that is said of a secret field.
     if (secret !== -1) this.#levels.length = secret + 1
+  }
+
+  /** Whether the child that is being compared is one, by its own name or by what is beside it. */
+  #isSecret (level: Level): boolean {
+    if (level.index === -1) {
+      if (this.#redactor.isSecret(level.segment)) return true
+      level.secrets ??= [secretMembers(this.#a, level.firstA - 1, this.#redactor), secretMembers(this.#b, level.firstB - 1, this.#redactor)]
+      return level.secrets.some((members) => isSecretMember(level.segment, members))
+    }
+    const { beforeA, beforeB } = level
+    return (beforeA !== NONE && isSecretText(this.#a, beforeA, this.#redactor)) || (beforeB !== NONE && isSecretText(this.#b, beforeB, this.#redactor))
   }
 
   #difference (pointer: string, a: number, b: number, secret: boolean): JsonDifference {

@@ -1,38 +1,26 @@
-import { decodePercent } from './percent'
+import { MASK, SecretNames, withoutSecretValues } from '../secrets'
 import { renderJson } from './render'
 import { finish, readTape } from './tape'
-import { MASK, cutUserInfo, withoutUserInfo } from './user-info'
+import { decodeOnce } from './secrets/encodings'
+import { hideNamed, mentions, namesSecret } from './secrets/text'
+import { cutUserInfo, withoutUserInfo } from './user-info'
 import type { Masking } from './render'
 import type { Tape } from './tape'
 
-/** Names of headers, JSON fields, query and form parameters whose values are never kept, whatever the user names. */
-const USUAL_SECRETS = [
-  'authorization', 'cookie', 'set-cookie', 'proxy-authorization', 'x-api-key',
-  'access_token', 'token', 'password', 'secret', 'api_key', 'code', 'signature'
-]
-
-/** What a parameter's name cannot hold where it stands in a URL or a header's value, by character code. */
-const BEFORE_NAME = new Uint8Array(128)
-for (const char of '=?&;,#/:"\'<>(){} \t\r\n') BEFORE_NAME[char.charCodeAt(0)] = 1
-/** No longer name is a secret's; bounds the search for where one begins. */
-const LONGEST_NAME = 256
-/** URLs within URLs: what is encoded more often is masked unread. */
+/** URLs within URLs, escapes within escapes: what is encoded more often is masked unread. */
 const MAX_ENCODINGS = 3
-/** Parameters of one text; what follows them is masked unread. */
-const MAX_PARAMETERS = 500
 /** Characters of a text in which the names of secrets are looked for; a longer one counts as one with secrets. */
 const MAX_WORDS = 4096
 
 /**
- * What the masking of one example may take, in characters that are looked through; past it text is masked unread. What a text, a
- * name, and a character of words are worth of them.
+ * What the masking of one example may take, in characters that are looked through; past it text is masked unread. What a text, and a
+ * character of words are worth of them.
  */
 const MAX_WORK = 12 * 1024
 const WORK_A_TEXT = 24
-const WORK_A_NAME = 64
 const WORK_A_WORD = 4
 /** Without any of these there is nothing in a text that could be masked. */
-const TELLING = /[=%[{]|:\/\//
+const TELLING = /[=:>|("'`\t\n\r%\\&[{/]|(?:^|\s)-|eyJ|-----BEGIN|bearer|basic|negotiate|[^\0-\x7f]/i
 
 const FORM = 'application/x-www-form-urlencoded'
 /** Where JSON with names may begin in other text: spaces may be `+`, quotes escaped, and all of it percent-encoded. */
@@ -58,7 +46,10 @@ export interface Redactor {
   headers (list: readonly string[]): string[]
   /** A path with query. */
   path (path: string): string
-  /** Any text, in which the first `name=` of a secret, or JSON that names one, hides all that follows; user info of URLs is hidden, too. */
+  /**
+   * Any text, in which the first name of a secret with a separator behind it, or JSON that names one, hides all that follows; user
+   * info of URLs, JSON Web Tokens and keys in PEM are hidden, too.
+   */
   text (text: string): string
   /** A form body, or a query. */
   form (text: string): string
@@ -72,21 +63,19 @@ export interface Redactor {
   body (bytes: Uint8Array, contentType: string | undefined, complete: boolean, max: number): KeptBody | null
 }
 
-/**
- * A redactor for the usual secrets and the user's. Names are compared without case, `-` and `_`: `apiKey` is `api_key`.
- */
+/** A redactor for the usual secrets and the user's. Names are compared without case, `-` and `_`: `apiKey` is `api_key`. */
 export function createRedactor (names: readonly string[]): Redactor {
   return new NamedSecrets(names)
 }
 
 class NamedSecrets implements Redactor, Masking {
-  readonly #secrets: ReadonlySet<string>
+  readonly #names: SecretNames
   readonly #own: boolean
   /** Of the present example. */
   #work = Infinity
 
   constructor (names: readonly string[]) {
-    this.#secrets = new Set([...USUAL_SECRETS, ...names].map(plain))
+    this.#names = new SecretNames(names)
     this.#own = names.length > 0
   }
 
@@ -101,13 +90,14 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   isSecret (name: string): boolean {
-    if (name.length > LONGEST_NAME) return false
-    if (this.#secrets.has(plain(name))) return true
-    return /[.[]/.test(name) && name.split(/[.[\]]/).some((part) => this.#secrets.has(plain(part)))
+    return this.#names.has(name)
   }
 
   header (name: string, value: string): string {
-    return this.isSecret(name) ? MASK : this.text(value)
+    if (this.isSecret(name)) return MASK
+    // Node reads bytes of UTF-8 as Latin-1.
+    const read = /[\x80-\xff]/.test(value) ? Buffer.from(value, 'latin1').toString() : value
+    return read !== value && this.text(read) !== read ? MASK : this.text(value)
   }
 
   headers (list: readonly string[]): string[] {
@@ -115,21 +105,34 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   path (path: string): string {
-    if (!TELLING.test(path)) return path
     path = withoutUserInfo(path)
     const query = path.indexOf('?')
-    return this.#parts(query === -1 ? path : path.slice(0, query), '/') + (query === -1 ? '' : `?${this.form(path.slice(query + 1))}`)
+    const segments = this.#withoutJson(query === -1 ? path : path.slice(0, query)).split('/')
+    if (!this.#spend(segments.length * WORK_A_TEXT)) return MASK
+    const named = segments.findIndex((segment) => this.#namesNext(decode(segment)))
+    // What a secret is named before, as in `/reset/token/…`, and whatever else is there.
+    if (named !== -1 && named < segments.length - 1) segments.splice(named + 1, Infinity, MASK)
+    const shown = segments.map((segment) => this.text(segment)).join('/')
+    return shown + (query === -1 ? '' : `?${this.form(path.slice(query + 1))}`)
+  }
+
+  /** `/auth/` is a place in many APIs, and what is behind it most often one, too. */
+  #namesNext (segment: string): boolean {
+    return /^[\p{L}\p{N}_$. -]+$/u.test(segment) && this.isSecret(segment) && !/^o?auth\d?$/i.test(segment)
   }
 
   form (text: string): string {
-    return this.#parts(withoutUserInfo(text), '&')
+    // As a whole first: what is between quotes may have a `&`.
+    const pairs = this.#withoutJson(withoutUserInfo(text)).split('&')
+    if (!this.#spend(pairs.length * 2 * WORK_A_TEXT)) return MASK
+    const all = this.#names.mayBeIn(decodeOnce(text)) && pairs.some((pair) => namesSecret(decode(pair), this.#names))
+    return pairs.map((pair) => this.#pair(pair, all)).join('&')
   }
 
-  #parts (text: string, separator: string): string {
-    // As a whole first: what is between quotes may have a separator.
-    const parts = this.#withoutJson(text).split(separator)
-    if (!this.#spend(parts.length * WORK_A_TEXT)) return MASK
-    return parts.map((part) => this.text(part)).join(separator)
+  #pair (pair: string, secret: boolean): string {
+    const equals = pair.indexOf('=')
+    if (equals === -1 || !(secret || this.isSecret(decode(pair.slice(0, equals))))) return this.text(pair)
+    return this.text(pair.slice(0, equals)) + '=' + MASK
   }
 
   text (text: string): string {
@@ -139,24 +142,17 @@ class NamedSecrets implements Redactor, Masking {
   #masked (text: string, encodings: number): string {
     if (!TELLING.test(text)) return text
     if (!this.#spend(text.length + WORK_A_TEXT)) return MASK
-    text = this.#withoutJson(withoutUserInfo(text))
-    let seen = 0
-    for (let equals = text.indexOf('='); equals !== -1; equals = text.indexOf('=', equals + 1)) {
-      if (++seen > MAX_PARAMETERS || !this.#spend(WORK_A_NAME) || this.isSecret(decodePercent(nameBefore(text, equals)))) {
-        return text.slice(0, equals + 1) + MASK
-      }
-    }
-    // A URL in a parameter of a URL: its own parameters are seen once it is decoded.
-    if (!text.includes('%')) return text
-    const decoded = decodePercent(text)
-    if (decoded === text) return text
-    return encodings === 0 || this.#masked(decoded, encodings - 1) !== decoded ? MASK : text
+    const shown = hideNamed(withoutSecretValues(this.#withoutJson(withoutUserInfo(text))), this.#names)
+    // A URL in a parameter of a URL, a name in escapes: they are seen once they are decoded.
+    const decoded = decodeOnce(shown)
+    if (decoded === shown) return shown
+    return encodings === 0 || this.#masked(decoded, encodings - 1) !== decoded ? MASK : shown
   }
 
   /** JSON in a parameter, or a header's value, whose fields are not seen here. */
   #withoutJson (text: string): string {
     const at = text.search(JSON_WITHIN)
-    return at !== -1 && this.mentionsSecret(decodePercent(text.slice(at))) ? text.slice(0, at) + MASK : text
+    return at !== -1 && this.mentionsSecret(decodeOnce(text.slice(at))) ? text.slice(0, at) + MASK : text
   }
 
   json (tape: Tape, node: number, max: number): string {
@@ -178,7 +174,7 @@ class NamedSecrets implements Redactor, Masking {
     } else if (type === FORM) {
       return kept(this.form(text), whole, max)
     }
-    return this.#own || this.mentionsSecret(text) ? null : kept(text, whole, max)
+    return this.#own || this.mentionsSecret(text) ? null : kept(this.text(text), whole, max)
   }
 
   #jsonBody (text: string, whole: boolean, max: number): KeptBody | null {
@@ -191,10 +187,15 @@ class NamedSecrets implements Redactor, Masking {
 
   /** Whether a secret's name is a word of the text, so that its value may be there too. */
   mentionsSecret (text: string): boolean {
-    if (text.length > MAX_WORDS || !this.#spend((text.length + WORK_A_TEXT) * WORK_A_WORD) || withoutUserInfo(text) !== text) return true
-    return text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.isSecret(word)) ||
-      // Names of several words, or with escapes, as JSON has them.
-      text.split('"').some((quoted) => this.isSecret(withoutEscapes(quoted)))
+    if (text.length > MAX_WORDS || withoutUserInfo(text) !== text) return true
+    for (let encodings = 0; encodings <= MAX_ENCODINGS; encodings++) {
+      if (!this.#spend((text.length + WORK_A_TEXT) * WORK_A_WORD)) return true
+      if (mentions(text, this.#names)) return true
+      const decoded = decodeOnce(text)
+      if (decoded === text) return false
+      text = decoded
+    }
+    return true
   }
 }
 
@@ -208,19 +209,9 @@ export function isJson (type: string): boolean {
   return JSON_TYPE.test(type)
 }
 
-function plain (name: string): string {
-  return name.toLowerCase().replace(/[-_\s]/g, '')
-}
-
-function withoutEscapes (text: string): string {
-  if (!text.includes('\\')) return text
-  return text.replace(/\\u([\da-f]{4})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16))).replaceAll('\\', '')
-}
-
-function nameBefore (text: string, end: number): string {
-  let start = end
-  while (start > 0 && end - start <= LONGEST_NAME && BEFORE_NAME[text.charCodeAt(start - 1)] !== 1) start--
-  return text.slice(start, end).replaceAll('+', ' ')
+/** A name or segment as it stands in a URL. */
+function decode (text: string): string {
+  return decodeOnce(text.replaceAll('+', ' '))
 }
 
 function readText (bytes: Uint8Array, whole: boolean): string | null {

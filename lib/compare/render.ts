@@ -1,5 +1,7 @@
+import { MASK } from '../secrets'
 import { cut } from './cut'
-import { MASK, beginning, withoutUserInfo } from './user-info'
+import { beginning } from './user-info'
+import { isSecretMember, isSecretText, secretMembers } from './secrets/pairs'
 import type { Tape } from './tape'
 
 /** Characters of JSON within JSON; none of a longer one is shown. */
@@ -11,6 +13,9 @@ export interface Masking {
   text (text: string): string
   mentionsSecret (text: string): boolean
 }
+
+/** Characters behind those that are shown, in which a value may turn out to be a secret: `{"value":…,"name":"password"}`. */
+const AHEAD = 256
 
 export interface Rendered {
   text: string
@@ -53,43 +58,47 @@ class Renderer {
   #object (node: number): void {
     const tape = this.#tape
     const end = tape.nexts[node] || tape.size
+    const members = secretMembers(tape, node, this.#masking)
     this.text += '{'
     for (let key = node + 1; key < end && this.#hasRoom(); key = tape.nexts[key + 1] || end) {
       if (key > node + 1) this.text += ','
       const name = tape.string(key)
-      this.#key(name, tape.source(key))
-      if (this.#masking.isSecret(name)) this.#mask()
+      this.text += `${this.#shown(name, tape.source(key))}:`
+      if (this.#masking.isSecret(name) || isSecretMember(name, members)) this.#mask()
       else if (key + 1 < end) this.value(key + 1)
     }
     if (tape.nexts[node] !== 0) this.text += '}'
-  }
-
-  #key (name: string, source: string): void {
-    const shown = withoutUserInfo(name)
-    if (shown !== name) this.masked = true
-    this.text += `${shown === name ? source : JSON.stringify(shown)}:`
   }
 
   #array (node: number): void {
     const tape = this.#tape
     const end = tape.nexts[node] || tape.size
     this.text += '['
+    let before = -1
     for (let item = node + 1; item < end && this.#hasRoom(); item = tape.nexts[item] || end) {
       if (item > node + 1) this.text += ','
-      this.value(item)
+      if (before !== -1 && isSecretText(tape, before, this.#masking)) this.#mask()
+      else this.value(item)
+      before = item
     }
     if (tape.nexts[node] !== 0) this.text += ']'
   }
 
   #string (node: number): void {
     const text = this.#tape.string(node)
-    // Of a long text the beginning is enough: what masks a value stands before it.
-    const first = beginning(text, this.#max)
+    const first = beginning(text, this.#max + AHEAD)
     // JSON within JSON, whose fields are not seen here.
     if (/^\s*[[{]/.test(first) && (text.length > MAX_JSON || this.#masking.mentionsSecret(first))) return this.#mask()
-    const shown = this.#masking.text(first)
-    if (shown !== text && shown !== text.slice(0, this.#max)) this.masked = true
-    this.text += shown === text ? this.#tape.source(node) : JSON.stringify(shown)
+    this.text += this.#shown(text, this.#tape.source(node))
+  }
+
+  /** Of a long text the beginning is enough: what masks a value stands before it, or not far behind. */
+  #shown (text: string, source: string): string {
+    const limit = this.#max + AHEAD
+    const shown = this.#masking.text(beginning(text, limit))
+    if (shown === text) return source
+    if (shown !== text.slice(0, limit)) this.masked = true
+    return JSON.stringify(shown)
   }
 
   #mask (): void {

@@ -1,5 +1,4 @@
-/** Stands where a secret stood. */
-export const MASK = '[redacted]'
+import { MASK } from '../secrets'
 
 /**
  * User info of a URL (RFC 3986, section 3.2.1), wherever it stands; at a text's end, which may be cut, also what could become one: more

@@ -1,10 +1,12 @@
+import { isSecretName, withoutSecretValues } from '../secrets'
+
 /** Longest text of a value in a message, before the dots that say it was cut. */
 const MAX_TEXT = 80
 const MAX_DEPTH = 3
 const MAX_ENTRIES = 10
 
-/** Keys whose values may be keys, passwords or tokens: an error message ends up in logs. */
-const SECRET = /^(?:ca|connect|crl|pfx)$|auth|cert|cookie|credential|key|pass|pem|secret|token/i
+/** Options whose values may be keys, passwords or tokens, besides what is named like one: an error message ends up in logs. */
+const SECRET = /^(?:ca|connect|crl)$|cert|key/i
 
 /**
  * A value as an error message shows it: like JSON, short, safe on anything (circular, BigInt, throwing getters).
@@ -40,7 +42,7 @@ function cut (text: string): string {
 }
 
 function isSecret (key: string): boolean {
-  return SECRET.test(key)
+  return SECRET.test(key) || isSecretName(key)
 }
 
 function write (value: unknown, secret: boolean, depth: number): string {
@@ -71,7 +73,7 @@ function writeEntries<T> (entries: T[], text: (entry: T) => string): string {
 }
 
 function writeText (text: string): string {
-  if (text.includes('-----BEGIN')) return '[hidden string]'
+  if (withoutSecretValues(text) !== text) return '[hidden string]'
   return JSON.stringify(hideUserInfo(text).slice(0, MAX_TEXT + 1))
 }
 

@@ -88,7 +88,7 @@ function isObject (value: Json): value is { [key: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-const open = { isSecret: () => false, json: (tape: Tape, node: number) => tape.source(node) }
+const open = { isSecret: () => false, json: (tape: Tape, node: number) => tape.source(node), text: (text: string) => text }
 
 function diff (primary: string, mirror: string, ignored: string[] = []): JsonOutcome {
   return finish(diffJson(primary, mirror, { ignore: compileIgnored(ignored), redactor: open }))
