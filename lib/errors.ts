@@ -40,6 +40,11 @@ export const FST_MIRROR_THREAD_NOT_ALLOWED = createError<'FST_MIRROR_THREAD_NOT_
 /** Of a request, not of an option: a browser was made to ask by a page from elsewhere, with the rights of whoever sits before it. */
 export const FST_MIRROR_OTHER_ORIGIN = createError<'FST_MIRROR_OTHER_ORIGIN', [origin: string, host: string]>(
   'FST_MIRROR_OTHER_ORIGIN',
-  'a page of another origin (%s) may not change anything at %s; a proxy between them must pass Host on, or trustProxy be set',
+  'a page of another origin (%s) may not read or change anything at %s; a proxy between them must pass Host on, or trustProxy be set',
   403
+)
+
+/** Of a request: it asks for a name that `admin.hosts` does not have. */
+export const FST_MIRROR_OTHER_HOST = createError<'FST_MIRROR_OTHER_HOST', [host: string]>(
+  'FST_MIRROR_OTHER_HOST', 'the mirrors do not answer to the host %s; admin.hosts has the names that they answer to', 421
 )

@@ -87,7 +87,7 @@ export class Mirror implements MirrorState, Holder {
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
     })
-    this.mismatches = new MismatchReporter(config.id, config.compare, onMismatch, (...told) => this.warn(...told))
+    this.mismatches = new MismatchReporter(config, config.compare, onMismatch, (...told) => this.warn(...told))
     this.period = this.#newPeriod()
     this.#judge = new Judge(config)
     this.#conditions = new Conditions(config.conditions)

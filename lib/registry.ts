@@ -7,8 +7,18 @@ import { Mirror } from './mirror'
 import type { MirrorContext } from './mirror'
 import { invalid, readMirrorOptions, readMirrorPatch, readSwitchPatch, showRoute } from './options'
 import type { MirrorConfig } from './options/config'
+import { markedSlugOf } from './options/slug'
 import { change, isChange } from './switch'
 import type { MainSwitch } from './switch'
+
+/** A mirror, and what of it was named by the user, so that it may be shown to whoever reaches the app. */
+export interface Named {
+  id: string
+  /** Whether the id is. */
+  given: boolean
+  /** For each backend, whether its name is. */
+  backends: boolean[]
+}
 
 /** Every mirror of a scope, made from its routes' options. */
 export class Registry {
@@ -17,7 +27,12 @@ export class Registry {
   readonly #main: MainSwitch = { enabled: true }
   /** Where changes are logged that nobody else logs. */
   readonly #log: FastifyBaseLogger
-  readonly #byId = new Map<string, Mirror>()
+  /** In the order of registration. */
+  #byId = new Map<string, Mirror>()
+  /** Default ids that routes have had at first. */
+  readonly #slugs = new Set<string>()
+  /** What mirrors with a default id are called when they can not keep it. */
+  readonly #markedIds = new Map<MirrorConfig, string>()
   /** By the user's own object: routes that share it are one mirror. */
   readonly #byOptions = new Map<object, Mirror>()
 
@@ -38,15 +53,44 @@ export class Registry {
 
   #create (options: MirrorOptions, route: RouteOptions): Mirror {
     const config = readMirrorOptions(options, this.#defaults, route)
-    const other = this.#byId.get(config.id)
-    if (other !== undefined) {
-      throw new FST_MIRROR_DUPLICATE_ID(showRoute(route), JSON.stringify(config.id), showRoute(other.routes[0]))
-    }
     this.#checkConnects(config, route)
+    this.#settleId(config, route)
     const mirror = new Mirror(config, this.#context)
     this.#byId.set(config.id, mirror)
     this.#byOptions.set(options, mirror)
     return mirror
+  }
+
+  /**
+   * Settles the mirror's id. Where several routes have one default id, none of them keeps it, whichever comes first: so an id never stands
+   * for one route in this process and for another one in that. What a user has given goes before.
+   */
+  #settleId (config: MirrorConfig, route: RouteOptions): void {
+    const { id } = config
+    const other = this.#byId.get(id)
+    const marked = markedSlugOf(route)
+    if (!config.named) {
+      if (other !== undefined || this.#slugs.has(id)) config.id = marked
+      this.#slugs.add(id)
+      this.#markedIds.set(config, marked)
+    }
+    if (other?.config.named === false) this.#rename(other)
+    this.#mustBeFree(config.id, showRoute(route))
+  }
+
+  #rename (mirror: Mirror): void {
+    const { config, routes: [route] } = mirror
+    const id = this.#markedIds.get(config) as string
+    if (id === config.id) return
+    this.#mustBeFree(id, showRoute(route))
+    config.id = id
+    // Anew, for the order.
+    this.#byId = new Map(Array.from(this.#byId.values(), one => [one.id, one]))
+  }
+
+  #mustBeFree (id: string, owner: string): void {
+    const other = this.#byId.get(id)
+    if (other !== undefined) throw new FST_MIRROR_DUPLICATE_ID(owner, JSON.stringify(id), showRoute(other.routes[0]))
   }
 
   #checkConnects ({ backends }: MirrorConfig, route: RouteOptions): void {
@@ -64,9 +108,11 @@ export class Registry {
     return Array.from(this.#byId.values(), mirror => mirror.totals())
   }
 
-  /** For each backend of a mirror, whether its name is the user's. */
-  readonly named = (id: string): boolean[] => {
-    return (this.#byId.get(id) as Mirror).backends.map(backend => backend.config.named)
+  /** All mirrors, and which of their names are the user's. */
+  readonly named = (): Named[] => {
+    return Array.from(this.#byId.values(), ({ id, config, backends }) => {
+      return { id, given: config.named, backends: backends.map(backend => backend.config.named) }
+    })
   }
 
   /** `fastify.mirrors`. */

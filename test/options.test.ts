@@ -138,10 +138,10 @@ const MIRROR_ROWS: Row[] = [
   {
     keys: ['id'],
     path: 'mirror.id',
-    allowed: `${LABEL_ALLOWED}, other than "ui", "." and ".."`,
+    allowed: `${LABEL_ALLOWED}, other than "ui", "verdict", "." and ".."`,
     takes: ['digits'],
     good: same('a', 'GET /a/:b', 'x'.repeat(100), '\u{1f600}'.repeat(50), 'UI', '%', '__proto__'),
-    bad: ['ui', '.', '..', ...BAD_LABELS]
+    bad: ['ui', 'verdict', '.', '..', ...BAD_LABELS]
   },
   flagRow(['enabled']),
   numberRow(['percentage'], 'mirror.percentage', 0, 100),
@@ -358,7 +358,7 @@ const PLUGIN_ROWS: Row[] = [
     path: 'admin',
     allowed: 'false, or an object',
     takes: ['false', 'object', 'circular'],
-    good: [[false, null], [{}, { prefix: '/mirrors', onRequest: [], routeOptions: {} }]]
+    good: [[false, null], [{}, { prefix: '/mirrors', onRequest: [], hosts: null, routeOptions: {} }]]
   },
   {
     keys: ['admin', 'prefix'],
@@ -377,6 +377,24 @@ const PLUGIN_ROWS: Row[] = [
     bad: [new Array(101).fill(() => {})]
   },
   { keys: ['admin', 'onRequest', 0], path: 'admin.onRequest[0]', allowed: 'a function', takes: ['function', 'async'] },
+  {
+    keys: ['admin', 'hosts'],
+    path: 'admin.hosts',
+    allowed: 'an array of 1 to 1000 host names or addresses',
+    takes: ['arrayOfNull'],
+    good: [
+      [['Ops.Example.com', 'localhost', '127.0.0.1', '::1', '[::1]', '0:0:0:0:0:0:0:1', 'bücher.test'],
+        ['ops.example.com', 'localhost', '127.0.0.1', '[::1]', '[::1]', '[::1]', 'xn--bcher-kva.test']]
+    ],
+    bad: [[], new Array(1001).fill('a')]
+  },
+  {
+    keys: ['admin', 'hosts', 0],
+    path: 'admin.hosts[0]',
+    allowed: 'a host name or an address, without a port, such as "ops.example.com" or "::1"',
+    takes: ['digits'],
+    bad: ['', 'a:80', '[::1]:80', 'http://a', 'a/b', 'a b', 'u@a', '::x', '1.2.3.400', '*']
+  },
   {
     keys: ['admin', 'routeOptions'],
     path: 'admin.routeOptions',
@@ -399,7 +417,8 @@ const PLUGIN_ROWS: Row[] = [
 
 t.test('what is not given has a default', async t => {
   t.strictSame(readMirrorOptions({ backends: ['http://shadow:9000'] }, {}, ROUTE), {
-    id: 'GET /users/:id',
+    id: 'get-users-id',
+    named: false,
     enabled: true,
     percentage: 100,
     sampleBy: null,
@@ -435,7 +454,7 @@ t.test('what is not given has a default', async t => {
   })
   const plugin: PluginConfig = {
     defaults: Object.create(null),
-    admin: { prefix: '/mirrors', onRequest: [], routeOptions: {} },
+    admin: { prefix: '/mirrors', onRequest: [], hosts: null, routeOptions: {} },
     thread: false,
     maxBufferedBytes: 67108864,
     closeTimeout: 1000,
@@ -557,9 +576,9 @@ t.test('the errors of the plugin have a code, a status and a plain message', asy
   for (const [name, Constructor] of Object.entries(errors)) {
     const error = new (Constructor as typeof errors.FST_MIRROR_ALREADY_REGISTERED)()
     t.equal(error.code, name)
-    // All are mistakes of whoever registers, but one, which is of whoever asks.
-    const ofRequest = name === 'FST_MIRROR_OTHER_ORIGIN'
-    t.equal((error as Refusal).statusCode, ofRequest ? 403 : 500)
+    // All are mistakes of whoever registers, but two, which are of whoever asks.
+    const ofRequest = name.startsWith('FST_MIRROR_OTHER_')
+    t.equal((error as Refusal).statusCode, ({ FST_MIRROR_OTHER_ORIGIN: 403, FST_MIRROR_OTHER_HOST: 421 } as Record<string, number>)[name] ?? 500)
     t.equal(error instanceof TypeError, !ofRequest)
   }
 })
@@ -720,13 +739,17 @@ t.test('backends have names that differ', async t => {
 
 t.test('an id is made from the route', async t => {
   const id = (method: string | string[], url: string): string => readMirror({ backends: [SHADOW] }, {}, { method, url }).id
-  t.equal(id('GET', '/a'), 'GET /a')
-  t.equal(id(['GET'], '/a'), 'GET /a')
-  t.equal(id(['GET', 'POST'], '/a/*'), '/a/*')
+  t.equal(id('GET', '/users/:id'), 'get-users-id')
+  t.equal(id(['GET'], '/users/:id/'), 'get-users-id')
+  t.equal(id(['GET', 'POST'], '/a/*'), 'a-any')
+  t.equal(id('POST', '/Größe/:a(^\\d+)-:b'), 'post-größe-a-d-b')
+  t.equal(id('GET', '/'), 'get')
+  t.equal(id(['GET', 'POST'], '/'), 'root')
+  for (const url of ['/ui', '/verdict', '/../verdict.']) t.match(id(['GET', 'POST'], url), /^(?:ui|verdict)-[\da-f]{8}$/, 'what is reserved')
   t.equal(readMirror({ backends: [SHADOW], id: 'mine' }).id, 'mine')
   t.equal(readMirror({ backends: [SHADOW] }, { id: 'theirs' }).id, 'theirs')
   const odd = [
-    `/${'a'.repeat(200)}`, `/${'a'.repeat(199)}b`, `/${'\u{1f600}'.repeat(99)}`, `/a${'\u{1f600}'.repeat(99)}`, '/a\nb', '/a\0b', '/\ud800', ''
+    `/${'a'.repeat(200)}`, `/${'a'.repeat(199)}b`, `/${'\u{10400}'.repeat(99)}`, `/a${'\u{10400}'.repeat(99)}`, '/a\nb', '/a\0c', '/\ud800', '/\ud800d'
   ].map(url => id(['GET', 'POST'], url))
   t.equal(new Set(odd).size, odd.length, 'cut ids stay apart')
   for (const one of odd) {
@@ -734,7 +757,7 @@ t.test('an id is made from the route', async t => {
     t.equal(readMirror({ backends: [SHADOW], id: one }).id, one, 'what the user may give')
     t.equal(decodeURIComponent(encodeURIComponent(one)), one)
   }
-  t.equal(id('GET', `/${'a'.repeat(200)}`).replace(/~[\da-f]{8}$/, ''), `GET /${'a'.repeat(86)}`)
+  t.equal(id('GET', `/${'a'.repeat(200)}`).replace(/-[\da-f]{8}$/, ''), `get-${'a'.repeat(87)}`)
 })
 
 t.test('errors name the route', async t => {

@@ -134,7 +134,7 @@ t.test('the page is served from the package', async (t) => {
 const typedUse = `
   const app = Fastify()
   app.register(mirror, { admin: false })
-  app.get('/', { mirror: { backends: ['http://shadow:9000'] } }, async () => app.mirrors.get('GET /')?.mirrored)
+  app.get('/', { mirror: { backends: ['http://shadow:9000'] } }, async () => app.mirrors.get('get')?.mirrored)
   // @ts-expect-error
   app.get('/wrong', { mirror: { backends: 5 } }, async () => 'ok')
   export const options: MirrorOptions = {}

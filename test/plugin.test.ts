@@ -47,9 +47,9 @@ t.test('a mirror\'s id is its route\'s, unless it is given', async t => {
   app.get('/undefined', { mirror: undefined, config: { mirror: undefined } }, handler)
   await app.ready()
   t.same(mirrored(app), {
-    'GET /users/:id': ['GET,HEAD /users/:id'],
-    'POST /users/:id': ['POST /users/:id'],
-    '/users/:id': ['PUT,PATCH /users/:id'],
+    'get-users-id': ['GET,HEAD /users/:id'],
+    'post-users-id': ['POST /users/:id'],
+    'users-id': ['PUT,PATCH /users/:id'],
     mine: ['GET,HEAD /given']
   })
 })
@@ -63,7 +63,7 @@ t.test('routes that share an options object are one mirror', async t => {
   await app.register(httpProxy, { upstream: 'http://primary', prefix: '/api', config: { mirror: { id: 'api', backends } } })
   await app.ready()
   t.same(mirrored(app), {
-    'GET /a': ['GET,HEAD,POST /a', 'GET,HEAD /b'],
+    'get-a': ['GET,HEAD,POST /a', 'GET,HEAD /b'],
     api: ['DELETE,GET,HEAD,PATCH,POST,PUT,OPTIONS /api', 'DELETE,GET,HEAD,PATCH,POST,PUT,OPTIONS /api/*']
   })
   t.same(mirror, { backends }, 'the user\'s object is as it was')
@@ -101,7 +101,7 @@ t.test('a GET and its HEAD are one mirror', async t => {
   await gateway.app.inject({ method: 'GET', url: '/' })
   await until('both are compared', () => gateway.backend().matched === 2)
   t.same(shadow.requests.map(({ method }) => method).sort(), ['GET', 'HEAD'])
-  t.same(Object.keys(gateway.app.mirrors.list()), ['GET /'])
+  t.same(Object.keys(gateway.app.mirrors.list()), ['get'])
 })
 
 t.test('an id that is another mirror\'s is an error', async t => {
@@ -112,6 +112,39 @@ t.test('an id that is another mirror\'s is an error', async t => {
   })
   app.get('/c', { mirror: { backends } }, handler)
   t.throws(() => app.get('/c', { constraints: { host: 'h' }, mirror: { backends } }, handler), { code: 'FST_MIRROR_DUPLICATE_ID' })
+})
+
+t.test('routes that come to one default id have a hash of their own, whatever the order, and others keep theirs', async t => {
+  const routes = [['GET', '/users/:id'], ['GET', '/users/id'], ['GET', '/users-id'], ['GET', '/other'], ['POST', '/users/:id']] as const
+  const idsOf = async (order: ReadonlyArray<typeof routes[number]>, given?: string) => {
+    const app = await appWith(t)
+    for (const [method, url] of order) app.route({ method, url, mirror: { backends }, handler })
+    if (given !== undefined) app.get('/given', { mirror: { id: given, backends } }, handler)
+    const ids = Object.entries(app.mirrors.list()).map(([id, { id: own, routes: [{ url }] }]) => {
+      t.equal(id, own)
+      t.equal(app.mirrors.get(id)?.routes[0].url, url)
+      return [url, id] as const
+    })
+    return { app, ids: new Map(ids.filter(([, id]) => !id.startsWith('post'))), order: ids.map(([url]) => url) }
+  }
+  const one = await idsOf(routes)
+  t.strictSame(one.order, routes.map(([, url]) => url), 'in the order of registration')
+  for (const [, url] of routes.slice(0, 3)) t.match(one.ids.get(url), /^get-users-id-[\da-f]{8}$/)
+  t.equal(new Set(one.ids.values()).size, 4)
+  t.equal(one.ids.get('/other'), 'get-other')
+  t.equal(one.app.mirrors.get('get-users-id'), undefined, 'it never stands for another route')
+  t.ok(one.app.mirrors.get('post-users-id'))
+  for (const order of [[...routes].reverse(), [...routes.slice(2), ...routes.slice(0, 2)]]) t.strictSame((await idsOf(order)).ids.get('/users/id'), one.ids.get('/users/id'))
+
+  const beside = await idsOf([routes[3]], 'get-other')
+  t.match(beside.ids.get('/other'), /^get-other-[\da-f]{8}$/)
+  t.equal(beside.ids.get('/given'), 'get-other', 'what is given goes before')
+  t.throws(() => beside.app.get('/more', { mirror: { id: beside.ids.get('/other'), backends } }, handler), { code: 'FST_MIRROR_DUPLICATE_ID' })
+
+  const taken = await appWith(t)
+  taken.get('/a', { mirror: { id: one.ids.get('/users/id'), backends } }, handler)
+  taken.get('/users/id', { mirror: { backends } }, handler)
+  t.throws(() => taken.get('/users/:id', { mirror: { backends } }, handler), { code: 'FST_MIRROR_DUPLICATE_ID', message: /GET,HEAD \/users\/id".* is taken by .*\/a"/ })
 })
 
 t.test('the options in both places are an error, whatever they are', async t => {
@@ -166,7 +199,7 @@ t.test('the plugin\'s defaults are under every mirror\'s options', async t => {
   app.get('/a', { mirror: {} }, handler)
   app.get('/b', { mirror: { percentage: 20, backends: ['http://other'] } }, handler)
   t.match(app.mirrors.list(), {
-    'GET /a': { percentage: 10, backends: [{ name: 'shadow:9000' }] }, 'GET /b': { percentage: 20, backends: [{ name: 'other' }] }
+    'get-a': { percentage: 10, backends: [{ name: 'shadow:9000' }] }, 'get-b': { percentage: 20, backends: [{ name: 'other' }] }
   })
 })
 
@@ -211,7 +244,7 @@ t.test('without await it is there for the plugins that come after it', async t =
   app.after(() => { app.get('/b', { mirror: { backends } }, handler) })
   app.get('/too/early', { mirror: { backends } }, handler)
   await app.ready()
-  t.same(Object.keys(app.mirrors.list()), ['GET /a', 'GET /b'])
+  t.same(Object.keys(app.mirrors.list()), ['get-a', 'get-b'])
 })
 
 t.test('other plugins\' hooks and the route\'s own are called as without it', async t => {

@@ -1,9 +1,12 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import type { ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Fastify from 'fastify'
+import { AdminListener } from '../examples/gateway/admin-listener'
 import { readConfig } from '../examples/gateway/config'
 import { RouteError, createGateway } from '../examples/gateway/gateway'
 import { rotation } from '../examples/gateway/rotation'
@@ -73,7 +76,7 @@ t.test('a gateway runs from the file of the Go gateway, with numbers on a port o
   const shadow = await startBackend(t, (request, response) => response.end(request.method === 'POST' ? 'else' : 'ok'))
   const a = await startBackend(t)
   const b = await startBackend(t)
-  const { gateway, url, admin } = await startListening(t, ON_FREE_PORTS +
+  const { gateway, url, admin } = await startListening(t, ON_FREE_PORTS + '  hosts: [ops.internal]\n' +
     FILE.replace('http://production:9000', production.url).replace('http://shadow:9000', shadow.url) + `
   - id: "users"
     path: "/users"
@@ -127,6 +130,10 @@ t.test('a gateway runs from the file of the Go gateway, with numbers on a port o
   t.equal((await fetch(`${url}/mirrors/api`)).status, 404, 'no numbers where clients are')
   t.equal((await fetch(`${admin}/api/v2/items`)).status, 404, 'no clients where the numbers are')
   t.equal((await fetch(`${admin}/mirrors/api/mismatches`)).status, 200)
+  const byName = (host: string) => new Promise(resolve => {
+    http.get(`${admin}/mirrors`, { headers: { host } }, response => resolve(response.resume().statusCode))
+  })
+  t.strictSame(await Promise.all(['evil.test', 'localhost:1', '127.0.0.1', '[::1]', 'ops.internal'].map(byName)), [421, 200, 200, 200, 200])
   const off = await fetch(`${admin}/mirrors/api`, {
     method: 'PATCH', body: '{"enabled":false}', headers: { 'content-type': 'application/json' }
   })
@@ -238,6 +245,7 @@ t.test('what is wrong with a file is said with its line', async t => {
     ['routes:\n- id: a\n  path: /a', '2: routes[0].backends is missing'],
     ['routes:\n- id: a\n  path: a', '2: routes[0].backends is missing'],
     [`listeners:\n- address: "8080"\nroutes:\n${route}`, /^2: listeners\[0\]\.address must be host:port/],
+    [`admin:\n  hosts: ['ops:80']\nroutes:\n${route}`, '2: admin.hosts[0] must be a host name or an address, without a port'],
     [`admin:\n  port: 70000\nroutes:\n${route}`, '2: admin.port must be a port'],
     [`routes:\n${route}${route.replace('/a', '/b')}`, '3: there is another route with id "a"'],
     [`routes:\n${route}${route.replace(': a', ': b')}`, '3: there is another route with path "/a"'],
@@ -259,10 +267,15 @@ t.test('the file needs routes and nothing else', async t => {
   t.equal(await faultOf(FILE), null)
   t.match(readConfig(new YamlFile(FILE)), {
     listeners: [{ address: ':8080' }],
-    admin: { enabled: true, host: '127.0.0.1', port: 8081 },
+    admin: { enabled: true, host: '127.0.0.1', port: 8081, hosts: [] },
     routes: [{ id: 'api', path_prefix: true, strip_prefix: false, backends: [{ weight: 1 }] }]
   })
   t.match(readConfig(new YamlFile('routes: [{ id: a, path: /, backends: [{ url: "http://[::1]:1/" }] }]')), { routes: [{ path_prefix: false }] })
+})
+
+t.test('at all addresses, the numbers are asked for by each of them', async t => {
+  const listener = new AdminListener(Fastify(), { host: '0.0.0.0', hosts: [] })
+  t.ok(Object.values(networkInterfaces()).flat().every(one => listener.options.hosts?.includes((one?.address as string).replace(/%.*/, ''))))
 })
 
 t.test('backends take turns by weight', async t => {

@@ -80,10 +80,15 @@ declare namespace fastifyMirror {
     /** Path under which the admin routes lie. Default `/mirrors`. */
     prefix?: string
     /**
-     * The guard: one hook or several, run before every admin route. Without it only the numbers can
-     * be read, and URLs are left out of them.
+     * The guard: one hook or several, run before every admin route; nothing goes on once one has answered. Without it only the
+     * numbers can be read, and URLs are left out of them, and ids and names that were not given.
      */
     onRequest?: AdminHook | AdminHook[]
+    /**
+     * Names and addresses, without port, that the admin routes may be asked for, as in the Host header; others get 421. Give them where
+     * browsers reach a private address without a password: else a web page can have its own name lead there (DNS rebinding). Default: any.
+     */
+    hosts?: string[]
     /** Merged into each admin route: `logLevel`, `constraints`, `schema: { hide: true }`. */
     routeOptions?: Partial<Omit<RouteOptions, 'method' | 'url' | 'handler' | 'onRequest' | 'mirror'>>
   }
@@ -102,8 +107,9 @@ declare namespace fastifyMirror {
    */
   export interface MirrorOptions {
     /**
-     * Name in logs, metrics and the admin routes: 1 to 100 characters, not `ui`, unique in the app. Default: the
-     * method and URL of the route (`GET /users/:id`); with several methods the URL alone.
+     * Name in logs, metrics and the admin routes: 1 to 100 characters, not `ui` or `verdict`, unique in the app. Default: made from the
+     * method and URL of the route, `get-users-id` for `GET /users/:id`; with several methods from the URL alone. Where several routes come
+     * to the same, each gets a hash of its method and URL behind it (`get-users-id-1f2e3d4c`), whatever their order.
      */
     id?: string
     /** Default `true`. */
@@ -308,7 +314,7 @@ declare namespace fastifyMirror {
 
   /** `fastify.mirrors`: what the admin routes offer, for code. */
   export interface Mirrors {
-    /** Every mirror's numbers, by id. */
+    /** Every mirror's numbers, by id, as they are now. */
     list (): Record<string, MirrorSnapshot>
     /** One mirror's numbers, or `undefined` when there is no such mirror. */
     get (id: string): MirrorSnapshot | undefined

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import type { AdminOptions } from '../../types/index'
 
 /**
@@ -12,8 +13,13 @@ import type { AdminOptions } from '../../types/index'
 export class AdminListener {
   readonly server: Server
   readonly #requests = new WeakSet<IncomingMessage>()
+  readonly #host: string
+  readonly #hosts: readonly string[]
 
-  constructor (app: FastifyInstance) {
+  /** `hosts`: names that it answers to, beside `localhost` and the addresses that it listens at. */
+  constructor (app: FastifyInstance, { host, hosts }: { host: string, hosts: readonly string[] }) {
+    this.#host = host
+    this.#hosts = hosts
     this.server = createServer((request, response) => {
       this.#requests.add(request)
       app.routing(request, response)
@@ -37,6 +43,8 @@ export class AdminListener {
       onRequest: async (request, reply) => {
         if (!this.#requests.has(request.raw)) reply.callNotFound()
       },
+      // There is no password: a web page whose name leads here for a moment must not get in.
+      hosts: ['localhost', '127.0.0.1', '::1', ...addressesOf(this.#host), ...this.#hosts],
       routeOptions: { constraints: { listener: 'admin' } }
     }
   }
@@ -48,4 +56,12 @@ export class AdminListener {
     const { address, family, port: bound } = this.server.address() as AddressInfo
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
   }
+}
+
+/** Where who listens at this host can be reached: at all of this machine's addresses, or this one. */
+function addressesOf (host: string): string[] {
+  const all = host === '0.0.0.0' || host === '::'
+  const addresses = all ? Object.values(networkInterfaces()).flatMap(ofOne => (ofOne ?? []).map(({ address }) => address)) : [host]
+  // Without the zone of a link's address, which no browser sends.
+  return addresses.map(address => address.replace(/%.*/, ''))
 }

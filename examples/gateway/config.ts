@@ -6,7 +6,7 @@ import type { YamlFile } from './yaml-file'
 /** What the file says, complete. gateway.yaml tells what the keys mean. */
 export interface GatewayConfig {
   listeners: [{ address: string }]
-  admin: { enabled: boolean, host: string, port: number }
+  admin: { enabled: boolean, host: string, port: number, hosts: string[] }
   routes: Route[]
 }
 
@@ -41,7 +41,10 @@ const schema = mapping(['routes'], {
     ...mapping([], {
       enabled: { ...flag(), default: true },
       host: { ...text(), default: '127.0.0.1' },
-      port: { type: 'integer', minimum: 0, maximum: 65535, description: 'a port', default: 8081 }
+      port: { type: 'integer', minimum: 0, maximum: 65535, description: 'a port', default: 8081 },
+      hosts: {
+        type: 'array', items: { ...text(), format: 'host', description: 'a host name or an address, without a port' }, description: 'a list', default: []
+      }
     }),
     default: {}
   },

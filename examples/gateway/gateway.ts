@@ -30,7 +30,7 @@ export class RouteError extends Error {
 /** A gateway that does not listen yet. Throws a `RouteError`. */
 export async function createGateway (config: GatewayConfig): Promise<Gateway> {
   const app = Fastify({ logger: true })
-  const admin = config.admin.enabled ? new AdminListener(app) : null
+  const admin = config.admin.enabled ? new AdminListener(app, config.admin) : null
 
   // First, and awaited: it must see the routes that follow.
   await app.register(mirror, { admin: admin?.options ?? false })

@@ -16,6 +16,7 @@ export interface Fault {
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true })
 ajv.addFormat('address', value => Number(/^(?:\[[\da-f:.]+\]|[^\s:/[\]]*):(\d{1,5})$/i.exec(value)?.[1]) <= 65535)
+ajv.addFormat('host', /^(?:[^\s:/?#@\\[\]<>^|%*,;"]+|\[?[\da-f:.]+\]?)$/i)
 ajv.addFormat('origin', value => /^https?:\/\/[^/?#@\\]+\/?$/i.test(value) && URL.canParse(value))
 ajv.addFormat('path', /^\/$|^(?:\/[^/:*?#%\s]+)+$/)
 

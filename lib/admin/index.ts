@@ -1,20 +1,28 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import type { CurlSide, MirrorPatch, MirrorSnapshot, SwitchState } from '../../types/index'
-import { redactSnapshot } from '../metrics/snapshot'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions, onSendHookHandler } from 'fastify'
+import type { CurlSide, MirrorPatch, SwitchState } from '../../types/index'
 import type { AdminConfig } from '../options/config'
+import type { Named } from '../registry'
+import { asGuard, unlessAnswered, watchReply } from './guard'
+import { keepHeaders, setHeaders } from './headers'
+import { answerOnlyTo } from './hosts'
+import { Numbers, tellAll, tellRedacted } from './numbers'
 import { changeLog, unchecked } from './route'
-import type { AddRoute } from './route'
-import { refuseOtherOrigins } from './same-origin'
+import type { AddRoute, MoreOptions } from './route'
+import { refuseButLinks, refuseOtherOrigins } from './same-origin'
 import * as schemas from './schemas'
 import { addPage } from './ui'
 
 /** Bytes of a PATCH's body: a hundred backends with the longest of names and much air. */
 const MAX_PATCH = 64 * 1024
 
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+const ORIGIN_CHECKS = { none: [refuseOtherOrigins], link: [refuseButLinks], load: [] }
+
 interface Options {
   admin: AdminConfig
-  /** For each backend of a mirror, whether its name is the user's. */
-  named: (id: string) => boolean[]
+  /** All mirrors, as soon as the app is ready. */
+  named: () => Named[]
 }
 
 type WithId = FastifyRequest & { params: { id: string } }
@@ -23,15 +31,27 @@ type WithId = FastifyRequest & { params: { id: string } }
 export async function adminRoutes (fastify: FastifyInstance, { admin, named }: Options): Promise<void> {
   const { mirrors } = fastify
   const guarded = admin.onRequest.length > 0
+  const numbers = new Numbers(mirrors, () => (guarded ? tellAll : tellRedacted)(named()))
+  const { ignoreTrailingSlash, routerOptions } = fastify.initialConfig
+  const slashes = ignoreTrailingSlash !== true && routerOptions?.ignoreTrailingSlash !== true
+  // In this order: whatever comes of the guard has the headers, and a page that is in disguise learns nothing of the guard.
+  const hooks = [
+    setHeaders,
+    watchReply,
+    ...admin.hosts === null ? [] : [answerOnlyTo(admin.hosts)],
+    ...admin.onRequest.map(asGuard)
+  ]
 
+  addNumbers()
   if (guarded) {
-    addNumbers(snapshot => snapshot)
     addMismatches()
     addVerdict()
     addSwitch()
-    addPage(mirrors, add)
+    addPage(mirrors, add, () => named().map(({ id }) => id), () => numbers.forget())
   } else {
-    addNumbers(snapshot => redactSnapshot(snapshot, named(snapshot.id)))
+    add('GET', '/ui', schemas.pageWithoutGuard, async (_request, reply) => {
+      return reply.code(404).send({ statusCode: 404, error: 'Not Found', message: NO_GUARD })
+    })
     fastify.addHook('onReady', async () => {
       fastify.log.warn(
         { prefix: admin.prefix },
@@ -40,13 +60,16 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     })
   }
 
-  function addNumbers (shown: (snapshot: MirrorSnapshot) => object) {
-    add('GET', '', schemas.list, async () => {
-      return Object.fromEntries(Object.entries(mirrors.list()).map(([id, snapshot]) => [id, shown(snapshot)]))
+  function addNumbers () {
+    add('GET', '', schemas.list, async (request, reply) => {
+      const { limit, after } = request.query as { limit: number, after?: string }
+      const { text, last } = await numbers.page(limit, after)
+      if (last !== null) reply.header('link', `<?limit=${limit}&after=${encodeURIComponent(last)}>; rel="next"`)
+      return reply.type(JSON_TYPE).send(text)
     })
     add('GET', '/:id', schemas.get, async (request, reply) => {
-      const snapshot = mirrors.get((request as WithId).params.id)
-      return snapshot === undefined ? notFound(request as WithId, reply) : shown(snapshot)
+      const text = numbers.one((request as WithId).params.id)
+      return text === null ? notFound(request as WithId, reply) : reply.type(JSON_TYPE).send(text)
     })
   }
 
@@ -76,6 +99,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       return reply.code(gate !== undefined && verdict.verdict !== 'ready' ? 417 : 200).send(verdict)
     })
     add('POST', '/:id/reset', schemas.reset, async (request, reply) => {
+      numbers.forget()
       return mirrors.reset((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
     })
   }
@@ -87,28 +111,41 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       'application/json', { parseAs: 'string', bodyLimit: MAX_PATCH }, fastify.getDefaultJsonParser('error', 'error')
     )
     add('PATCH', '', schemas.switchAll, async request => {
+      numbers.forget()
       return mirrors.updateAll(request.body as SwitchState, changeLog(request))
     }, unchecked)
     add('PATCH', '/:id', schemas.update, async (request, reply) => {
       const { id } = (request as WithId).params
+      numbers.forget()
       return mirrors.update(id, request.body as MirrorPatch, changeLog(request)) ?? notFound(request as WithId, reply)
     }, unchecked)
   }
 
-  function add (...[method, path, schema, handler, more]: Parameters<AddRoute>): void {
-    const { schema: users, ...rest } = admin.routeOptions
+  function add (...[method, path, schema, handler, more = {}]: Parameters<AddRoute>): void {
+    addOne(method, path, schema, handler, more)
+    // Not told of twice, in documentations.
+    if (slashes && more.others !== 'load') addOne(method, `${path}/`, { ...schema, hide: true }, handler, more)
+  }
+
+  function addOne (method: string, path: string, schema: object, handler: RouteOptions['handler'], more: MoreOptions): void {
+    const { schema: users, onSend = [], ...rest } = admin.routeOptions as Partial<RouteOptions>
+    const { others = 'none', ...own } = more
     fastify.route({
       ...rest,
-      ...more,
-      method,
+      ...own,
+      method: method as 'GET',
       url: admin.prefix + path,
-      schema: { ...schema, ...users as object },
+      schema: { ...schema, ...users },
       // An array of its own: other plugins add to it in their onRoute hooks.
-      onRequest: [...admin.onRequest, ...(method === 'GET' ? [] : [refuseOtherOrigins])] as RouteOptions['onRequest'],
-      handler
+      onRequest: [...hooks, ...ORIGIN_CHECKS[others]] as RouteOptions['onRequest'],
+      onSend: [onSend, keepHeaders].flat() as onSendHookHandler[],
+      handler: unlessAnswered(handler)
     })
   }
 }
+
+const NO_GUARD = 'the page is only there behind a guard, and there is none: give the plugin admin.onRequest, a hook that answers 401 to whom is ' +
+  'no operator, such as the one for passwords in fastify-mirror\'s README, "Admin routes"'
 
 function notFound ({ params }: WithId, reply: FastifyReply) {
   return reply.code(404).send({

@@ -70,12 +70,14 @@ const SHARED = 1000
 /** The rows of all mirrors. Percentiles are sorted for them, which is shared by all who look, and done between the requests of clients. */
 export class PageRows {
   readonly #mirrors: Mirrors
+  readonly #idsOf: () => string[]
   #ids: string[] | null = null
   #rows: Promise<PageRow[]> = Promise.resolve([])
   #madeAt = -Infinity
 
-  constructor (mirrors: Mirrors) {
+  constructor (mirrors: Mirrors, idsOf: () => string[]) {
     this.#mirrors = mirrors
+    this.#idsOf = idsOf
   }
 
   read (): Promise<PageRow[]> {
@@ -94,7 +96,7 @@ export class PageRows {
 
   async #make (): Promise<PageRow[]> {
     // Routes, and so mirrors, are only added before the first request.
-    this.#ids ??= Object.keys(this.#mirrors.list())
+    this.#ids ??= this.#idsOf()
     const rows: PageRow[] = []
     for (const id of this.#ids) {
       rows.push(rowOf(this.#mirrors.get(id) as MirrorSnapshot, this.#mirrors.verdict(id) as MirrorVerdict))

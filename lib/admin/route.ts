@@ -1,8 +1,12 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
 
-export type MoreOptions = Partial<Pick<RouteOptions, 'validatorCompiler'>>
+export interface MoreOptions {
+  validatorCompiler?: RouteOptions['validatorCompiler']
+  /** What pages of other origins may do with it. Default: nothing. `link`: lead to it; `load`: anything, as there is nothing in it. */
+  others?: 'link' | 'load'
+}
 
-/** Adds a route below the admin prefix, behind the guard. */
+/** Adds a route below the admin prefix, behind the guard, with and without a slash at its end. */
 export type AddRoute = (
   method: 'GET' | 'PATCH' | 'POST' | 'DELETE', path: string, schema: object, handler: RouteOptions['handler'], more?: MoreOptions
 ) => void

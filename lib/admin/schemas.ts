@@ -59,8 +59,12 @@ export const badRequest = object({ statusCode: count, code: text, error: text, m
 
 const ofMirror = { type: 'object', properties: { id: text }, required: ['id'] }
 
+/** Which part of a list, where it is long. */
+const page = { limit: { type: 'integer', minimum: 1, maximum: 10_000, default: 1000 }, after: text }
+
 export const list = {
-  summary: 'Every mirror\'s numbers, by id',
+  summary: 'Every mirror\'s numbers, by id; those that do not fit are where the header Link says',
+  querystring: object(page),
   response: { 200: { type: 'object', additionalProperties: mirror } }
 }
 
@@ -69,6 +73,8 @@ export const get = {
   params: ofMirror,
   response: { 200: mirror, 404: notFound }
 }
+
+export const pageWithoutGuard = { hide: true, response: { 404: notFound } }
 
 export const nullableText = { type: ['string', 'null'] }
 export const texts = { type: 'array', items: text }

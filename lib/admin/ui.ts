@@ -5,6 +5,7 @@ import { extname, join } from 'node:path'
 import type { MirrorPatch, Mirrors, SwitchState } from '../../types/index'
 import { changeLog, unchecked } from './route'
 import type { AddRoute } from './route'
+import { HEADERS as OF_ALL } from './headers'
 import { PageRows, pageExample, pageMirror } from './page-data'
 import * as schemas from './page-schemas'
 
@@ -24,12 +25,10 @@ const TYPES: Readonly<Record<string, string>> = {
  * host, in no frame, and no text that becomes HTML, whatever a backend answers.
  */
 const HEADERS = {
+  ...OF_ALL,
   'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-store'
+  'referrer-policy': 'no-referrer'
 }
 
 interface OfAny { mirror?: string }
@@ -40,9 +39,9 @@ interface OfGroup extends OfOne { group: string, base: string }
  * The page for people, at `{prefix}/ui`, its files and its data below that. A mirror's id goes into the query: it may hold
  * slashes, which proxies on the way decode in a path.
  */
-export function addPage (mirrors: Mirrors, add: AddRoute): void {
+export function addPage (mirrors: Mirrors, add: AddRoute, ids: () => string[], onChange: () => void): void {
   for (const name of readdirSync(FOLDER)) addFile(name)
-  const rows = new PageRows(mirrors)
+  const rows = new PageRows(mirrors, ids)
   const instance = randomUUID()
 
   add('GET', '/ui/state', schemas.state, async (request, reply) => {
@@ -50,7 +49,7 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
     reply.headers(HEADERS)
     return {
       instance,
-      prefix: request.routeOptions.url?.slice(0, -'/ui/state'.length),
+      prefix: request.routeOptions.url?.replace(/\/ui\/state\/?$/, ''),
       mirrors: await rows.read(),
       mirror: mirror === undefined ? null : pageMirror(mirrors, mirror),
       enabled: mirrors.enabled,
@@ -64,7 +63,7 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
   })
   add('PATCH', '/ui/state', schemas.change, async (request, reply) => {
     const { mirror } = request.query as OfAny
-    rows.forget()
+    forget()
     if (mirror === undefined) {
       mirrors.updateAll(request.body as SwitchState, changeLog(request))
     } else if (mirrors.update(mirror, request.body as MirrorPatch, changeLog(request)) === undefined) {
@@ -74,9 +73,14 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
   }, unchecked)
   add('POST', '/ui/reset', schemas.reset, async (request, reply) => {
     const { mirror } = request.query as OfOne
-    rows.forget()
+    forget()
     return mirrors.reset(mirror) ? reply.code(204).send() : notFound(reply, 'such mirror')
   })
+
+  function forget (): void {
+    rows.forget()
+    onChange()
+  }
 
   function addFile (name: string): void {
     const content = readFileSync(join(FOLDER, name))
@@ -85,7 +89,7 @@ export function addPage (mirrors: Mirrors, add: AddRoute): void {
       // Its links are relative to the path without a slash at its end, which some apps ignore.
       if (name === PAGE && /^[^?]*\/(?:\?|$)/.test(request.raw.url as string)) return reply.redirect('../ui')
       return reply.headers(headers).send(content)
-    })
+    }, { others: name === PAGE ? 'link' : 'load' })
   }
 }
 

@@ -17,14 +17,14 @@ export interface MismatchLog {
 export class MismatchReporter {
   /** Of the current set of counters. */
   groups: MismatchGroups
-  readonly #mirror: string
+  readonly #mirror: { readonly id: string }
   readonly #config: CompareConfig
   readonly #redactor: Redactor
   readonly #onMismatch: ((mismatch: MismatchEvent) => unknown) | null
   readonly #onError: (message: string, error: unknown) => void
 
   constructor (
-    mirror: string,
+    mirror: { readonly id: string },
     config: CompareConfig,
     onMismatch: ((mismatch: MismatchEvent) => unknown) | null,
     onError: (message: string, error: unknown) => void
@@ -51,13 +51,13 @@ export class MismatchReporter {
     const mismatch = createMismatch({ ...difference, backend, time: Date.now(), request }, this.#redactor)
     const group = groups.add(mismatch)
     if (log !== null) this.#log(log, mismatch, group)
-    if (this.#onMismatch !== null) this.#tell(this.#onMismatch, { mirror: this.#mirror, group, ...structuredClone(mismatch) })
+    if (this.#onMismatch !== null) this.#tell(this.#onMismatch, { mirror: this.#mirror.id, group, ...structuredClone(mismatch) })
   }
 
   #log (log: MismatchLog, mismatch: Mismatch, group: string): void {
     const { backend, primaryStatus, mirrorStatus, body } = mismatch
     const fields: Record<string, unknown> = {
-      mirror: this.#mirror, backend, primaryStatus, mirrorStatus, bodyMatch: body === null
+      mirror: this.#mirror.id, backend, primaryStatus, mirrorStatus, bodyMatch: body === null
     }
     if (this.#config.detailedDiff) {
       fields.group = group

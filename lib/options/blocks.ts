@@ -37,6 +37,7 @@ export interface PluginBlock {
   admin: false | {
     prefix: string
     onRequest?: Function[]
+    hosts?: string[]
     routeOptions: Record<string, unknown>
   }
   thread: boolean

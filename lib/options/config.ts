@@ -1,11 +1,14 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RE2JS } from 're2js'
-import type { MismatchEvent, PrometheusOptions } from '../../types/index'
+import type { AdminHook, MismatchEvent, PrometheusOptions } from '../../types/index'
 
 /** A mirror's options as the rest of the plugin reads them: validated, complete, in one spelling. */
 export interface MirrorConfig {
-  readonly id: string
+  /** Until the app is ready, the route of another mirror may turn out to have the same default id: then neither keeps it. */
+  id: string
+  /** Whether the user gave the id, so that it may be shown to whoever reaches the app. */
+  readonly named: boolean
   readonly enabled: boolean
   readonly percentage: number
   /** Header name in lower case, or the user's function. */
@@ -99,6 +102,8 @@ export interface PluginConfig {
 export interface AdminConfig {
   readonly prefix: string
   /** Empty: no guard. */
-  readonly onRequest: readonly Function[]
+  readonly onRequest: readonly AdminHook[]
+  /** In the spelling of `hostName`; `null`: any. */
+  readonly hosts: readonly string[] | null
   readonly routeOptions: Readonly<Record<string, unknown>>
 }

@@ -6,10 +6,10 @@ import { copyOptions } from './copy'
 import { idleCompareKey } from './effect'
 import { invalid } from './fail'
 import type { Place } from './fail'
-import { toLabel } from './label'
 import { mergeOptions } from './merge'
 import { mirrorSchema } from './schema'
 import { showRoute } from './show'
+import { slugOf } from './slug'
 import { validateMirror } from './validate'
 
 /** The route that options are read for: its name in messages, and its mirror's default id. */
@@ -33,7 +33,7 @@ export function readMirrorOptions (raw: unknown, defaults: Record<string, unknow
     const { key, needs } = idle
     throw invalid(place, ['compare', key], `left out, or compare.${needs} given: without it it can have no effect`, (own.compare as Record<string, unknown>)[key])
   }
-  return toConfig(block, defaultId(route), place)
+  return toConfig(block, slugOf(route), place)
 }
 
 /** Checks `defaults` as far as they go: no backends are needed. @returns a copy, in one spelling, no default filled in */
@@ -47,6 +47,7 @@ function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
   const { compare } = block
   return {
     id: block.id ?? id,
+    named: block.id !== undefined,
     enabled: block.enabled,
     percentage: block.percentage,
     sampleBy: typeof block.sampleBy === 'string' ? block.sampleBy.toLowerCase() : block.sampleBy ?? null,
@@ -83,11 +84,6 @@ function compileRegex (pattern: string, place: Place): RE2JS {
     const allowed = `an RE2 regular expression (${(error as Error).message.slice(0, 120)})`
     throw invalid(place, ['conditions', 'pathRegex'], allowed, pattern)
   }
-}
-
-function defaultId ({ method, url }: OptionsRoute): string {
-  const methods = [method].flat()
-  return toLabel(methods.length === 1 ? `${methods[0]} ${url}` : url)
 }
 
 function lowerCase (name: string): string {

@@ -1,6 +1,11 @@
+import { isAsyncFunction } from 'node:util/types'
+import type { AdminHook } from '../../types/index'
 import type { PluginBlock } from './blocks'
 import type { AdminConfig, PluginConfig } from './config'
 import { copyOptions } from './copy'
+import { invalid } from './fail'
+import type { Place } from './fail'
+import { bareHost } from './host-name'
 import { readDefaults } from './mirror-options'
 import { pluginSchema } from './schema'
 import { validatePlugin } from './validate'
@@ -21,7 +26,7 @@ export function readPluginOptions (raw: unknown = {}): PluginConfig {
   const block = validatePlugin(copied, place)
   return {
     defaults: readDefaults(block.defaults, { owner: OWNER, root: 'defaults' }),
-    admin: readAdmin(block.admin),
+    admin: readAdmin(block.admin, place),
     thread: block.thread,
     maxBufferedBytes: block.maxBufferedBytes,
     closeTimeout: block.closeTimeout,
@@ -31,7 +36,15 @@ export function readPluginOptions (raw: unknown = {}): PluginConfig {
   }
 }
 
-function readAdmin (block: PluginBlock['admin']): AdminConfig | null {
+function readAdmin (block: PluginBlock['admin'], place: Place): AdminConfig | null {
   if (block === false) return null
-  return { prefix: block.prefix, onRequest: block.onRequest ?? [], routeOptions: { ...block.routeOptions } }
+  const { prefix, onRequest = [], hosts, routeOptions } = block
+  const both = onRequest.findIndex(hook => isAsyncFunction(hook) && hook.length > 2)
+  if (both !== -1) throw invalid(place, ['admin', 'onRequest', `${both}`], 'either async or with a callback', onRequest[both])
+  return {
+    prefix,
+    onRequest: onRequest as AdminHook[],
+    hosts: hosts === undefined ? null : hosts.map(host => bareHost(host) as string),
+    routeOptions: { ...routeOptions }
+  }
 }

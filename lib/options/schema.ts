@@ -1,6 +1,7 @@
 import { connectSchema } from './connect'
 import { MAX_DURATION, readDuration } from './duration'
 import { MAX_LABEL } from './label'
+import { RESERVED } from './slug'
 
 /**
  * The part of JSON Schema that the options need, and what only this plugin reads. Every schema that a value can
@@ -24,6 +25,8 @@ export interface OptionSchema {
   readonly label?: boolean
   /** A place in JSON documents, in a notation of ours. */
   readonly jsonField?: boolean
+  /** Text that can be a host, without a port. */
+  readonly host?: boolean
   readonly [keyword: string]: unknown
 }
 
@@ -103,9 +106,8 @@ export const mirrorSchema: OptionSchema = {
     id: {
       type: 'string',
       label: true,
-      // Clients resolve the dots before they send a path.
-      not: { enum: ['ui', '.', '..'] },
-      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui", "." and ".."`
+      not: { enum: RESERVED },
+      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui", "verdict", "." and ".."`
     },
     enabled: flag(true),
     percentage,
@@ -192,6 +194,13 @@ export const pluginSchema: OptionSchema = {
           minItems: 1,
           maxItems: 100,
           allowed: 'a function or an array of functions, at least one'
+        },
+        hosts: {
+          type: 'array',
+          items: { type: 'string', host: true, allowed: 'a host name or an address, without a port, such as "ops.example.com" or "::1"' },
+          minItems: 1,
+          maxItems: 1000,
+          allowed: 'an array of 1 to 1000 host names or addresses'
         },
         routeOptions: {
           type: 'object',

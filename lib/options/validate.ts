@@ -5,6 +5,7 @@ import type { BackendPatch, MirrorPatch, PrometheusRegistry, SwitchState } from 
 import type { MirrorBlock, PluginBlock } from './blocks'
 import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
+import { bareHost } from './host-name'
 import { fieldFault } from './json-field'
 import { isLabel } from './label'
 import { backendPatchSchema, mirrorPatchSchema, mirrorSchema, pluginSchema, propertyOf, switchPatchSchema } from './schema'
@@ -20,6 +21,7 @@ ajv.addKeyword({
     typeof value === 'function' && (kind === 'any' || !isAsyncFunction(value))
 })
 ajv.addKeyword({ keyword: 'registry', validate: (_: true, value: unknown) => isRegistry(value) })
+ajv.addKeyword({ keyword: 'host', type: 'string', validate: (_: true, value: string) => bareHost(value) !== null })
 ajv.addKeyword({ keyword: 'label', type: 'string', validate: (_: true, value: string) => isLabel(value) })
 ajv.addKeyword({ keyword: 'jsonField', type: 'string', validate: (_: true, value: string) => fieldFault(value) === null })
 

@@ -25,7 +25,7 @@ t.test('a hundred thousand keys, paths and kinds of mismatches take no more memo
   const failed = (error: unknown) => { throw error }
   const readKey = keyReader<{ headers: Record<string, string> }>('x-key', failed)
   const sampler = new Sampler()
-  const reporter = new MismatchReporter('flood', {
+  const reporter = new MismatchReporter({ id: 'flood' }, {
     enabled: true, logMismatches: false, detailedDiff: true, maxBodyCapture: 1024, maxMismatches: 100, ignoreHeaders: [], ignoreJsonFields: [], redact: []
   }, null, failed)
   let chosen = 0
