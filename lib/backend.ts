@@ -19,6 +19,7 @@ export class Backend implements BackendState {
   /** `null`: nobody asks for them. */
   readonly histograms: LatencyHistograms | null
   books: BackendBooks
+  readonly #engine: Engine
   #outages = new Outages()
   /** Failures in a row that open the breaker. */
   readonly #opens: number
@@ -28,6 +29,7 @@ export class Backend implements BackendState {
 
   constructor (config: BackendConfig, mirror: MirrorConfig, engine: Engine, histograms: LatencyHistograms | null) {
     this.config = config
+    this.#engine = engine
     this.histograms = histograms
     this.#maxSlowdown = mirror.verdict.maxSlowdown ?? Infinity
     this.#opens = mirror.breaker?.failures ?? 0
@@ -55,10 +57,11 @@ export class Backend implements BackendState {
     return this.gate.breaker
   }
 
-  /** Counts anew; copies in flight go on reporting to the counters in which they began. */
+  /** Counts anew, over new connections; copies in flight go on reporting to the counters in which they began. */
   reset (): void {
     this.books = this.#newBooks()
     this.gate.forgive()
+    this.#engine.retire(this.target)
     this.#outages = new Outages()
   }
 

@@ -45,6 +45,54 @@ testEngines(t, 'a connection serves one copy after the other', async (t, bench) 
   t.equal(shadow.connections, 1)
 })
 
+testEngines(t, 'after a target is retired its connections carry nothing new, and end with their copies', async (t, bench) => {
+  const held: Array<() => void> = []
+  const ports: Array<number | undefined> = []
+  const shadow = await startBackend(t, (request, response) => {
+    ports.push(request.socket.remotePort)
+    if (request.url === '/held') held.push(() => response.end('ok'))
+    else response.end('ok')
+  })
+  const target = bench.target(shadow.url)
+  const other = bench.target(shadow.url)
+  await bench.send(other).ended()
+  const under = bench.send(target, { path: '/held' })
+  await until('one copy is there', () => held.length === 1)
+  await bench.send(target).ended()
+  t.equal(shadow.connections, 3)
+
+  bench.engine.retire(target)
+  const after = bench.send(target)
+  await after.ended()
+  t.equal(after.sink.fate, 'answered: 200')
+  t.equal(shadow.connections, 4)
+  held[0]()
+  await under.ended()
+  t.equal(under.sink.fate, 'answered: 200', 'what was under way is not cut')
+  await until('the old connections are closed', () => shadow.sockets.size === 2)
+  await bench.send(target).ended()
+  t.equal(shadow.connections, 4, 'the new one serves on')
+  await bench.send(other).ended()
+  t.equal(shadow.connections, 4, 'another target is not concerned')
+  t.strictSame([ports[3], ports[0]], [ports[4], ports[5]])
+})
+
+testEngines(t, 'a target can be retired while a copy waits for its connection', async (t, bench) => {
+  const dead = bench.target('http://127.0.0.1:1', { timeout: 1000 })
+  const refused = bench.send(dead)
+  bench.engine.retire(dead)
+  await refused.ended()
+  t.match(refused.sink.fate, /connect/)
+  const silent = await startTcp(t, socket => { socket.on('end', () => socket.end()).on('error', () => {}).resume() })
+  const target = bench.target(silent.url, { timeout: 100 })
+  const waiting = bench.send(target)
+  await until('it is connected', () => silent.connections === 1)
+  bench.engine.retire(target)
+  await waiting.ended()
+  t.match(waiting.sink.fate, /timeout/)
+  await until('its connection is closed', () => silent.sockets.size === 0)
+})
+
 testEngines(t, 'what TLS has sent, and has not yet told of, does not cost its connection', async (t, bench) => {
   // It answers while this thread stands still, so that the answer is read before TLS tells of the request.
   const counts = new Int32Array(new SharedArrayBuffer(8))

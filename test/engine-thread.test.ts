@@ -194,6 +194,7 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   t.equal(engine.budget.used, 0)
   waiting.exchange.write(Buffer.from('to nobody'))
   const lost = engine.addTarget({ origin: backend.url, ...OPTIONS })
+  engine.retire(lost)
 
   await until('the thread is there again', () => engine.refusal() === null)
   const first = send(engine as Engine, [toHung])

@@ -47,6 +47,10 @@ export class InlineEngine implements Engine<Target> {
     return target
   }
 
+  retire (target: Target): void {
+    target.retire()
+  }
+
   refusal (): 'closing' | null {
     return this.#stopped ? 'closing' : null
   }

@@ -72,6 +72,15 @@ export class Target {
     else this.#idle.push(slot)
   }
 
+  /** From now on every copy gets another connection than there are. Those that are in use end with their copy. */
+  retire (): void {
+    this.#idle.length = 0
+    for (const slot of this.#slots) {
+      if (slot.copy === null) this.#slots.delete(slot)
+      slot.retire()
+    }
+  }
+
   #add (): Slot {
     const slot = new Slot(this)
     this.#slots.add(slot)
@@ -128,6 +137,12 @@ export class Slot {
       headersTimeout: 0,
       bodyTimeout: 0
     })
+  }
+
+  /** Not to be used again, once its copy has ended. */
+  retire (): void {
+    this.dead = true
+    this.client.close(noop)
   }
 
   /** The connection has nothing left to write. */

@@ -111,6 +111,11 @@ export class ThreadEngine implements Engine<number>, Line {
     return this.#targets.length - 1
   }
 
+  retire (target: number): void {
+    // A thread to come has no connections yet.
+    if (this.#thread !== null) this.#post({ retire: target })
+  }
+
   refusal (): 'closing' | 'thread' | null {
     if (this.#stopped) return 'closing'
     return this.#thread === null || this.#transit.behind ? 'thread' : null

@@ -63,10 +63,11 @@ export interface ThreadData {
   maxBufferedBytes: number
 }
 
-/** A message to the thread: a batch, a new target, or the end. */
+/** A message to the thread: a batch, a new target, a target whose connections are not to be used again, or the end. */
 export type MessageToThread =
   { batch: Batch } |
   { target: TargetOptions } |
+  { retire: number } |
   { close: number }
 
 /**
