@@ -2,7 +2,8 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import fastifyMirror from '../lib'
-import type { AdminHook, FastifyMirrorOptions, MirrorOptions } from '../types/index'
+import { mismatchPage } from '../lib/admin/mismatch-page'
+import type { AdminHook, FastifyMirrorOptions, MirrorOptions, MismatchList } from '../types/index'
 import { startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { startGateway } from './helpers/gateway'
@@ -189,6 +190,25 @@ t.test('a long list is read in pages', async t => {
   t.ok(pages.length > 1, 'no answer is over 2 MB')
   t.equal((await app.inject('/mirrors?after=none')).body, '{}')
   t.equal((await app.inject('/mirrors?limit=0')).statusCode, 400)
+})
+
+t.test('mismatches are read in pages', async t => {
+  const text = 'x'.repeat(100_000)
+  const of = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `g${i}`, text })) as unknown as MismatchList['groups']
+  const list = { limit: 40, limited: true, groups: of(40), others: of(43).slice(40) }
+  for (const [most, pages] of [[1000, 3], [7, 7], [40, 3]]) {
+    const found: string[] = []
+    let count = 0
+    for (let after: string | undefined | null; after !== null; count++) {
+      const page = await mismatchPage(list, most, after)
+      t.ok(page.text.length < 2e6)
+      const { groups, others } = JSON.parse(page.text) as MismatchList
+      found.push(...groups.map(({ id }) => id), ...others.map(({ id }) => `other ${id}`))
+      after = page.last
+    }
+    t.strictSame(found, [...list.groups.map(({ id }) => id), ...list.others.map(({ id }) => `other ${id}`)])
+    t.equal(count, pages)
+  }
 })
 
 t.test('numbers are as they are', async t => {

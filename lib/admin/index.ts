@@ -5,7 +5,9 @@ import type { Named } from '../registry'
 import { asGuard, unlessAnswered, watchReply } from './guard'
 import { keepHeaders, setHeaders } from './headers'
 import { answerOnlyTo } from './hosts'
+import { mismatchPage } from './mismatch-page'
 import { Numbers, tellAll, tellRedacted } from './numbers'
+import type { Page } from './numbers'
 import { changeLog, unchecked } from './route'
 import type { AddRoute, MoreOptions } from './route'
 import { refuseButLinks, refuseOtherOrigins } from './same-origin'
@@ -62,10 +64,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
 
   function addNumbers () {
     add('GET', '', schemas.list, async (request, reply) => {
-      const { limit, after } = request.query as { limit: number, after?: string }
-      const { text, last } = await numbers.page(limit, after)
-      if (last !== null) reply.header('link', `<?limit=${limit}&after=${encodeURIComponent(last)}>; rel="next"`)
-      return reply.type(JSON_TYPE).send(text)
+      return sendPage(request, reply, (most, after) => numbers.page(most, after))
     })
     add('GET', '/:id', schemas.get, async (request, reply) => {
       const text = numbers.one((request as WithId).params.id)
@@ -75,7 +74,8 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
 
   function addMismatches () {
     add('GET', '/:id/mismatches', schemas.mismatches, async (request, reply) => {
-      return mirrors.mismatches((request as WithId).params.id) ?? notFound(request as WithId, reply)
+      const list = mirrors.mismatches((request as WithId).params.id)
+      return list === undefined ? notFound(request as WithId, reply) : sendPage(request, reply, (most, after) => mismatchPage(list, most, after))
     })
     add('DELETE', '/:id/mismatches', schemas.clear, async (request, reply) => {
       return mirrors.clear((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
@@ -142,6 +142,13 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       handler: unlessAnswered(handler)
     })
   }
+}
+
+async function sendPage (request: FastifyRequest, reply: FastifyReply, read: (most: number, after: string | undefined) => Promise<Page>) {
+  const { limit, after } = request.query as { limit: number, after?: string }
+  const { text, last } = await read(limit, after)
+  if (last !== null) reply.header('link', `<?limit=${limit}&after=${encodeURIComponent(last)}>; rel="next"`)
+  return reply.type(JSON_TYPE).send(text)
 }
 
 const NO_GUARD = 'the page is only there behind a guard, and there is none: give the plugin admin.onRequest, a hook that answers 401 to whom is ' +

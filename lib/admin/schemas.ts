@@ -110,8 +110,9 @@ const counted = { id: text, count, first: text, last: text, example: mismatch }
 export const nullableCount = { type: ['integer', 'null'] }
 
 export const mismatches = {
-  summary: 'One mirror\'s mismatches, by kind, latest first',
+  summary: 'One mirror\'s mismatches, by kind, latest first; those that do not fit are where the header Link says',
   params: ofMirror,
+  querystring: object(page),
   response: {
     200: object({
       limit: count,
