@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+/** The name of a failure that is none of a test's. */
+export const FILE = '(the file)'
+
+export interface Result { file: string, name: string, outcome: 'passed' | 'failed' | 'skipped', error?: string }
+
+/** Milliseconds for a whole test file. */
+const PATIENCE = 120_000
+/** Much of a test's time is waiting. */
+const AT_ONCE = 2 * availableParallelism()
+const REPORTER = join(__dirname, 'reporter.mjs')
+
+/** Runs test files of node:test, each in a process of its own. `preload`: a module that is loaded before them. */
+export async function runFiles (
+  cwd: string, files: readonly string[], preload: string | null, env: Record<string, string>, atOnce = AT_ONCE
+): Promise<Result[]> {
+  const waiting = [...files]
+  const results: Result[] = []
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      results.push(...await runFile(cwd, file, preload, env))
+    }
+  }))
+  return results
+}
+
+function runFile (cwd: string, file: string, preload: string | null, env: Record<string, string>): Promise<Result[]> {
+  const args = [...preload === null ? [] : ['--require', preload], '--test-reporter', REPORTER, '--test-reporter-destination', 'stdout', file]
+  return new Promise((resolve, reject) => {
+    // A process group of its own, which is ended as a whole.
+    const child = spawn(process.execPath, args, { cwd, detached: true, env: { ...process.env, NODE_OPTIONS: '', ...env } })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', chunk => { stdout += chunk })
+    child.stderr.setEncoding('utf8').on('data', chunk => { stderr += chunk })
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      endGroup(child.pid as number)
+    }, PATIENCE)
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      clearTimeout(timer)
+      const results = read(file, stdout)
+      if (late) {
+        results.push({ file, name: FILE, outcome: 'failed', error: `it took longer than ${PATIENCE} ms` })
+      } else if (code !== 0 && !results.some(({ outcome }) => outcome === 'failed')) {
+        results.push({ file, name: FILE, outcome: 'failed', error: `it ended with ${code ?? signal}\n${stderr}` })
+      }
+      resolve(results)
+    })
+  })
+}
+
+function endGroup (pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
+}
+
+/** Tests may write to stdout, too. */
+function read (file: string, stdout: string): Result[] {
+  const results: Result[] = []
+  for (const line of stdout.split('\n')) {
+    const start = line.indexOf('{"name":')
+    if (start === -1) continue
+    try {
+      const { name, outcome, error } = JSON.parse(line.slice(start))
+      if (outcome !== undefined) results.push({ file, name, outcome, error })
+    } catch {
+      // Not ours.
+    }
+  }
+  return results
+}
