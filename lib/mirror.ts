@@ -87,7 +87,9 @@ export class Mirror implements MirrorState, Holder {
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
     })
-    this.mismatches = new MismatchReporter(config, config.compare, onMismatch, (...told) => this.warn(...told))
+    this.mismatches = new MismatchReporter(config, config.compare, onMismatch, (...told) => this.warn(...told), suppressed => {
+      this.log.warn({ mirror: config.id, suppressed }, 'mirror mismatches were not logged')
+    })
     this.period = this.#newPeriod()
     this.#judge = new Judge(config)
     this.#conditions = new Conditions(config.conditions)
@@ -229,7 +231,7 @@ export class Mirror implements MirrorState, Holder {
    */
   curl (group: string, side: CurlSide, base: string | undefined): string | undefined {
     const example = this.mismatches.groups.get(group)?.example
-    if (example === undefined) return undefined
+    if (example === undefined || example === null) return undefined
     const { request } = example
     if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
     const backend = this.backends.find(({ name }) => name === example.backend) as Backend

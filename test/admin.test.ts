@@ -195,7 +195,7 @@ t.test('a long list is read in pages', async t => {
 t.test('mismatches are read in pages', async t => {
   const text = 'x'.repeat(100_000)
   const of = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `g${i}`, text })) as unknown as MismatchList['groups']
-  const list = { limit: 40, limited: true, groups: of(40), others: of(43).slice(40) }
+  const list = { limit: 40, limited: true, spared: 0, groups: of(40), others: of(43).slice(40) }
   for (const [most, pages] of [[1000, 3], [7, 7], [40, 3]]) {
     const found: string[] = []
     let count = 0

@@ -57,7 +57,7 @@ for (const { mode, plugin } of modes) {
       return json as MismatchList
     }
 
-    t.strictSame(await list(), { limit: 4, limited: false, groups: [], others: [] }, 'none at first')
+    t.strictSame(await list(), { limit: 4, limited: false, spared: 0, groups: [], others: [] }, 'none at first')
 
     await twins.ask({ body: 'ok' }, { status: 500, body: 'ok' }, { path: '/rare' })
     for (let i = 0; i < 20; i++) {
@@ -80,7 +80,7 @@ for (const { mode, plugin } of modes) {
     ])
     t.equal(groups.length, 2)
     t.ok(groups[0].first < groups[0].last, 'first and last time')
-    t.equal(groups[0].last, groups[0].example.time)
+    t.equal(groups[0].last, groups[0].example?.time)
     t.equal(groups[0].id, events.at(-1)?.group)
 
     await twins.ask({ body: 'a' }, { body: 'b' })
@@ -107,7 +107,7 @@ for (const { mode, plugin } of modes) {
     t.strictSame(events.map(({ mirror }) => mirror), Array(27).fill('twins'))
 
     const logged = gateway.log.filter(({ msg }) => msg === 'mirror mismatch')
-    t.equal(logged.length, 27)
+    t.equal(logged.length, 14, 'ten, and of kinds that come after them the first')
     t.match(logged[0], {
       level: 40,
       reqId: String,
@@ -124,7 +124,7 @@ for (const { mode, plugin } of modes) {
 
     const cleared = await admin(path, 'DELETE')
     t.match(cleared, { status: 204, text: '' })
-    t.strictSame(await list(), { limit: 4, limited: false, groups: [], others: [] })
+    t.strictSame(await list(), { limit: 4, limited: false, spared: 0, groups: [], others: [] })
     t.equal(gateway.backend().mismatched, mismatched, 'running totals stay')
     await twins.ask({ body: 'a' }, { body: 'b' })
     t.match((await list()).groups, [{ count: 1 }])

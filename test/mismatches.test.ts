@@ -8,8 +8,8 @@ import t from 'tap'
 import { createRedactor } from '../lib/compare/redact'
 import { curlCommand } from '../lib/mismatches/curl'
 import { markOf } from '../lib/mismatches/mark'
-import { MismatchGroups } from '../lib/mismatches/groups'
 import { createMismatch } from '../lib/mismatches/mismatch'
+import { Groups } from './helpers/groups'
 import type { AddressInfo } from 'node:net'
 import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from '../types/index'
 import type { MirroredRequest, MismatchInput } from '../lib/mismatches/mismatch'
@@ -56,7 +56,7 @@ t.test('a mismatch', async (t) => {
     t.not(a.primaryHash, c.primaryHash)
     t.notMatch(JSON.stringify([a, b, c]), hash)
     for (const guess of [hash, '{"code":"123456"}']) t.not(a.primaryHash, createHash('sha256').update(guess).digest('hex'))
-    t.equal(new MismatchGroups(5).add(a), new MismatchGroups(5).add(c), 'a group does not depend on them')
+    t.equal(new Groups(5).put(a), new Groups(5).put(c), 'a group does not depend on them')
   })
 
   t.test('tells what is needed to repeat the request and to see what differed', async (t) => {
@@ -144,8 +144,8 @@ t.test('a mismatch', async (t) => {
         }, {
           path, sentPath: path, body: Buffer.from(body), complete, headers: [...secrets.flatMap((name) => [name, canary]), 'Content-Type', type, 'Referer', `https://x${path}`]
         }), redactor)
-        const groups = new MismatchGroups(10)
-        const id = groups.add(made)
+        const groups = new Groups(10)
+        const id = groups.put(made)
         const everything = JSON.stringify([made, groups.list(), groups.get(id), curlCommand(made.request, 'http://shadow')])
         t.notMatch(everything, canary, `${type}, complete: ${complete}`)
         t.match(everything, 'redacted')
@@ -156,10 +156,10 @@ t.test('a mismatch', async (t) => {
 
 t.test('groups', async (t) => {
   t.test('hold what differs alike, with count, times and the latest example', async (t) => {
-    const groups = new MismatchGroups(100)
-    t.same(groups.list(), { limit: 100, limited: false, groups: [], others: [] })
-    const id = groups.add(mismatch({ time: START, headers: [header('etag')], body: json('/items/0/price', '/items/7/price', '/total') }, { path: '/1' }))
-    t.equal(groups.add(mismatch({ time: START + 1000, headers: [header('etag')], body: json('/items/3/price', '/total') }, { path: '/2' })), id)
+    const groups = new Groups(100)
+    t.same(groups.list(), { limit: 100, limited: false, spared: 0, groups: [], others: [] })
+    const id = groups.put(mismatch({ time: START, headers: [header('etag')], body: json('/items/0/price', '/items/7/price', '/total') }, { path: '/1' }))
+    t.equal(groups.put(mismatch({ time: START + 1000, headers: [header('etag')], body: json('/items/3/price', '/total') }, { path: '/2' })), id)
     const { groups: [group] } = groups.list()
     t.match(group, {
       id,
@@ -176,33 +176,33 @@ t.test('groups', async (t) => {
     })
     t.same(groups.get(id), group)
     t.equal(groups.get('nobody'), undefined)
-    groups.add(mismatch({ headers: [header('etag')], body: json('/items/3/price', '/total') }))
+    groups.put(mismatch({ headers: [header('etag')], body: json('/items/3/price', '/total') }))
     t.equal(group.count, 2, 'a list is not changed by what comes after it')
     t.same(structuredClone(groups.list()), groups.list(), 'plain data')
   })
 
   t.test('are one for each backend, status pair, header names, pointers and kind of body difference', async (t) => {
-    const groups = new MismatchGroups(100)
+    const groups = new Groups(100)
     const kinds: Array<Partial<MismatchInput>> = [
       {}, { backend: 'other' }, { primaryStatus: 201 }, { mirrorStatus: 201 }, { headers: [header('a')] }, { headers: [header('b')] },
       { headers: [header('a'), header('b')] }, { body: json('/a') }, { body: json('/b') }, { body: json('/a', '/b') }, { body: json('') },
       { body: { kind: 'text', primaryLength: 1, mirrorLength: 2, offset: 0 } }, { body: { kind: 'binary', primaryLength: 1, mirrorLength: 2, offset: 0 } },
       { body: { kind: 'hash', reason: 'too long' } }, { body: { kind: 'hash', reason: 'too complex' } }
     ]
-    const ids = kinds.map((kind) => groups.add(mismatch(kind)))
+    const ids = kinds.map((kind) => groups.put(mismatch(kind)))
     t.equal(new Set(ids).size, kinds.length)
-    const again = new MismatchGroups(100)
-    t.same(kinds.toReversed().map((kind) => again.add(mismatch(kind))).reverse(), ids, 'with the same ids everywhere')
+    const again = new Groups(100)
+    t.same(kinds.toReversed().map((kind) => again.put(mismatch(kind))).reverse(), ids, 'with the same ids everywhere')
     for (const id of ids) t.match(id, /^[\da-f]{12}$/)
-    t.equal(groups.add(mismatch({ body: { kind: 'text', primaryLength: 100, mirrorLength: 2, offset: 50 } })), ids[11], 'lengths do not count')
-    t.equal(groups.add(mismatch({ body: json('/b', '/a') })), ids[9], 'nor does the order')
-    t.equal(groups.add(mismatch({ headers: [header('b'), header('a')] })), ids[6])
+    t.equal(groups.put(mismatch({ body: { kind: 'text', primaryLength: 100, mirrorLength: 2, offset: 50 } })), ids[11], 'lengths do not count')
+    t.equal(groups.put(mismatch({ body: json('/b', '/a') })), ids[9], 'nor does the order')
+    t.equal(groups.put(mismatch({ headers: [header('b'), header('a')] })), ids[6])
     t.equal(groups.list().groups.find(({ id }) => id === ids[13])?.body, 'hash: too long')
   })
 
   t.test('are listed latest first', async (t) => {
-    const groups = new MismatchGroups(2)
-    const add = (mirrorStatus: number): string => groups.add(mismatch({ mirrorStatus }))
+    const groups = new Groups(2)
+    const add = (mirrorStatus: number): string => groups.put(mismatch({ mirrorStatus }))
     const [a, b] = [add(500), add(501)]
     t.same(groups.list().groups.map(({ id }) => id), [b, a])
     add(500)
@@ -213,15 +213,15 @@ t.test('groups', async (t) => {
   })
 
   t.test('are never thrown out: at the limit new kinds are counted by backend and status pair', async (t) => {
-    const groups = new MismatchGroups(2)
-    const rare = groups.add(mismatch({ body: json('/rare') }))
-    groups.add(mismatch({ body: json('/frequent') }))
+    const groups = new Groups(2)
+    const rare = groups.put(mismatch({ body: json('/rare') }))
+    groups.put(mismatch({ body: json('/frequent') }))
     t.equal(groups.list().limited, false)
-    const other = groups.add(mismatch({ body: json('/new') }, { path: '/1' }))
-    t.equal(groups.add(mismatch({ body: json('/newer'), time: START + 1 }, { path: '/2' })), other)
-    const failing = groups.add(mismatch({ mirrorStatus: 500 }))
+    const other = groups.put(mismatch({ body: json('/new') }, { path: '/1' }))
+    t.equal(groups.put(mismatch({ body: json('/newer'), time: START + 1 }, { path: '/2' })), other)
+    const failing = groups.put(mismatch({ mirrorStatus: 500 }))
     t.not(failing, other)
-    groups.add(mismatch({ body: json('/frequent') }))
+    groups.put(mismatch({ body: json('/frequent') }))
     const { limited, groups: stored, others } = groups.list()
     t.equal(limited, true)
     t.same(stored.map(({ pointers, count }) => [pointers[0], count]), [['/frequent', 2], ['/rare', 1]])
@@ -229,24 +229,24 @@ t.test('groups', async (t) => {
       [[failing, 200, 500, 1], [other, 200, 200, 2]])
     t.match(groups.get(other), { last: '2024-01-01T00:00:00.001Z', example: { request: { path: '/2' } } })
     t.match(groups.get(rare), { count: 1 })
-    t.equal(groups.add(mismatch({ body: json('/rare') })), rare, 'a known kind is counted where it was')
+    t.equal(groups.put(mismatch({ body: json('/rare') })), rare, 'a known kind is counted where it was')
 
     groups.clear()
-    t.same(groups.list(), { limit: 2, limited: false, groups: [], others: [] })
-    t.equal(groups.add(mismatch({ body: json('/new') })), groups.list().groups[0].id)
+    t.same(groups.list(), { limit: 2, limited: false, spared: 0, groups: [], others: [] })
+    t.equal(groups.put(mismatch({ body: json('/new') })), groups.list().groups[0].id)
   })
 
   t.test('of others have an end too', async (t) => {
-    const groups = new MismatchGroups(1)
+    const groups = new Groups(1)
     for (let primaryStatus = 200; primaryStatus < 300; primaryStatus++) {
-      for (let mirrorStatus = 400; mirrorStatus < 410; mirrorStatus++) groups.add(mismatch({ primaryStatus, mirrorStatus }))
+      for (let mirrorStatus = 400; mirrorStatus < 410; mirrorStatus++) groups.put(mismatch({ primaryStatus, mirrorStatus }))
     }
     const { others } = groups.list()
     t.equal(others.length, 65)
     t.match(others[0], { backend: 'shadow', primaryStatus: null, mirrorStatus: null, count: 1000 - 1 - 64 })
     t.equal(others.reduce((sum, { count }) => sum + count, 0), 999)
     const [, { id, primaryStatus, mirrorStatus }] = others
-    t.equal(groups.add(mismatch({ primaryStatus: primaryStatus as number, mirrorStatus: mirrorStatus as number })), id)
+    t.equal(groups.put(mismatch({ primaryStatus: primaryStatus as number, mirrorStatus: mirrorStatus as number })), id)
     t.match(groups.get(id), { count: 2 })
   })
 
@@ -264,28 +264,28 @@ t.test('groups', async (t) => {
       ['headers', 1, (i) => ({ headers: [header(`x-${i + 1000}`)] })]
     ]
     for (const [name, most, kind] of cases) {
-      const groups = new MismatchGroups(most > 100 ? 1000 : 100)
-      for (let i = 0; i < 1000; i++) groups.add(mismatch(kind(i)))
+      const groups = new Groups(most > 100 ? 1000 : 100)
+      for (let i = 0; i < 1000; i++) groups.put(mismatch(kind(i)))
       const list = groups.list()
       t.ok(list.groups.length <= most, `${name}: ${list.groups.length}`)
       t.equal(list.limited, false, name)
       t.equal(list.groups.reduce((sum, { count }) => sum + count, 0), 1000)
     }
 
-    const groups = new MismatchGroups(100)
-    for (let i = 0; i < 1000; i++) groups.add(mismatch({ body: json(`/${word(i)}/${word(i)}/x`, '/status') }))
-    const rare = groups.add(mismatch({ body: json('/status') }))
+    const groups = new Groups(100)
+    for (let i = 0; i < 1000; i++) groups.put(mismatch({ body: json(`/${word(i)}/${word(i)}/x`, '/status') }))
+    const rare = groups.put(mismatch({ body: json('/status') }))
     t.same(groups.list().groups.find(({ id }) => id === rare)?.pointers, ['/status'], 'a name that was there before stays one')
-    t.equal(groups.add(mismatch({ body: json('/new') })), groups.add(mismatch({ body: json('/newer') })))
+    t.equal(groups.put(mismatch({ body: json('/new') })), groups.put(mismatch({ body: json('/newer') })))
     groups.clear()
-    groups.add(mismatch({ body: json('/new') }))
+    groups.put(mismatch({ body: json('/new') }))
     t.same(groups.list().groups[0].pointers, ['/new'], 'and clearing forgets what was learned')
   })
 
   t.test('have at most 16 pointers and header names', async (t) => {
-    const groups = new MismatchGroups(10_000)
+    const groups = new Groups(10_000)
     const pointersOf = (...pointers: string[]): string[] => {
-      const id = groups.add({ ...mismatch(), body: json(...pointers) })
+      const id = groups.put({ ...mismatch(), body: json(...pointers) })
       return groups.list().groups.find((group) => group.id === id)?.pointers ?? []
     }
     const letters = 'abcdefghijklmnopqrstuvwxyz'.split('')
@@ -302,7 +302,7 @@ t.test('groups', async (t) => {
     for (let i = 0; i < 300; i++) pointersOf(`/${letters[i % 26]}${letters[Math.floor(i / 26)]}/x`)
     t.same(pointersOf(...letters.slice(0, 9).map((x) => `/new/level/${x}`)), ['/new/level/*'], 'also when nothing more is remembered')
     t.same(pointersOf('/new/level/a'), ['/new/level/a'])
-    const id = groups.add(mismatch({ headers: letters.map((name) => header(name)) }))
+    const id = groups.put(mismatch({ headers: letters.map((name) => header(name)) }))
     t.same(groups.list().groups.find((group) => group.id === id)?.headers, letters.slice(0, 16))
   })
 })

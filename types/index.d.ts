@@ -49,8 +49,9 @@ declare namespace fastifyMirror {
     /** Milliseconds that closing the app waits for copies in flight before it cuts them. Default 1000. */
     closeTimeout?: number
     /**
-     * Called with each mismatch, secrets masked. What it throws, or rejects with, is logged and goes no further. Runs on the
-     * main thread, behind the request: it should be quick.
+     * Called with mismatches, secrets masked, in the async context of their request. What it throws, or rejects with, is logged and goes
+     * no further. Runs on the main thread, behind the request: all mismatches together, its own time included, take at most 5 % of that
+     * thread's time; `spared` says how many it was not called with.
      */
     onMismatch?: (mismatch: MismatchEvent) => unknown
     /** Tells a registry of prom-client what the mirrors count, until the app is closed. Default: none. */
@@ -275,7 +276,10 @@ declare namespace fastifyMirror {
   export interface CompareOptions {
     /** Compare status code and SHA-256 of the body, computed as it streams. Default `false`. */
     enabled?: boolean
-    /** `request.log.warn` for every mismatch. Default `false`. */
+    /**
+     * `request.log.warn` for mismatches: ten in ten seconds, and of further kinds the first; how many more there were is a line of the
+     * app's log. Default `false`.
+     */
     logMismatches?: boolean
     /** @see logMismatches */
     log_mismatches?: boolean
@@ -380,6 +384,11 @@ declare namespace fastifyMirror {
     limit: number
     /** Whether there were more kinds: they are counted in `others`. */
     limited: boolean
+    /**
+     * Mismatches that were counted in `others` without being looked at, for all mismatches together had taken their share of the main
+     * thread's time: 5 %.
+     */
+    spared: number
     /** Latest first. */
     groups: MismatchGroup[]
     /** Kinds that came when the store was full, by backend and status pair. Latest first. */
@@ -393,8 +402,11 @@ declare namespace fastifyMirror {
     /** When the first and the last of them came, ISO 8601. */
     first: string
     last: string
-    /** The last of them. */
-    example: Mismatch
+    /**
+     * The last of them that there was room and time for; `null`: none. Examples of one mirror hold at most a million characters together.
+     * Secrets are masked when it is first read.
+     */
+    example: Mismatch | null
   }
 
   /** What mismatches of one kind have in common, whatever the values. */
@@ -445,6 +457,8 @@ declare namespace fastifyMirror {
     mirror: string
     /** The id of its group. */
     group: string
+    /** Mismatches of this mirror that it was not called with since the last, for they had taken their share of the main thread's time. */
+    spared: number
   }
 
   /** The request of a mismatch: enough to repeat it, where nothing of it was masked or left out. */

@@ -46,6 +46,7 @@ export interface PageGroups {
   total: number
   limit: number
   limited: boolean
+  spared: number
   /** The latest of them. */
   groups: PageGroup[]
 }
@@ -58,8 +59,8 @@ export interface PageGroup extends Omit<MismatchShape, 'primaryStatus' | 'mirror
 
 /** What opening a group shows. */
 export interface PageExample {
-  example: Mismatch
-  curl: { mirror: string, primary: string }
+  example: Mismatch | null
+  curl: { mirror: string, primary: string } | null
 }
 
 /** Groups that are shown of one mirror: a store may hold ten thousand. */
@@ -121,7 +122,7 @@ export function pageMirror (mirrors: Mirrors, id: string): PageMirror | null {
   const verdict = mirrors.verdict(id)
   const list = mirrors.mismatches(id)
   if (snapshot === undefined || verdict === undefined || list === undefined) return null
-  const others = list.others.map(other => ({ ...other, headers: [], pointers: [], body: 'other' }))
+  const others = list.others.map(other => ({ ...withoutExample(other), headers: [], pointers: [], body: 'other' }))
   return {
     snapshot,
     verdict,
@@ -129,7 +130,8 @@ export function pageMirror (mirrors: Mirrors, id: string): PageMirror | null {
       total: list.groups.length + others.length,
       limit: list.limit,
       limited: list.limited,
-      groups: [...others, ...list.groups.slice(0, MAX_GROUPS)]
+      spared: list.spared,
+      groups: [...others, ...list.groups.slice(0, MAX_GROUPS).map(withoutExample)]
     }
   }
 }
@@ -139,6 +141,14 @@ export function pageExample (mirrors: Mirrors, id: string, group: string, base: 
   const list = mirrors.mismatches(id)
   const found = list?.groups.find(one => one.id === group) ?? list?.others.find(one => one.id === group)
   if (found === undefined) return null
+  if (found.example === null) return { example: null, curl: null }
   const curl = (side: 'mirror' | 'primary') => mirrors.curl(id, group, side, side === 'primary' ? base : undefined) as string
   return { example: found.example, curl: { mirror: curl('mirror'), primary: curl('primary') } }
+}
+
+/** To read an example takes time. */
+function withoutExample<Group extends MismatchCount> (group: Group): Omit<Group, 'example'> {
+  const copy: Partial<Group> = {}
+  for (const key of Object.keys(group) as Array<keyof Group>) if (key !== 'example') copy[key] = group[key]
+  return copy as Omit<Group, 'example'>
 }

@@ -55,7 +55,7 @@ const kind = all<PageGroup>({
 const mirror = all<PageMirror>({
   snapshot,
   verdict: verdictAnswer,
-  groups: all<PageGroups>({ total: count, limit: count, limited: flag, groups: array(kind) })
+  groups: all<PageGroups>({ total: count, limit: count, limited: flag, spared: count, groups: array(kind) })
 })
 
 const ofMirror = { type: 'object', properties: { mirror: text } }
@@ -85,7 +85,9 @@ export const group = {
     required: ['mirror', 'group', 'base']
   },
   response: {
-    200: all<PageExample>({ example: mismatch, curl: object({ mirror: text, primary: text }) }),
+    200: all<PageExample>({
+      example: { ...mismatch, nullable: true }, curl: { ...object({ mirror: text, primary: text }), nullable: true }
+    }),
     404: notFound
   }
 }

@@ -106,7 +106,7 @@ export const mismatch = object({
   }
 })
 
-const counted = { id: text, count, first: text, last: text, example: mismatch }
+const counted = { id: text, count, first: text, last: text, example: { ...mismatch, nullable: true } }
 export const nullableCount = { type: ['integer', 'null'] }
 
 export const mismatches = {
@@ -117,6 +117,7 @@ export const mismatches = {
     200: object({
       limit: count,
       limited: flag,
+      spared: count,
       groups: {
         type: 'array',
         items: object({

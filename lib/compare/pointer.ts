@@ -17,14 +17,14 @@ export function toPointer (segments: readonly string[]): string {
   return pointer
 }
 
-/** The keys and indices of a JSON pointer. */
-export function fromPointer (pointer: string): string[] {
-  return pointer.split('/').slice(1).map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+/** The keys and indices of a JSON pointer, or so many of them. */
+export function fromPointer (pointer: string, most = Infinity): string[] {
+  return pointer.split('/').slice(1, most + 1).map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 /** The pointer with `*` for indices and for keys that look like ids, so that documents that differ alike give one. */
-export function foldPointer (pointer: string): string {
-  return toPointer(fromPointer(pointer).map((segment) => looksLikeId(segment) ? '*' : segment))
+export function foldPointer (pointer: string, most = Infinity): string {
+  return toPointer(fromPointer(pointer, most).map((segment) => looksLikeId(segment) ? '*' : segment))
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { AsyncResource } from 'node:async_hooks'
 import type { Backend } from '../backend'
 import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
 import type { Holder } from '../guard'
 import type { BackendBooks } from '../metrics/books'
 import type { MismatchGroups } from '../mismatches/groups'
+import type { MirroredRequest } from '../mismatches/mismatch'
 import type { Mirror, Period } from '../mirror'
 import { FAILED } from '../reasons'
 import type { BodyHead } from '../tap/body-head'
@@ -39,10 +41,13 @@ export class Attempt implements CopySink, Holder {
   readonly #request: RequestSnapshot | null
   /** The request's, where mismatches are logged. */
   readonly #log: FastifyBaseLogger | null
+  /** The request's, where mismatches are told to somebody. */
+  readonly #context: AsyncResource | null
 
   /** `index`: the backend's, among its mirror's. `period`: that in which the request began. */
   constructor (
-    mirror: Mirror, index: number, period: Period, request: RequestSnapshot | null, log: FastifyBaseLogger | null
+    mirror: Mirror, index: number, period: Period, request: RequestSnapshot | null, log: FastifyBaseLogger | null,
+    context: AsyncResource | null
   ) {
     const backend = mirror.backends[index]
     this.#mirror = mirror
@@ -51,6 +56,7 @@ export class Attempt implements CopySink, Holder {
     this.#groups = period.groups
     this.#request = request
     this.#log = log
+    this.#context = context
   }
 
   start (): void {
@@ -96,6 +102,11 @@ export class Attempt implements CopySink, Holder {
     if (difference === null || this.#request === null) return
     const { body } = this.#request
     const request = { ...this.#request, body: body?.bytes ?? NO_BODY, complete: body?.complete ?? true }
+    if (this.#context === null) this.#report(request, difference)
+    else this.#context.runInAsyncScope(this.#report, this, request, difference)
+  }
+
+  #report (request: MirroredRequest, difference: Difference): void {
     this.#mirror.mismatches.report(this.#groups, this.#backend.name, request, difference, this.#log)
   }
 

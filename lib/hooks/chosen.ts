@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import { AsyncResource } from 'node:async_hooks'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend'
 import { Backlog } from '../engine/backlog'
@@ -189,6 +190,8 @@ export class Chosen implements BodyListener {
     this.#period.books.offer()
     this.#state = 'sent'
     const copies: Array<CopyInit<unknown>> = []
+    // Of this request: the answer is compared in that of the connection, or of the thread's message, which others may have begun.
+    const context = snapshot !== null && this.mirror.mismatches.tells ? new AsyncResource('fastify-mirror') : null
     for (let i = 0; i < verdicts.length; i++) {
       const verdict = verdicts[i]
       if (verdict === 'disabled' || verdict === 'unsampled') {
@@ -197,7 +200,7 @@ export class Chosen implements BodyListener {
         this.#period.backends[i].drop(verdict)
       } else {
         const { target, config } = this.mirror.backends[i]
-        const sink = new Attempt(this.mirror, i, this.#period, snapshot, this.#log)
+        const sink = new Attempt(this.mirror, i, this.#period, snapshot, this.#log, context)
         this.#attempts.push(sink)
         sink.start()
         copies.push({ target, head: { path: config.basePath + path, headers: verdict }, sink })

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto'
 import { Shapes } from './shape'
-import type {
-  Mismatch, MismatchCount, MismatchGroup, MismatchList, MismatchShape, OtherMismatches
-} from '../../types/index'
+import type { Mismatch, MismatchCount, MismatchGroup, MismatchList, MismatchShape, OtherMismatches } from '../../types/index'
+import type { Kind } from './shape'
 
 type StatusPair = Omit<OtherMismatches, keyof MismatchCount>
 
@@ -11,6 +10,28 @@ const MAX_OTHERS = 64
 /** Of the groups that may be stored, those that keys of one object may make. */
 const SHARE_OF_ONE_OBJECT = 1 / 4
 const FEWEST_KEYS = 8
+/** Characters of all examples: as many as are read without keeping clients waiting. */
+const MAX_EXAMPLES = 1024 * 1024
+
+/** A mismatch that is shown when somebody asks for it. */
+export interface Shown {
+  /** Characters. */
+  readonly size: number
+  read (): Mismatch
+}
+
+/** Mismatches of one kind. */
+interface Counted<What> {
+  readonly id: string
+  readonly what: What
+  count: number
+  readonly first: number
+  last: number
+  /** Among all groups, by their last mismatches. */
+  turn: number
+  /** `null`: there was no room for one, or no time. */
+  example: Shown | null
+}
 
 /**
  * Counts mismatches by kind. Nothing that is stored is ever thrown out, so that what is frequent cannot push out what is
@@ -19,49 +40,88 @@ const FEWEST_KEYS = 8
 export class MismatchGroups {
   readonly #limit: number
   readonly #shapes: Shapes
-  // Both in the order of their last mismatches.
-  readonly #groups = new Map<string, MismatchGroup>()
-  readonly #others = new Map<string, OtherMismatches>()
+  // Nothing is taken out of them but all at once: maps that are changed without end keep their old tables alive.
+  #groups = new Map<string, Counted<MismatchShape>>()
+  #others = new Map<string, Counted<StatusPair>>()
+  #turns = 0
+  #spared = 0
+  /** Characters of examples. */
+  #held = 0
 
   constructor (limit: number) {
     this.#limit = limit
     this.#shapes = new Shapes(Math.max(FEWEST_KEYS, Math.floor(limit * SHARE_OF_ONE_OBJECT)))
   }
 
-  /** Counts a mismatch, and returns the id of its group. */
-  add (mismatch: Mismatch): string {
-    const shape = this.#shapes.of(mismatch)
-    const id = idOf([
-      shape.backend, shape.primaryStatus, shape.mirrorStatus, shape.headers, shape.pointers, shape.body
-    ])
-    if (this.#groups.has(id) || this.#groups.size < this.#limit) return count<MismatchShape>(this.#groups, id, shape, mismatch)
-    const { backend, primaryStatus, mirrorStatus } = mismatch
-    const pair = idOf([backend, primaryStatus, mirrorStatus, 'other'])
+  /** Counts a mismatch, and returns the id of its group. `time`: milliseconds since the epoch. */
+  add (kind: Kind, time: number, example: Shown): string {
+    const what = this.#shapes.of(kind)
+    const id = idOf([what.backend, what.primaryStatus, what.mirrorStatus, what.headers, what.pointers, what.body])
+    if (this.#groups.has(id) || this.#groups.size < this.#limit) return this.#count(this.#groups, id, what, time, example)
+    return this.#addOther(kind, time, example)
+  }
+
+  /** Counts a mismatch that there is no time to look at. */
+  spare (kind: StatusPair, time: number): void {
+    this.#spared++
+    this.#addOther(kind, time, null)
+  }
+
+  #addOther ({ backend, primaryStatus, mirrorStatus }: StatusPair, time: number, example: Shown | null): string {
+    // No hash: it is made for each mismatch that there is no time for.
+    const pair = `${primaryStatus} ${mirrorStatus} ${backend}`
     if (this.#others.has(pair) || this.#others.size < MAX_OTHERS) {
-      return count<StatusPair>(this.#others, pair, { backend, primaryStatus, mirrorStatus }, mismatch)
+      return this.#count(this.#others, pair, { backend, primaryStatus, mirrorStatus }, time, example)
     }
-    const rest = { backend, primaryStatus: null, mirrorStatus: null }
-    return count<StatusPair>(this.#others, idOf([backend, 'other']), rest, mismatch)
+    return this.#count(this.#others, backend, { backend, primaryStatus: null, mirrorStatus: null }, time, example)
+  }
+
+  #count<What extends MismatchShape | StatusPair> (
+    groups: Map<string, Counted<What>>, key: string, what: What, time: number, example: Shown | null
+  ): string {
+    let group = groups.get(key)
+    if (group === undefined) {
+      const id = 'pointers' in what ? key : idOf(what.primaryStatus === null ? [what.backend, 'other'] : [...Object.values(what), 'other'])
+      group = { id, what, count: 0, first: time, last: time, turn: 0, example: null }
+      groups.set(key, group)
+    }
+    group.count++
+    group.last = time
+    group.turn = ++this.#turns
+    if (example !== null) this.#keep(group, example)
+    return group.id
+  }
+
+  /** Where there is no room for it, the group keeps the example that it has. */
+  #keep (group: Counted<unknown>, example: Shown): void {
+    const held = this.#held + example.size - (group.example?.size ?? 0)
+    if (held > MAX_EXAMPLES) return
+    this.#held = held
+    group.example = example
   }
 
   list (): MismatchList {
     return {
       limit: this.#limit,
       limited: this.#others.size > 0,
+      spared: this.#spared,
       groups: latestFirst(this.#groups),
       others: latestFirst(this.#others)
     }
   }
 
   get (id: string): MismatchGroup | OtherMismatches | undefined {
-    const group = this.#groups.get(id) ?? this.#others.get(id)
-    return group === undefined ? undefined : shown(group)
+    const group = this.#groups.get(id)
+    if (group !== undefined) return shown(group)
+    for (const other of this.#others.values()) if (other.id === id) return shown(other)
+    return undefined
   }
 
   clear (): void {
     this.#shapes.clear()
-    this.#groups.clear()
-    this.#others.clear()
+    this.#groups = new Map()
+    this.#others = new Map()
+    this.#spared = this.#held = 0
   }
 }
 
@@ -69,36 +129,27 @@ function idOf (key: readonly unknown[]): string {
   return hash('sha256', JSON.stringify(key)).slice(0, 12)
 }
 
-function count<Kind> (
-  groups: Map<string, Kind & MismatchCount>, id: string, kind: Kind, mismatch: Mismatch
-): string {
-  const { time } = mismatch
-  const known = groups.get(id)
-  const group = known ?? { id, ...kind, count: 0, first: time, last: time, example: mismatch }
-  group.count++
-  group.last = time
-  group.example = mismatch
-  groups.delete(id)
-  groups.set(id, group)
-  return id
-}
-
-function latestFirst<Group extends object> (groups: Map<string, Group>): Group[] {
-  return [...groups.values()].reverse().map(shown)
+function latestFirst<What> (groups: Map<string, Counted<What>>): Array<What & MismatchCount> {
+  return [...groups.values()].sort((a, b) => b.turn - a.turn).map(shown)
 }
 
 /**
  * A copy, which later mismatches do not change. What is in it, and is stored, is frozen from now on: whoever sees it can not
- * change it.
+ * change it. The example is masked when somebody looks at it.
  */
-function shown<Group extends object> (group: Group): Group {
-  const copy = { ...group }
-  Object.values(copy).forEach(freeze)
-  return copy
+function shown<What> ({ id, what, count, first, last, example }: Counted<What>): What & MismatchCount {
+  const group = { id, ...what, count, first: new Date(first).toISOString(), last: new Date(last).toISOString() }
+  Object.values(group).forEach(freeze)
+  return Object.defineProperty(group, 'example', {
+    get: () => example === null ? null : freeze(example.read()),
+    enumerable: true,
+    configurable: true
+  }) as What & MismatchCount
 }
 
 /** All of plain data. What is frozen has been frozen here, to its ends. */
-function freeze (value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return
+function freeze<T> (value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   Object.values(Object.freeze(value)).forEach(freeze)
+  return value
 }

@@ -50,6 +50,35 @@ export interface MismatchInput {
   body: BodyDifference | null
 }
 
+/** Stands for what a snapshot leaves out, so that it is known that something was. */
+const MORE_HEADERS = ['…', ' '.repeat(MAX_REQUEST_HEADERS + 1)]
+const NO_BODY = new Uint8Array(0)
+
+/** A request as a mismatch is made of it, in bounded size. Holds on to nothing else: no longer text, no pooled buffer. */
+export function snapshotOf ({ method, path, sentPath, headers, body, complete }: MirroredRequest): MirroredRequest {
+  const end = endOfHeaders(headers)
+  return {
+    method,
+    path: firstOf(path),
+    sentPath: sentPath === path ? firstOf(path) : firstOf(sentPath),
+    headers: end < headers.length ? [...headers.slice(0, end), ...MORE_HEADERS] : headers.slice(),
+    body: body.length === 0 ? NO_BODY : new Uint8Array(body.subarray(0, MAX_BODY + 1)),
+    complete
+  }
+}
+
+function firstOf (path: string): string {
+  return path.length <= MAX_PATH ? path : cut(path.slice(0, MAX_PATH + 1), Infinity)
+}
+
+/** Where those headers end that are kept. */
+function endOfHeaders (list: HeaderList): number {
+  let length = 0
+  let end = 0
+  while (end < Math.min(list.length, MAX_REQUEST_LINES * 2) && (length += list[end].length + list[end + 1].length) <= MAX_REQUEST_HEADERS) end += 2
+  return end
+}
+
 /**
  * The one place in which a mismatch loses its secrets and its excess; nothing else of it is to be kept, logged or handed
  * on. Values of JSON differences come masked and cut already. Throws nothing.
@@ -86,10 +115,7 @@ function requestOf (request: MirroredRequest, redactor: Redactor): MismatchReque
 }
 
 function requestHeaders (list: HeaderList, redactor: Redactor): string[] {
-  let length = 0
-  let end = 0
-  while (end < Math.min(list.length, MAX_REQUEST_LINES * 2) && (length += list[end].length + list[end + 1].length) <= MAX_REQUEST_HEADERS) end += 2
-  return redactor.headers(list.slice(0, end))
+  return redactor.headers(list.slice(0, endOfHeaders(list)))
 }
 
 function requestBody ({ headers, body, complete }: MirroredRequest, redactor: Redactor): KeptBody | null {

@@ -1,5 +1,5 @@
 import { foldPointer, fromPointer, looksLikeId, toPointer } from '../compare/pointer'
-import type { Mismatch, MismatchShape } from '../../types/index'
+import type { BodyDifference, HeaderDifference, MismatchShape } from '../../types/index'
 
 /** Header names, and pointers, of one shape. */
 const MAX_PARTS = 16
@@ -8,7 +8,19 @@ const MAX_SIBLINGS = 8
 /** Objects whose keys are remembered. */
 const MAX_LEVELS = 200
 
+/** Keys of all pointers of one mismatch that are looked at: what is deeper, or comes later, makes no kind. */
+const MAX_KEYS = 256
+
 const ANY = '*'
+
+/** What mismatches are told apart by. */
+export interface Kind {
+  readonly backend: string
+  readonly primaryStatus: number
+  readonly mirrorStatus: number
+  readonly headers: readonly HeaderDifference[]
+  readonly body: BodyDifference | null
+}
 
 interface Place {
   /** A pointer ends here. */
@@ -29,7 +41,7 @@ export class Shapes {
     this.#maxKeys = maxKeys
   }
 
-  of (mismatch: Mismatch): MismatchShape {
+  of (mismatch: Kind): MismatchShape {
     const { backend, primaryStatus, mirrorStatus, headers, body } = mismatch
     const names = headers.map(({ name }) => looksLikeId(name) ? ANY : name)
     return {
@@ -48,9 +60,14 @@ export class Shapes {
 
   #pointers (pointers: readonly string[]): string[] {
     const root = createPlace()
+    let keys = 0
     for (const pointer of pointers) {
+      if (keys > MAX_KEYS) break
       let place = root
-      for (const segment of fromPointer(foldPointer(pointer))) place = child(place, segment)
+      for (const segment of fromPointer(foldPointer(pointer, MAX_KEYS - keys))) {
+        place = child(place, segment)
+        keys++
+      }
       place.ends = true
     }
     const paths: string[][] = []

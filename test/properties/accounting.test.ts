@@ -133,7 +133,7 @@ class World {
       else if (roll === 2) books.skip('unsampled')
       else if (roll === 3) books.drop(pick(DROPS, at))
       else if (refusal !== null) books.drop(refusal)
-      else this.sent.push(started(new Attempt(this.mirror, index, period, null, null)))
+      else this.sent.push(started(new Attempt(this.mirror, index, period, null, null, null)))
     }
   }
 

@@ -5,7 +5,7 @@ import { compileIgnored } from '../../lib/compare/ignored'
 import { diffJson } from '../../lib/compare/json'
 import { finish } from '../../lib/compare/tape'
 import { curlCommand } from '../../lib/mismatches/curl'
-import { MismatchGroups } from '../../lib/mismatches/groups'
+import { Groups } from '../helpers/groups'
 import { createMismatch } from '../../lib/mismatches/mismatch'
 import { printableData } from '../../lib/printable'
 import type { BodyDifference, HeaderDifference } from '../../types/index'
@@ -97,8 +97,8 @@ function everything (json: unknown, text: string, name: string, type: string, bo
         method: 'POST', path, sentPath: `/v2${path}`, headers: ['x-b', value, name, CANARY, 'content-type', type], body: Buffer.from(body), complete: true
       }
     }, redactor)
-    const groups = new MismatchGroups(10)
-    groups.add(made)
+    const groups = new Groups(10)
+    groups.put(made)
     return JSON.stringify([made, groups.list(), printableData(made.headers), printableData(made.body), curlCommand(made.request, 'http://a')])
   }).join('')
 }

@@ -7,10 +7,10 @@ import { Client } from 'undici'
 import fastifyMirror from '../../lib'
 import type { AdminHook, AdminOptions, MismatchList, MirrorOptions } from '../../types/index'
 import { createRedactor } from '../../lib/compare/redact'
-import { MismatchGroups } from '../../lib/mismatches/groups'
 import { MAX_BODY, createMismatch } from '../../lib/mismatches/mismatch'
 import { startBackend } from '../helpers/backend'
 import { startGateway } from '../helpers/gateway'
+import { Groups } from '../helpers/groups'
 import { startTwins } from '../helpers/twins'
 import { until } from '../helpers/until'
 
@@ -184,12 +184,12 @@ t.test('no password of a URL comes out of anything', async t => {
 
 t.test('the fullest store of mismatches is bounded: 1 MiB a group, mostly of header values in scripts of three bytes', async t => {
   const limit = 100
-  const groups = new MismatchGroups(limit)
+  const groups = new Groups(limit)
   const redactor = createRedactor([])
   const long = '\u20ac'.repeat(100_000)
   const headers = Array.from({ length: 100 }, (_, i) => [`x-${String.fromCharCode(97 + i % 26)}${i}${'y'.repeat(500)}`, '\x80'.repeat(3000)]).flat()
   for (let i = 0; i < limit * 2; i++) {
-    groups.add(createMismatch({
+    groups.put(createMismatch({
       backend: 'b'.repeat(100),
       time: Date.now(),
       request: { method: 'POST', path: `/${long}`, sentPath: `/${long}`, headers, body: Buffer.from(long).subarray(0, MAX_BODY + 1), complete: false },

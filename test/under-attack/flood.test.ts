@@ -27,7 +27,7 @@ t.test('a hundred thousand keys, paths and kinds of mismatches take no more memo
   const sampler = new Sampler()
   const reporter = new MismatchReporter({ id: 'flood' }, {
     enabled: true, logMismatches: false, detailedDiff: true, maxBodyCapture: 1024, maxMismatches: 100, ignoreHeaders: [], ignoreJsonFields: [], redact: []
-  }, null, failed)
+  }, null, failed, failed)
   let chosen = 0
   const flood = (from: number, to: number) => {
     for (let i = from; i < to; i++) {

@@ -11,6 +11,7 @@ import { at, count, foreign } from './format.mjs'
 
 /** @param {Example} shown @param {() => void} reload @returns {import('./dom.mjs').Part<Group>} */
 export function createExample ({ example, curl }, reload) {
+  if (example === null || curl === null) return { node: el('p', { class: 'quiet' }, 'There was no time or no room for an example.'), update () {} }
   const newer = el('button', { type: 'button', class: 'plain', hidden: true, click: reload }, 'Show a newer one')
   return {
     node: el('div', { class: 'example' },
@@ -76,7 +77,7 @@ function requestOf ({ request: { path, sentPath, headers, body, truncated } }) {
   )
 }
 
-/** @param {Example['curl']} curl */
+/** @param {NonNullable<Example['curl']>} curl */
 function curlOf (curl) {
   const told = el('span', { role: 'status', class: 'quiet' })
   // Also for where the clipboard can not be written: over plain HTTP, browsers forbid it.

@@ -45,12 +45,13 @@ export function createGroups (load) {
 
   function render () {
     if (data === null) return
-    const { groups: { groups, total, limit, limited } } = data
+    const { groups: { groups, total, limit, limited, spared } } = data
     setText(title, total === 0 ? 'Mismatches' : `Mismatches of ${count(total)} ${total === 1 ? 'kind' : 'kinds'}`)
     setText(note, [
       total === 0 ? 'None is stored.' : '',
       total > groups.length ? `The latest ${count(groups.length)} are shown.` : '',
-      limited ? `${count(limit)} kinds are stored at most: those that came later are counted as “other”.` : ''
+      limited ? `${count(limit)} kinds are stored at most: those that came later are counted as “other”.` : '',
+      spared > 0 ? `${count(spared)} were not looked at, and are counted as “other”: mismatches take at most 5 % of the main thread’s time.` : ''
     ].join(' ').trim())
     note.hidden = note.textContent === ''
     sorting.hidden = total < 2
