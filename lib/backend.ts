@@ -40,6 +40,7 @@ export class Backend implements BackendState {
       origin: config.origin,
       connect: config.connect,
       timeout: mirror.timeout,
+      bodyTimeout: mirror.bodyTimeout,
       maxBacklogBytes: mirror.maxBacklogBytes,
       diff: diffOptions(mirror.compare)
     })

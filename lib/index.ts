@@ -20,6 +20,7 @@ import { LoopTime } from './metrics/loop-time'
 import { expose } from './metrics/prometheus'
 import { readPluginOptions } from './options'
 import { Registry } from './registry'
+import { bodylessMethods } from './tap/request-body'
 
 export const fastifyMirror = fp(mirrorPlugin, { fastify: '5.x', name: 'fastify-mirror' })
 export default fastifyMirror
@@ -41,7 +42,8 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
     : new InlineEngine(new Budget(maxBufferedBytes), guard)
-  const registry = new Registry(defaults, { engine: engine as Engine, log, onMismatch, histograms: prometheus !== null }, fastify.log)
+  const context = { engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null }
+  const registry = new Registry(defaults, context, fastify.log)
   fastify.decorate('mirrors', registry.api)
 
   installAppHooks(fastify)

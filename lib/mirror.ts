@@ -45,6 +45,8 @@ export interface MirrorContext {
   readonly log: BoundedLog
   readonly onMismatch: OnMismatch
   readonly main: Readonly<MainSwitch>
+  /** Methods whose body the app never reads. */
+  readonly bodyless: ReadonlySet<string>
   /** Whether latencies are counted by size, too. */
   readonly histograms: boolean
 }
@@ -62,6 +64,7 @@ export class Mirror implements MirrorState, Holder {
   readonly config: MirrorConfig
   readonly engine: Engine
   readonly log: BoundedLog
+  readonly bodyless: ReadonlySet<string>
   readonly backends: readonly Backend[]
   /** The present one. */
   period: Period
@@ -77,10 +80,11 @@ export class Mirror implements MirrorState, Holder {
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
 
-  constructor (config: MirrorConfig, { engine, log, onMismatch, main, histograms }: MirrorContext) {
+  constructor (config: MirrorConfig, { engine, log, onMismatch, main, bodyless, histograms }: MirrorContext) {
     this.config = config
     this.engine = engine
     this.log = log
+    this.bodyless = bodyless
     this.#settings = { enabled: config.enabled, percentage: config.percentage }
     this.#main = main
     this.#headRules = new HeadRules(config.removeHeaders)

@@ -87,7 +87,7 @@ for (const scheme of ['http', 'https'] as const) {
       for (const backend of [0, 1]) t.equal(got[backend].get(`/${index}`), hash('sha256', body), `${index} at ${backend}`)
     }
     t.equal(got[2].size, 0)
-  })
+  }, { bytes: 256 * MIB })
 
   testEngines(t, `${scheme}: an upload that trickles in while its backend stands still is not overtaken by its own rest`, async (t, bench) => {
     const requests: IncomingMessage[] = []
@@ -118,7 +118,7 @@ for (const scheme of ['http', 'https'] as const) {
       await ended()
       t.equal(got.get(`/${index}`), hash('sha256', bodies[index]))
     }
-  })
+  }, { bytes: 256 * MIB })
 
   testEngines(t, `${scheme}: large answers at once are looked into as they came`, async (t, bench) => {
     const ANSWERS = 12

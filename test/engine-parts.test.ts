@@ -11,7 +11,7 @@ import { Digest } from '../lib/compare/digest'
 import { Backlog } from '../lib/engine/backlog'
 import { Blocks, LARGEST_BLOCK } from '../lib/engine/blocks'
 import { Breaker } from '../lib/engine/breaker'
-import { Budget } from '../lib/engine/budget'
+import { Budget, Share } from '../lib/engine/budget'
 import { Capture } from '../lib/engine/capture'
 import { connectFault } from '../lib/engine/connect'
 import { Copy } from '../lib/engine/copy'
@@ -21,6 +21,7 @@ import type { Expiring } from '../lib/engine/deadlines'
 import type { Exchange } from '../lib/engine/exchange'
 import { Gate } from '../lib/engine/gate'
 import { InlineEngine } from '../lib/engine/inline'
+import { LoopClock } from '../lib/engine/loop-clock'
 import { Lookups } from '../lib/engine/lookup'
 import type { Resolve } from '../lib/engine/lookup'
 import { Pacer } from '../lib/engine/pacer'
@@ -51,7 +52,7 @@ class Timed implements Expiring {
 
 t.test('deadlines', async t => {
   function deadlinesOf (t: Test, ms: number): Deadlines<Timed> {
-    const deadlines = new Deadlines<Timed>(ms)
+    const deadlines = new Deadlines<Timed>(ms, performance)
     t.teardown(() => deadlines.close())
     return deadlines
   }
@@ -223,6 +224,51 @@ t.test('budget', async t => {
   t.equal(budget.used, 0)
 })
 
+t.test('share of the budget', async t => {
+  const budget = new Budget(1000)
+  const first = new Share(budget)
+  t.equal(first.take(900), true, 'an only backend has all of it')
+  t.equal(first.take(101), false)
+  first.free(900)
+  const second = new Share(budget)
+  t.equal(first.take(500), true)
+  t.equal(first.take(1), false, 'as much as is free')
+  t.equal(second.take(250), true)
+  t.equal(second.take(10), false)
+  first.free(500)
+  t.equal(second.take(240), true)
+  t.equal(budget.used, second.held)
+  second.free(490)
+  // A body for which several wait is in the budget once.
+  budget.take(400)
+  t.ok(first.hold(400) && second.hold(400))
+  first.letGo(400)
+  second.letGo(400)
+  t.equal(new Share(new Budget(5)).take(6), false)
+  t.same([first.held, second.held], [0, 0])
+})
+
+t.test('clock of the event loop', async t => {
+  const clock = new LoopClock()
+  const block = (ms: number) => { for (const until = performance.now() + ms; performance.now() < until;); }
+  clock.enter()
+  clock.enter()
+  const before = clock.now()
+  block(150)
+  await until('it has looked', () => clock.blocked > 0)
+  t.ok(clock.blocked > 100 && clock.now() - before < performance.now() - before)
+  clock.leave()
+  const { blocked } = clock
+  block(100)
+  clock.check()
+  t.ok(clock.blocked - blocked > 50, 'before any timer, too')
+  clock.leave()
+  await until('nobody wants to know, and it looks no more', () => !process.getActiveResourcesInfo().includes('Timeout'))
+  clock.check()
+  clock.enter()
+  clock.leave()
+})
+
 t.test('backlog', async t => {
   t.test('whatever is appended, read and released, each reader gets the body, and the budget gets all back', async t => {
     const random = seeded(3)
@@ -278,6 +324,10 @@ t.test('backlog', async t => {
     const slab = Buffer.alloc(65536, 'x')
     backlog.append(slab.subarray(0, 10))
     t.equal(budget.used, 1000)
+    const announced = new Backlog(budget, 1_000_000)
+    announced.append(slab.subarray(0, 1))
+    t.equal(budget.used, 1000 + 4096, 'nor much more than has come')
+    announced.dispose()
     backlog.append(slab.subarray(0, 990))
     t.equal(backlog.read(0)?.length, 1000)
     backlog.append(slab.subarray(0, 1))
@@ -313,7 +363,7 @@ t.test('backlog', async t => {
       const budget = new Budget(4999)
       const backlog = new Backlog(budget, size)
       t.equal(backlog.append(Buffer.alloc(size)), false)
-      t.equal(backlog.append(Buffer.alloc(2 * size).subarray(0, size - 1)), false)
+      t.equal(backlog.append(Buffer.alloc(3 * size).subarray(0, size)), false)
       backlog.dispose()
       t.equal(budget.used, 0)
     }
@@ -1133,7 +1183,7 @@ t.test('copy', async t => {
     const killed: Error[] = []
     const slot = { client: { dispatch () {} }, kill: (error: Error) => killed.push(error) }
     const target = {
-      origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }, budget: new Budget(0)
+      origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }, share: new Share(new Budget(0))
     } as unknown as Target
     const exchange = {
       method: 'GET', backlog: null, length: 0, copyEnded () {}, failed () {}

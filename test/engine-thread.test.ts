@@ -18,7 +18,7 @@ import { watchProcess } from './helpers/process'
 import { until } from './helpers/until'
 
 const MIB = 1024 * 1024
-const OPTIONS = { connect: {}, timeout: 10_000, maxBacklogBytes: MIB, diff: null }
+const OPTIONS = { connect: {}, timeout: 10_000, bodyTimeout: 10_000, maxBacklogBytes: MIB, diff: null }
 
 /** The other side on this thread: a channel instead of a worker. */
 function inProcess (data: ThreadData): EventEmitter & Thread {
@@ -85,7 +85,7 @@ t.test('every operation crosses both ways', async t => {
   for (const sent of [whole, bytes, streamed, lost, cut, refused, reset]) await sent.ended()
 
   t.same(whole.sinks.map(sink => sink.calls), [['answered: 200', 'matched'], ['answered: 200', 'matched']])
-  t.equal(whole.sink.latency?.primary, 1)
+  t.ok(whole.sink.latency === null || whole.sink.latency.primary === 1, 'unless the loop was blocked')
   t.same(bytes.sink.calls, ['answered: 200', 'mismatched: body'])
   t.equal(bytes.sink.latency, null)
   t.same(streamed.sink.calls, ['answered: 200', 'mismatched: headers'])
@@ -416,8 +416,12 @@ t.test('what comes at once is no backlog, however much it is, and what waits whe
   await until('the prompt one has it', () => received > 10_000_000)
   await until('the other is connected', () => hung.connections === 1)
   t.same(sinks.map(({ calls }) => calls), [[], []], 'both may still take it')
-  exchange.write(Buffer.from('y'))
-  await until('one of them may not any more', () => sinks[1].done)
+  // What had waited for the connection is not held against it.
+  await until('one of them may not any more', async () => {
+    exchange.write(Buffer.alloc(20_000, 'y'))
+    await setTimeout(10)
+    return sinks[1].done
+  })
   exchange.end()
   await until('the prompt one has answered', () => sinks[0].done)
   t.same(sinks.map(({ fate }) => fate), ['answered: 200', 'failed: slow'])

@@ -264,6 +264,7 @@ const MIRROR_ROWS: Row[] = [
     bad: [/^\/a/, '(', '[z-a]', '(?=a)', '(?<=a)', '\\1', 'a{1001}', '((a{99}){99}){99}', 'a'.repeat(1001)]
   },
   integerRow(['timeout'], 1, MAX_INT),
+  integerRow(['bodyTimeout'], 1, MAX_INT),
   integerRow(['maxInFlight'], 1, 65535),
   integerRow(['maxBacklogBytes'], 1, MAX_INT),
   {
@@ -434,6 +435,7 @@ t.test('what is not given has a default', async t => {
     }],
     conditions: { methods: null, headers: [], pathRegex: null },
     timeout: 5000,
+    bodyTimeout: 5000,
     maxInFlight: 256,
     maxBacklogBytes: 1048576,
     breaker: { failures: 50, cooldown: 5000 },
@@ -490,13 +492,13 @@ t.test('each key takes its values, and refuses all others by name, value and wha
   }
   t.strictSame(
     MIRROR_ROWS.filter(({ keys }) => keys.length === 1).map(({ keys }) => keys[0]),
-    'id enabled percentage sampleBy backends conditions timeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare verdict'.split(' ')
+    'id enabled percentage sampleBy backends conditions timeout bodyTimeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare verdict'.split(' ')
   )
 })
 
 t.test('messages read as a whole', async t => {
   const backends = [SHADOW]
-  const mirrorKeys = 'id, enabled, percentage, sampleBy, backends, conditions, timeout, maxInFlight, maxBacklogBytes, breaker, ' +
+  const mirrorKeys = 'id, enabled, percentage, sampleBy, backends, conditions, timeout, bodyTimeout, maxInFlight, maxBacklogBytes, breaker, ' +
     'preserveHost, removeHeaders, rewriteRequestHeaders, compare, verdict'
   const cases: Array<[block: unknown, code: string, message: string]> = [
     [true, 'INVALID_OPTION', 'mirror must be an object, or false for no mirror, got true'],

@@ -131,11 +131,15 @@ declare namespace fastifyMirror {
      * body) to its answer's end. Default 5000.
      */
     timeout?: number
+    /** Milliseconds without a byte of the client's request body before the copy is given up. Default 5000. */
+    bodyTimeout?: number
+    /** @see bodyTimeout */
+    body_timeout?: number
     /** Most copies in flight per backend, which is also its number of connections. Default 256. */
     maxInFlight?: number
     /**
-     * Most request-body bytes held for a copy that is not yet sent or that reads slower than the primary; past it
-     * the copy is given up. Default 1 MiB.
+     * Most request-body bytes of a request that is not yet sent, and most by which a backend may fall behind its client once
+     * its connection stands; past it the copy is given up. Default 1 MiB.
      */
     maxBacklogBytes?: number
     /** @see maxBacklogBytes */

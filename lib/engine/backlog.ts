@@ -1,5 +1,5 @@
 import { LARGEST_BLOCK } from './blocks'
-import type { Budget } from './budget'
+import type { Memory } from './budget'
 
 const SMALLEST_BLOCK = 4 * 1024
 
@@ -23,13 +23,13 @@ export class Backlog {
   received = 0
   /** The body is complete. */
   ended = false
-  readonly #budget: Budget
+  readonly #budget: Memory
   #expected: number
   #blocks: Block[] = []
   #open = false
 
   /** @param expected the body's length as the client declared it; 0: not known */
-  constructor (budget: Budget, expected: number) {
+  constructor (budget: Memory, expected: number) {
     this.#budget = budget
     this.#expected = expected
   }
@@ -50,7 +50,7 @@ export class Backlog {
   #copy (chunk: Uint8Array): boolean {
     let from = 0
     while (from < chunk.length) {
-      const block = this.#open ? this.#blocks[this.#blocks.length - 1] : this.#allocate()
+      const block = this.#open ? this.#blocks[this.#blocks.length - 1] : this.#allocate(chunk.length - from)
       if (block === null) return false
       const copied = Math.min(chunk.length - from, block.bytes.length - block.length)
       block.bytes.set(chunk.subarray(from, from + copied), block.length)
@@ -62,11 +62,11 @@ export class Backlog {
     return true
   }
 
-  #allocate (): Block | null {
+  /** By what has come and is coming, not by what was announced: a client may announce much and send little. */
+  #allocate (coming: number): Block | null {
     const missing = this.#expected - this.received
-    const size = missing > 0
-      ? Math.min(missing, LARGEST_BLOCK)
-      : Math.min(Math.max(this.received, SMALLEST_BLOCK), LARGEST_BLOCK)
+    const wanted = Math.min(Math.max(coming, this.received, SMALLEST_BLOCK), LARGEST_BLOCK)
+    const size = missing > 0 ? Math.min(missing, wanted) : wanted
     if (!this.#budget.take(size)) return null
     const bytes = this.#budget.blocks?.take(size) ?? Buffer.allocUnsafeSlow(size)
     const block = { start: this.received, bytes, length: 0 }

@@ -1,6 +1,6 @@
 import type { CapturedBody } from '../compare/answers'
 import { Backlog } from './backlog'
-import type { Budget } from './budget'
+import type { Memory } from './budget'
 
 /** An answer's body, kept for a diff: all of it, or nothing where it is longer than `limit` or the budget does not allow it. */
 export class Capture {
@@ -8,9 +8,9 @@ export class Capture {
   readonly #backlog: Backlog
   #lost: 'too long' | 'memory' | null = null
 
-  constructor (budget: Budget, limit: number) {
+  constructor (memory: Memory, limit: number) {
     this.#limit = limit
-    this.#backlog = new Backlog(budget, 0)
+    this.#backlog = new Backlog(memory, 0)
   }
 
   add (chunk: Uint8Array): void {

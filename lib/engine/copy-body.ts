@@ -46,6 +46,11 @@ export class CopyBody implements AsyncIterableIterator<Buffer> {
     return new Promise(resolve => { this.#wake = resolve })
   }
 
+  /** Offset of what has not been given to the socket. */
+  get given (): number {
+    return this.offset + this.#given
+  }
+
   /** The backlog has more, or has ended. */
   wake (): void {
     if (this.#wake === null) return

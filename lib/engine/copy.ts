@@ -4,6 +4,7 @@ import { Digest, NO_DIGEST } from '../compare/digest'
 import { latin1 } from '../compare/latin1'
 import { Capture } from './capture'
 import { constantError } from './constant-error'
+import type { Backlog } from './backlog'
 import { CopyBody } from './copy-body'
 import type { BodySender } from './copy-body'
 import type { Expiring } from './deadlines'
@@ -35,6 +36,8 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   readonly target: Target
   readonly sink: CopySink
   ended = false
+  /** Its sink has heard the last. */
+  told = false
   /** The final answer's status; 0: no head yet. */
   status = 0
   /** The answer's Content-Encoding in lower case; empty without one. */
@@ -48,7 +51,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   /** The answer's body, where it is looked into. */
   body: CapturedBody = 'memory'
   readonly capture: Capture | null
-  /** Milliseconds from dispatch on a connection to the answer's end. */
+  /** Milliseconds from dispatch on a connection to the answer's end; NaN where the event loop was blocked meanwhile. */
   ms = 0
 
   readonly #head: CopyHead
@@ -60,6 +63,12 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   #reason: FailureReason | null = null
   #dispatchedAt = 0
   #interim = 0
+  /** Bytes of the request body that are held for the backend. */
+  #held = 0
+  /** Bytes by which the backend may lag without being slow: what waited for its connection, as far as it has not caught up. */
+  #excused = 0
+  /** The clock's, at dispatch. */
+  #blocked = 0
 
   constructor (exchange: Exchange, target: Target, head: CopyHead, sink: CopySink, compare: boolean) {
     this.exchange = exchange
@@ -67,7 +76,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.sink = sink
     this.#head = head
     this.digest = compare ? new Digest() : NO_DIGEST
-    this.capture = compare && target.comparer !== null ? new Capture(target.budget, target.maxCapture) : null
+    this.capture = compare && target.comparer !== null ? new Capture(target.share, target.maxCapture) : null
   }
 
   /** The request is on a connection, and its answer awaited. */
@@ -90,7 +99,33 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   }
 
   advanced (): void {
+    const left = (this.exchange.backlog as Backlog).received - this.sent
+    if (left < this.#held) this.#letGo(this.#held - left)
     this.exchange.advanced()
+  }
+
+  /** More of the request body is kept until the backend has it. `false`: it holds as much as it may. */
+  hold (bytes: number): boolean {
+    if (this.ended || this.#reason !== null) return true
+    if (!this.target.share.hold(bytes)) return false
+    this.#held += bytes
+    return true
+  }
+
+  #letGo (bytes: number): void {
+    this.target.share.letGo(bytes)
+    this.#held -= bytes
+  }
+
+  /**
+   * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by `maxBacklogBytes` since its
+   * connection stood. What it is being given now is on its way.
+   */
+  fellBehind (received: number): boolean {
+    if (!this.running || this.#body === null) return false
+    const behind = received - this.#body.given
+    if (behind < this.#excused) this.#excused = behind
+    return behind - this.#excused > this.target.maxBacklogBytes
   }
 
   dispatch (): void {
@@ -148,7 +183,11 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
       abort()
       return
     }
+    const { backlog, hasAllOfBody } = this.exchange
+    if (!hasAllOfBody) this.target.deadlines.stop(this)
+    this.#excused = backlog === null ? 0 : backlog.received;
     (this.#slot as Slot).begin()
+    this.#blocked = this.target.clock.blocked
     this.#dispatchedAt = performance.now()
   }
 
@@ -180,7 +219,9 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
 
   #complete (): void {
     (this.#slot as Slot).rest()
-    this.ms = performance.now() - this.#dispatchedAt
+    const { clock } = this.target
+    clock.check()
+    this.ms = clock.blocked === this.#blocked ? performance.now() - this.#dispatchedAt : NaN
     if (this.digest !== NO_DIGEST) this.digest.end()
     this.#end()
     this.exchange.answered(this)
@@ -200,7 +241,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.#end()
     if (refused) this.sink.onRefused(error)
     else this.sink.onFailed(reason, error)
-    this.exchange.failed()
+    this.exchange.failed(this)
   }
 
   /** What its connection's end is called, in the state in which the copy is. */
@@ -212,17 +253,17 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
 
   /** The answer has to wait for the primary's, which may take any time: what it keeps is counted. */
   wait (): void {
-    const { budget } = this.target
+    const { share } = this.target
     const length = lengthOf(this.headers)
     const kept = this.digest.kept + length
-    if (budget.take(kept)) {
+    if (share.take(kept)) {
       this.#kept = kept
       return
     }
     this.digest.seal()
     // Rather its headers than its body.
     this.capture?.dispose()
-    if (budget.take(length)) {
+    if (share.take(length)) {
       this.#kept = length
     } else {
       this.headersLost = this.headers.length > 0
@@ -236,13 +277,14 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.body = 'memory'
     this.digest = NO_DIGEST
     this.headers = NO_HEADERS
-    this.target.budget.free(this.#kept)
+    this.target.share.free(this.#kept)
     this.#kept = 0
   }
 
   #end (): void {
     this.ended = true
     this.target.deadlines.stop(this)
+    this.#letGo(this.#held)
     if (this.#slot !== null) this.target.release(this.#slot)
     this.#slot = null
     this.#abort = null

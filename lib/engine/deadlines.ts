@@ -1,3 +1,5 @@
+import type { LoopClock } from './loop-clock'
+
 /**
  * How many run out of time in one turn of the event loop. To end a copy costs some 40 µs, and several times that as long as it is done so
  * rarely that V8 has not compiled it; those that wait for a backend which hangs may all have begun at once.
@@ -18,21 +20,23 @@ export interface Expiring {
  */
 export class Deadlines<T extends Expiring> {
   readonly #time: number
+  readonly #clock: Pick<LoopClock, 'now'>
   #first: T | null = null
   #last: T | null = null
   #timer: NodeJS.Timeout | null = null
-  /** More are due than one turn may end. */
+  /** Some are due: the connections are read once more, or more are due than one turn may end. */
   #goingOn: NodeJS.Immediate | null = null
 
-  /** @param time milliseconds */
-  constructor (time: number) {
+  /** @param time milliseconds of the clock, which stands still while the loop is blocked */
+  constructor (time: number, clock: Pick<LoopClock, 'now'>) {
     this.#time = time
+    this.#clock = clock
   }
 
   /** Does nothing for what has started already. */
   start (item: T): void {
     if (item.deadline !== 0) return
-    item.deadline = performance.now() + this.#time
+    item.deadline = this.#clock.now() + this.#time
     item.earlier = this.#last
     if (this.#last === null) this.#first = item
     else this.#last.later = item
@@ -51,6 +55,12 @@ export class Deadlines<T extends Expiring> {
     item.earlier = item.later = null
   }
 
+  /** Its time begins anew. */
+  restart (item: T): void {
+    this.stop(item)
+    this.start(item)
+  }
+
   close (): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
@@ -59,14 +69,20 @@ export class Deadlines<T extends Expiring> {
   }
 
   #arm (ms: number): void {
-    this.#timer = setTimeout(expire, Math.ceil(ms), this)
+    this.#timer = setTimeout(readFirst, Math.ceil(ms), this)
     this.#timer.unref()
+  }
+
+  /** Timers come before the connections, where an answer may lie that came in time. */
+  readFirst (): void {
+    this.#timer = null
+    this.#goingOn = setImmediate(expire, this)
   }
 
   expire (): void {
     let left = EXPIRING_A_TURN
     // A timer may fire a fraction of a millisecond early.
-    const now = performance.now() + 1
+    const now = this.#clock.now() + 1
     while (this.#first !== null && this.#first.deadline <= now) {
       if (left-- === 0) {
         this.#timer = null
@@ -80,8 +96,12 @@ export class Deadlines<T extends Expiring> {
     // Not before: what starts meanwhile needs no timer of its own.
     this.#timer = this.#goingOn = null
     // Others may have taken longer than is left. Node warns of a negative time.
-    if (this.#first !== null) this.#arm(Math.max(0, this.#first.deadline - performance.now()))
+    if (this.#first !== null) this.#arm(Math.max(0, this.#first.deadline - this.#clock.now()))
   }
+}
+
+function readFirst<T extends Expiring> (deadlines: Deadlines<T>): void {
+  deadlines.readFirst()
 }
 
 function expire<T extends Expiring> (deadlines: Deadlines<T>): void {

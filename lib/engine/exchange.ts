@@ -5,12 +5,14 @@ import { Capture } from './capture'
 import { constantError } from './constant-error'
 import { Copy } from './copy'
 import type { Backlog } from './backlog'
+import type { Expiring } from './deadlines'
 import type { Target } from './target'
 import type { ExchangeHandle, ExchangeInit, NotComparedReason } from './types'
 
 const CUT = constantError('the request ended before its body was complete')
 const SLOW = constantError('the backend takes the request body too slowly')
 const NO_MEMORY = constantError('the memory for request bodies is used up')
+const STALLED = constantError('the client sends nothing more of its body')
 const BEHIND = constantError('the mirror\'s thread fell behind')
 
 const NO_HEADERS: readonly string[] = []
@@ -21,12 +23,17 @@ type Primary = 'open' | 'complete' | NotComparedReason
  * One mirrored request: the client's body goes in and on to every copy; the primary's answer goes in and is compared with
  * each copy's. Plain data in, each copy's sink hears the outcome.
  */
-export class Exchange implements ExchangeHandle {
+export class Exchange implements ExchangeHandle, Expiring {
+  deadline = 0
+  earlier: this | null = null
+  later: this | null = null
+  /** Among those that its engine has open. */
+  place = 0
   readonly method: string
   readonly backlog: Backlog | null
   readonly length: number
   readonly #copies: Copy[] = []
-  readonly #onCopyEnded: () => void
+  readonly #onSettled: (exchange: Exchange) => void
   #live: number
   #answered: Copy[] | null = null
 
@@ -37,12 +44,12 @@ export class Exchange implements ExchangeHandle {
   /** Copies that may still be compared with the primary's answer. */
   #undecided: number
 
-  constructor (init: ExchangeInit<Target>, onCopyEnded: () => void) {
+  constructor (init: ExchangeInit<Target>, onSettled: (exchange: Exchange) => void) {
     this.method = init.method
     this.backlog = init.backlog
     this.length = init.length
     this.#primary = init.compare ? 'open' : 'off'
-    this.#onCopyEnded = onCopyEnded
+    this.#onSettled = onSettled
     this.#live = this.#undecided = init.copies.length
     for (const { target, head, sink } of init.copies) {
       this.#copies.push(new Copy(this, target, head, sink, init.compare))
@@ -57,11 +64,32 @@ export class Exchange implements ExchangeHandle {
     return this.backlog === null || this.backlog.ended
   }
 
+  /** What has come of the body is held for every backend, as far as each may hold it. */
+  begin (): void {
+    const { backlog } = this
+    if (backlog === null) return
+    this.#hold(backlog.received)
+    if (!backlog.ended && this.#live > 0) this.#stalls.start(this)
+  }
+
+  get #stalls () {
+    return this.#copies[0].target.stalls
+  }
+
+  #hold (bytes: number): void {
+    for (const copy of this.#copies) if (!copy.hold(bytes)) copy.abort('memory', NO_MEMORY)
+  }
+
+  /** The client has sent nothing for a while. */
+  onDeadline (): void {
+    for (const copy of this.#copies) copy.abort('bodyTimeout', STALLED)
+  }
+
   dispatch (): void {
-    const timed = this.hasAllOfBody
     for (const copy of this.#copies) {
       if (copy.ended) continue
-      if (timed && copy.deadline === 0) copy.target.deadlines.start(copy)
+      // Before the body is complete: for the connection alone.
+      copy.target.deadlines.start(copy)
       copy.dispatch()
     }
   }
@@ -75,25 +103,29 @@ export class Exchange implements ExchangeHandle {
   append (chunk: Buffer): void {
     const { backlog } = this
     if (backlog === null || this.#live === 0) return
+    this.#hold(chunk.length)
+    if (this.#live === 0) return
+    this.#stalls.restart(this)
     if (!backlog.append(chunk)) this.overflow('memory')
     else for (const copy of this.#copies) copy.wake()
   }
 
-  /** Ends copies that wait with more of the body than they may. */
+  /** Ends copies whose backend falls behind the client by more than it may. */
   giveUpSlow (): void {
     const { backlog } = this
     if (backlog === null) return
     for (const copy of this.#copies) {
-      if (backlog.received - copy.sent > copy.target.maxBacklogBytes) copy.abort('slow', SLOW)
+      if (copy.fellBehind(backlog.received)) copy.abort('slow', SLOW)
     }
   }
 
   end (): void {
     if (this.backlog === null || this.#live === 0) return
     this.backlog.ended = true
+    this.#stalls.stop(this)
     for (const copy of this.#copies) {
       if (copy.ended) continue
-      copy.target.deadlines.start(copy)
+      copy.target.deadlines.restart(copy)
       copy.wake()
     }
   }
@@ -126,9 +158,12 @@ export class Exchange implements ExchangeHandle {
 
   copyEnded (): void {
     this.#live--
-    if (this.#live === 0) this.backlog?.dispose()
-    else this.advanced()
-    this.#onCopyEnded()
+    if (this.#live > 0) {
+      this.advanced()
+      return
+    }
+    this.backlog?.dispose()
+    this.#stalls.stop(this)
   }
 
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
@@ -189,7 +224,8 @@ export class Exchange implements ExchangeHandle {
   }
 
   /** A copy has ended without an answer. */
-  failed (): void {
+  failed (copy: Copy): void {
+    copy.told = true
     this.#decided()
   }
 
@@ -218,19 +254,31 @@ export class Exchange implements ExchangeHandle {
     }
   }
 
+  /** The app closes, and all copies have ended: what waits to be compared will not be. */
+  close (): void {
+    this.primaryLost('closing')
+    for (const copy of this.#copies) if (copy.ended) this.#tell(copy, 'closing')
+  }
+
   #tell (copy: Copy, comparison: Comparison | NotComparedReason): void {
+    // A comparison may come to its end when the app has been closed.
+    if (copy.told) return
+    copy.told = true
     copy.freeAnswer()
     this.#decided()
     if (typeof comparison === 'string') {
       copy.sink.onNotCompared(comparison)
     } else {
       const ms = this.#primaryMs
-      copy.sink.onCompared(comparison, Number.isNaN(ms) ? null : { primary: ms, difference: copy.ms - ms })
+      const difference = copy.ms - ms
+      copy.sink.onCompared(comparison, Number.isNaN(difference) ? null : { primary: ms, difference })
     }
   }
 
   #decided (): void {
-    if (--this.#undecided === 0) this.#freePrimary()
+    if (--this.#undecided > 0) return
+    this.#freePrimary()
+    this.#onSettled(this)
   }
 
   /** The primary's body will not be looked into any more. */

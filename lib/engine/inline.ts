@@ -3,6 +3,7 @@ import { timed } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import { constantError } from './constant-error'
 import { Exchange } from './exchange'
+import { LoopClock } from './loop-clock'
 import { Pacer } from './pacer'
 import { Target } from './target'
 import type { Engine, ExchangeInit, TargetOptions } from './types'
@@ -14,11 +15,13 @@ export class InlineEngine implements Engine<Target> {
   readonly threaded = false
   readonly budget: Budget
   readonly guard: Guard
+  readonly clock = new LoopClock()
   readonly #pacer = new Pacer()
   readonly #targets: Target[] = []
   /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
   #waiting: Exchange[] = []
-  #live = 0
+  /** Exchanges of which some copy has not been told its last. Each knows its place. */
+  readonly #open: Exchange[] = []
   #stopped = false
   #onIdle: (() => void) | null = null
   readonly #dispatchWaiting: () => void
@@ -42,7 +45,7 @@ export class InlineEngine implements Engine<Target> {
   }
 
   addTarget (options: TargetOptions): Target {
-    const target = new Target(options, this.#pacer, this.budget, this.guard.loopTime)
+    const target = new Target(options, this.#pacer, this.budget, this.guard.loopTime, this.clock)
     this.#targets.push(target)
     return target
   }
@@ -60,20 +63,28 @@ export class InlineEngine implements Engine<Target> {
   }
 
   open (init: ExchangeInit<Target>): Exchange {
-    const exchange = new Exchange(init, this.#onCopyEnded)
-    this.#live += init.copies.length
+    const exchange = new Exchange(init, this.#onSettled)
+    exchange.place = this.#open.push(exchange) - 1
+    this.clock.enter()
+    exchange.begin()
     if (exchange.hasAllOfBody) exchange.dispatch()
     else if (this.#waiting.push(exchange) === 1) setImmediate(this.#dispatchWaiting)
     return exchange
   }
 
-  readonly #onCopyEnded = (): void => {
-    if (--this.#live === 0) this.#onIdle?.()
+  readonly #onSettled = (exchange: Exchange): void => {
+    this.clock.leave()
+    const last = this.#open.pop() as Exchange
+    if (last !== exchange) {
+      this.#open[exchange.place] = last
+      last.place = exchange.place
+    }
+    if (this.#open.length === 0) this.#onIdle?.()
   }
 
   async close (ms: number): Promise<void> {
     this.#stopped = true
-    if (this.#live > 0) {
+    if (this.#open.length > 0) {
       await new Promise<void>(resolve => {
         const timer = setTimeout(resolve, ms)
         this.#onIdle = () => {
@@ -84,5 +95,6 @@ export class InlineEngine implements Engine<Target> {
     }
     for (const exchange of this.#waiting) exchange.cut()
     await Promise.all(this.#targets.map(target => target.close(CLOSED)))
+    for (const exchange of this.#open.slice()) exchange.close()
   }
 }

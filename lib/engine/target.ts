@@ -4,12 +4,15 @@ import type { TLSSocket } from 'node:tls'
 import { Client, buildConnector } from 'undici'
 import { AnswerComparer } from '../compare/answers'
 import type { LoopTime } from '../metrics/loop-time'
+import { Share } from './budget'
 import type { Budget } from './budget'
 import { Deadlines } from './deadlines'
 import { lookups } from './lookup'
+import type { LoopClock } from './loop-clock'
 import { Reads } from './reads'
 import { timeSocket } from './timed-socket'
 import type { Copy } from './copy'
+import type { Exchange } from './exchange'
 import type { Pacer } from './pacer'
 import type { TargetOptions } from './types'
 
@@ -23,8 +26,12 @@ export class Target {
   readonly origin: string
   readonly maxBacklogBytes: number
   readonly deadlines: Deadlines<Copy>
+  /** Of bodies that the client stopped to send. */
+  readonly stalls: Deadlines<Exchange>
+  readonly clock: LoopClock
   readonly pacer: Pacer
   readonly budget: Budget
+  readonly share: Share
   readonly loopTime: LoopTime
   /** `null`: answers are compared by status and hash, if at all. */
   readonly comparer: AnswerComparer | null
@@ -38,12 +45,15 @@ export class Target {
   readonly #slots = new Set<Slot>()
   readonly #idle: Slot[] = []
 
-  constructor (options: TargetOptions, pacer: Pacer, budget: Budget, loopTime: LoopTime) {
+  constructor (options: TargetOptions, pacer: Pacer, budget: Budget, loopTime: LoopTime, clock: LoopClock) {
     this.origin = options.origin
     this.maxBacklogBytes = options.maxBacklogBytes
-    this.deadlines = new Deadlines(options.timeout)
+    this.clock = clock
+    this.deadlines = new Deadlines(options.timeout, clock)
+    this.stalls = new Deadlines(options.bodyTimeout, clock)
     this.pacer = pacer
     this.budget = budget
+    this.share = new Share(budget)
     this.loopTime = loopTime
     this.comparer = options.diff === null ? null : new AnswerComparer(options.diff, budget, loopTime)
     this.maxCapture = options.diff?.maxBodyCapture ?? 0
@@ -97,6 +107,7 @@ export class Target {
     const slots = [...this.#slots]
     for (const slot of slots) slot.copy?.abort('aborted', error)
     this.deadlines.close()
+    this.stalls.close()
     await Promise.all(slots.map(slot => slot.client.destroy(error)))
   }
 }

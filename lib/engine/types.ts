@@ -2,6 +2,7 @@ import type { Difference, DiffOptions } from '../compare/answers'
 import type { Backlog } from './backlog'
 import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
+import type { LoopClock } from './loop-clock'
 import type {
   BreakerState,
   DropReason,
@@ -19,6 +20,8 @@ export interface TargetOptions {
   connect: Readonly<Record<string, unknown>>
   /** Milliseconds for a whole copy. */
   timeout: number
+  /** Milliseconds without a byte of the client's body before the copy is given up. */
+  bodyTimeout: number
   maxBacklogBytes: number
   /** `null`: answers are compared by status and hash, if at all. */
   diff: DiffOptions | null
@@ -42,7 +45,7 @@ export interface CopySink {
   /** Never sent: the client library refuses such a request. */
   onRefused (error: Error): void
   onFailed (reason: FailureReason, error: Error): void
-  /** A complete answer. `ms`: from dispatch on a connection to the answer's end. */
+  /** A complete answer. `ms`: from dispatch on a connection to the answer's end; NaN where the event loop was blocked meanwhile. */
   onAnswered (status: number, ms: number): void
   /** `difference`: `null` when they match. `latency`: `null` when the pair gives no sample. */
   onCompared (difference: Difference | null, latency: PairLatency | null): void
@@ -99,6 +102,8 @@ export interface Engine<T = unknown> {
   readonly threaded: boolean
   /** What the caller's own entrances stand behind, too. */
   readonly guard: Guard
+  /** Of the caller's event loop; it looks while mirrored requests are under way. */
+  readonly clock: LoopClock
   /** Seconds for which mirroring has kept event loops busy, by thread. They never go down. */
   readonly loopSeconds: Readonly<Partial<Record<'main' | 'worker', number>>>
   /** Bytes held in memory for mirrors, as far as is known. */

@@ -64,10 +64,10 @@ export class Chosen implements BodyListener {
     this.#key = key
     this.#keyFailed = keyFailed
     this.#log = compare.logMismatches ? request.log : null
-    this.#primary = compare.enabled ? new PrimaryAnswer(this.guard, compare.detailedDiff) : null
+    this.#primary = compare.enabled ? new PrimaryAnswer(this.guard, mirror.engine.clock, compare.detailedDiff) : null
     const { raw } = request
     this.#raw = raw
-    this.#bodyOpen = hasBody(raw)
+    this.#bodyOpen = hasBody(raw, mirror.bodyless)
     this.#length = this.#bodyOpen ? Number(raw.headers['content-length'] ?? 0) : 0
   }
 

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { LoopClock } from '../engine/loop-clock'
 import type { ExchangeHandle } from '../engine/types'
 import type { Guard } from '../guard'
 import { Answer } from '../tap/answer'
@@ -16,9 +17,12 @@ export class PrimaryAnswer implements AnswerListener {
   /** `null`: nothing has been sent that it could be compared with. */
   exchange: ExchangeHandle | null = null
   readonly guard: Guard
+  readonly #clock: LoopClock
   /** Whether headers are compared. */
   readonly #diffs: boolean
   #startedAt = 0
+  /** The clock's, at the start. */
+  #blocked = 0
   #answer: Answer | null = null
   /** That is tapped. */
   #stream: EventEmitter | null = null
@@ -28,14 +32,21 @@ export class PrimaryAnswer implements AnswerListener {
   #upstreamEncoding: string | null = null
   #upstreamHeaders: string[] | null = null
 
-  constructor (guard: Guard, diffs: boolean) {
+  constructor (guard: Guard, clock: LoopClock, diffs: boolean) {
     this.guard = guard
+    this.#clock = clock
     this.#diffs = diffs
   }
 
   /** The primary begins to work on the request. */
   begin (): void {
+    this.#blocked = this.#clock.blocked
     this.#startedAt = performance.now()
+  }
+
+  /** Milliseconds since then; NaN where the event loop was blocked meanwhile, and the copy may not have waited for that. */
+  get #ms (): number {
+    return this.#clock.blocked === this.#blocked ? performance.now() - this.#startedAt : NaN
   }
 
   /** The upstream's answer begins, with these headers before anybody rewrites them. */
@@ -68,7 +79,7 @@ export class PrimaryAnswer implements AnswerListener {
     const body = response === null ? payload : response.body
     const whole = body == null || request.raw.method === 'HEAD' || status === 204 || status === 304 ? '' : body
     if (typeof whole === 'string' || whole instanceof Uint8Array) {
-      exchange.primaryWhole(status, encoding, headers, whole, performance.now() - this.#startedAt)
+      exchange.primaryWhole(status, encoding, headers, whole, this.#ms)
       this.#told = true
     } else {
       exchange.primaryStarts(status, encoding, headers)
@@ -87,7 +98,7 @@ export class PrimaryAnswer implements AnswerListener {
   }
 
   onAnswerEnd (): void {
-    this.exchange?.primaryEnds(this.#answer?.heldBack ? NaN : performance.now() - this.#startedAt)
+    this.exchange?.primaryEnds(this.#answer?.heldBack ? NaN : this.#ms)
     this.#told = true
   }
 

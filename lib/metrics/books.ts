@@ -139,13 +139,13 @@ export class BackendBooks {
     this.failure[reason]++
   }
 
-  /** An attempted copy got a complete answer, after so many milliseconds; whether it is compared is told next. */
+  /** An attempted copy got a complete answer, after so many milliseconds (NaN: it gives no sample); whether it is compared is told next. */
   answer (status: number, ms: number): void {
     this.inFlight--
     this.success++
     this.comparing++
     this.status[statusClass(status)]++
-    this.latency.mirror.add(ms)
+    if (!Number.isNaN(ms)) this.latency.mirror.add(ms)
   }
 
   /** An answer was compared with the primary's. `null`: they match. */

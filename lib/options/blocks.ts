@@ -14,6 +14,7 @@ export interface MirrorBlock {
     pathRegex?: string
   }
   timeout: number
+  bodyTimeout: number
   maxInFlight: number
   maxBacklogBytes: number
   breaker: BreakerConfig | false

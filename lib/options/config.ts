@@ -16,6 +16,7 @@ export interface MirrorConfig {
   readonly backends: readonly BackendConfig[]
   readonly conditions: ConditionsConfig
   readonly timeout: number
+  readonly bodyTimeout: number
   readonly maxInFlight: number
   readonly maxBacklogBytes: number
   readonly breaker: BreakerConfig | null

@@ -54,6 +54,7 @@ function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
     backends: readBackends(block.backends, place),
     conditions: readConditions(block.conditions, place),
     timeout: block.timeout,
+    bodyTimeout: block.bodyTimeout,
     maxInFlight: block.maxInFlight,
     maxBacklogBytes: block.maxBacklogBytes,
     breaker: block.breaker === false ? null : { ...block.breaker },

@@ -138,6 +138,7 @@ export const mirrorSchema: OptionSchema = {
       pathRegex: { type: 'string', maxLength: 1000, allowed: 'an RE2 regular expression of at most 1000 characters' }
     }),
     timeout: integer(1, MAX_INT, 5000),
+    bodyTimeout: integer(1, MAX_INT, 5000),
     maxInFlight: integer(1, 65535, 256),
     maxBacklogBytes: integer(1, MAX_INT, 1048576),
     breaker: {

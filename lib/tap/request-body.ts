@@ -90,15 +90,30 @@ function endsWell (raw: MaybeHttp2): boolean {
   return raw.stream === undefined || !raw.stream.closed
 }
 
-/** Methods whose body Fastify never reads: a copy of such a request has none. */
-const BODYLESS = new Set(['GET', 'HEAD', 'TRACE'])
+/** Methods whose body Fastify never reads, as far as is known without asking it. */
+const BODYLESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'TRACE'])
+
+/**
+ * Methods whose body an app never reads: a copy of such a request has none. `addHttpMethod` adds to them at any time. Fastify 5 keeps them where
+ * only its symbol's name leads.
+ */
+export function bodylessMethods (app: object): ReadonlySet<string> {
+  for (let place = app; place !== null; place = Object.getPrototypeOf(place)) {
+    for (const key of Object.getOwnPropertySymbols(place)) {
+      if (key.description !== 'fastify.acceptedHTTPMethods') continue
+      const { bodyless } = (app as Record<symbol, { bodyless?: unknown }>)[key]
+      if (bodyless instanceof Set) return bodyless
+    }
+  }
+  return BODYLESS
+}
 
 /**
  * Whether a request has a body that is copied. HTTP/1 says so in its head (RFC 9112, section 6); a stream of HTTP/2, or a request
  * that was injected, may have one unannounced.
  */
-export function hasBody (raw: IncomingMessage): boolean {
-  if (BODYLESS.has(raw.method as string)) return false
+export function hasBody (raw: IncomingMessage, bodyless: ReadonlySet<string>): boolean {
+  if (bodyless.has(raw.method as string)) return false
   const { headers } = raw
   if (headers['content-length'] !== undefined) return headers['content-length'] !== '0'
   if (headers['transfer-encoding'] !== undefined) return true

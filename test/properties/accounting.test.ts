@@ -74,7 +74,7 @@ class World {
   constructor (maxInFlight: number, failures: number) {
     const backends = ['http://a', 'http://b']
     const config = readMirrorOptions({ backends, maxInFlight, breaker: { failures } }, {}, { method: 'GET', url: '/' })
-    this.mirror = new Mirror(config, { engine, log: new BoundedLog(log), onMismatch: null, main: { enabled: true }, histograms: true })
+    this.mirror = new Mirror(config, { engine, log: new BoundedLog(log), onMismatch: null, main: { enabled: true }, bodyless: new Set(), histograms: true })
   }
 
   /** One event; `at`: which of those that could be meant. */

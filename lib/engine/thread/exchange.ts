@@ -1,4 +1,5 @@
 import type { Budget } from '../budget'
+import type { LoopClock } from '../loop-clock'
 import type { CopySink, ExchangeHandle, ExchangeInit, NotComparedReason } from '../types'
 import { ToThread, joinHeaders } from './protocol'
 import type { OpToThread, Outbox } from './protocol'
@@ -7,6 +8,7 @@ import type { OpToThread, Outbox } from './protocol'
 export interface Line {
   readonly budget: Budget
   readonly outbox: Outbox
+  readonly clock: LoopClock
   /** The outbox has something; it goes out soon. */
   schedule (): void
   /** Counts so many more bytes as on their way to the thread; or says what there is too little of. */
@@ -32,6 +34,7 @@ export class ThreadExchange implements ExchangeHandle {
     this.#copies = init.copies.map(() => 'open')
     this.#primaryOpen = init.compare
     this.#bodyOpen = init.backlog !== null
+    line.clock.enter()
     const { ops } = line.outbox
     ops.push(ToThread.Open, id, init.method, init.length, this.#bodyOpen, init.compare, init.copies.length)
     for (const { target, head } of init.copies) ops.push(target, head.path, joinHeaders(head.headers))
@@ -140,6 +143,7 @@ export class ThreadExchange implements ExchangeHandle {
   ending (copy: number): CopySink {
     this.#copies[copy] = 'ended'
     this.#ended++
+    if (this.done) this.#line.clock.leave()
     return this.#sinks[copy]
   }
 

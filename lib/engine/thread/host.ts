@@ -7,7 +7,7 @@ import { InlineEngine } from '../inline'
 import type { Target } from '../target'
 import type { CopyInit, CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../types'
 import { COLLECTING, FromThread, ToThread, splitHeaders } from './protocol'
-import type { Batch, MessageFromThread, MessageToThread, OpFromThread, OpToThread, ThreadData } from './protocol'
+import type { Batch, JoinedHeaders, MessageFromThread, MessageToThread, OpFromThread, OpToThread, ThreadData } from './protocol'
 
 /** A turn of the event loop before all. */
 const NOT_YET = -1
@@ -60,7 +60,7 @@ export class Host {
       return Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
     }
     const headers = () => {
-      const joined = next<string | null>()
+      const joined = next<JoinedHeaders | null>()
       return joined === null ? null : splitHeaders(joined)
     }
     while (at < ops.length) {
@@ -109,7 +109,7 @@ export class Host {
     for (let copy = 0; copy < count; copy++) {
       copies.push({
         target: this.#targets[next<number>()],
-        head: { path: next<string>(), headers: splitHeaders(next<string>()) },
+        head: { path: next<string>(), headers: splitHeaders(next<JoinedHeaders>()) },
         sink: new RemoteSink(this, id, copy, tracked)
       })
     }

@@ -3,6 +3,7 @@ import { Guard } from '../../guard'
 import { timed } from '../../metrics/loop-time'
 import { Budget } from '../budget'
 import { constantError } from '../constant-error'
+import { LoopClock } from '../loop-clock'
 import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, PairLatency, TargetOptions } from '../types'
 import { ThreadExchange } from './exchange'
 import type { Line } from './exchange'
@@ -34,6 +35,7 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly budget: Budget
   readonly outbox = new Outbox()
   readonly guard: Guard
+  readonly clock = new LoopClock()
   readonly #start: StartThread
   readonly #data: ThreadData
   readonly #onDeath: OnDeath

@@ -1,0 +1,54 @@
+/** Milliseconds between two looks at the clock. */
+const PERIOD = 20
+/** A look that comes so many milliseconds late finds that the loop was blocked. */
+const LATE = 50
+
+/**
+ * Tells what time others had while this thread's event loop could not run: a handler that computes, a process without its processor. Meanwhile
+ * a backend's answer lies unread, which is not the backend's slowness.
+ *
+ * It looks at the clock now and then, while anybody wants to know: a timer for all.
+ */
+export class LoopClock {
+  /** Milliseconds for which the loop was blocked, as far as was seen. They never go down. */
+  blocked = 0
+  #users = 0
+  #lookedAt = 0
+  #timer: NodeJS.Timeout | null = null
+
+  /** Milliseconds of a time that stands still while the loop is blocked. */
+  now (): number {
+    return performance.now() - this.blocked
+  }
+
+  /** Looks, if that is overdue: what came while the loop was blocked may be worked on before any timer. */
+  check (): void {
+    if (this.#users > 0 && performance.now() - this.#lookedAt > PERIOD + LATE) this.look()
+  }
+
+  /** Somebody wants to know, until `leave`. */
+  enter (): void {
+    this.#users++
+    if (this.#timer !== null) return
+    this.#lookedAt = performance.now()
+    this.#timer = setInterval(look, PERIOD, this).unref()
+  }
+
+  leave (): void {
+    this.#users--
+  }
+
+  look (): void {
+    const now = performance.now()
+    const late = now - this.#lookedAt - PERIOD
+    this.#lookedAt = now
+    if (late > LATE) this.blocked += late
+    if (this.#users > 0) return
+    clearInterval(this.#timer as NodeJS.Timeout)
+    this.#timer = null
+  }
+}
+
+function look (clock: LoopClock): void {
+  clock.look()
+}
