@@ -221,7 +221,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     (this.#slot as Slot).rest()
     const { clock } = this.target
     clock.check()
-    this.ms = clock.blocked === this.#blocked ? performance.now() - this.#dispatchedAt : NaN
+    this.ms = clock.since(this.#dispatchedAt, this.#blocked)
     if (this.digest !== NO_DIGEST) this.digest.end()
     this.#end()
     this.exchange.answered(this)

@@ -26,6 +26,15 @@ export class LoopClock {
     if (this.#users > 0 && performance.now() - this.#lookedAt > PERIOD + LATE) this.look()
   }
 
+  /**
+   * Milliseconds since then; NaN where the loop was blocked for more than a tenth of them. `blocked`: this clock's, then. Less is let pass: long
+   * times would nearly always be left out else, and what is left would be too quick.
+   */
+  since (started: number, blocked: number): number {
+    const ms = performance.now() - started
+    return (this.blocked - blocked) * 10 > ms ? NaN : ms
+  }
+
   /** Somebody wants to know, until `leave`. */
   enter (): void {
     this.#users++

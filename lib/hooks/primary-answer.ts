@@ -46,7 +46,7 @@ export class PrimaryAnswer implements AnswerListener {
 
   /** Milliseconds since then; NaN where the event loop was blocked meanwhile, and the copy may not have waited for that. */
   get #ms (): number {
-    return this.#clock.blocked === this.#blocked ? performance.now() - this.#startedAt : NaN
+    return this.#clock.since(this.#startedAt, this.#blocked)
   }
 
   /** The upstream's answer begins, with these headers before anybody rewrites them. */
