@@ -403,6 +403,7 @@ t.test('a curl command', async (t) => {
     t.same(run(curlCommand(request({ method: 'OPTIONS', path: '*' }), 'http://shadow')).slice(-4), ['--request-target', '*', '--url', 'http://shadow/'])
     t.ok(curlCommand(request({ body: 'x' }), 'http://shadow').includes("--header 'content-type:'"))
     t.equal(run(curlCommand(request({ method: 'a b' }), 'http://shadow'))[3], 'GET')
+    t.same(run(curlCommand(request({ body: '' }), 'http://shadow')).slice(-2), ['--data-raw', ''])
   })
 
   t.test('sends with the real curl what the client sent', async (t) => {

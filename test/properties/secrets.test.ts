@@ -133,6 +133,16 @@ t.test('what hides nothing stays as it is', async t => {
   ]) t.equal(redactor.text(text), text)
 })
 
+t.test('escapes of all kinds are read, and what is escaped too often is not shown', async t => {
+  for (const name of ['\\x70assword', '\\u{70}assword', '&#X70;assword', 'pass&lowbar;word', '\uff50assword']) {
+    t.notMatch(redactor.text(`${name}=${CANARY}`), CANARY, name)
+  }
+  t.notMatch(redactor.text(`password&EQUALS;${CANARY}`), CANARY)
+  t.notMatch(redactor.text(`{\\"password\\":\\"${CANARY}\\"}`), CANARY)
+  t.equal(redactor.body(Buffer.from(`a %25252525252570assword ${CANARY}`), 'text/plain', true, 2048), null)
+  t.equal(createRedactor([]).body(Buffer.from(`a %25252525252570assword ${CANARY}`), 'text/plain', true, 2048), null)
+})
+
 t.test('it takes a time that grows with the length alone', async t => {
   const parts = [
     'token ', 'a', 'eyJ', 'eyJ.', '-eyJ-', '=', '--password', 'name="', 'name:         ', '"\\\\', '\\u0070', '&#112;', '%70', '%25', '://', '[{', '{"', 'bearer ', 'bearer-',
