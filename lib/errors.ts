@@ -48,3 +48,18 @@ export const FST_MIRROR_OTHER_ORIGIN = createError<'FST_MIRROR_OTHER_ORIGIN', [o
 export const FST_MIRROR_OTHER_HOST = createError<'FST_MIRROR_OTHER_HOST', [host: string]>(
   'FST_MIRROR_OTHER_HOST', 'the mirrors do not answer to the host %s; admin.hosts has the names that they answer to', 421
 )
+
+/** Of a request: `since` is no period. */
+export const FST_MIRROR_BAD_PERIOD = createError<'FST_MIRROR_BAD_PERIOD', []>(
+  'FST_MIRROR_BAD_PERIOD', 'since must be the id of a period, or a time such as 2026-01-31T12:00:00Z', 400
+)
+
+/** Of a request: what it asks for is not counted here yet. `since`: when the present period began. */
+export const FST_MIRROR_OLDER_PERIOD = createError<'FST_MIRROR_OLDER_PERIOD', [since: string]>(
+  'FST_MIRROR_OLDER_PERIOD', 'the present period is an older one, it began at %s: reset the counters first', 409
+)
+
+/** Of a request: each that waits holds a connection. */
+export const FST_MIRROR_TOO_MANY_WAIT = createError<'FST_MIRROR_TOO_MANY_WAIT', []>(
+  'FST_MIRROR_TOO_MANY_WAIT', 'too many requests wait for a verdict already', 503
+)

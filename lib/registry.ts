@@ -10,6 +10,7 @@ import type { MirrorConfig } from './options/config'
 import { markedSlugOf } from './options/slug'
 import { change, isChange } from './switch'
 import type { MainSwitch } from './switch'
+import { worst } from './verdict/judge'
 
 /** A mirror, and what of it was named by the user, so that it may be shown to whoever reaches the app. */
 export interface Named {
@@ -130,6 +131,10 @@ export class Registry {
       return mirror !== undefined
     },
     verdict: (id: string) => this.#byId.get(id)?.verdict(),
+    verdictAll: () => {
+      const mirrors = Array.from(this.#byId.values(), mirror => mirror.verdict())
+      return { verdict: worst(mirrors.map(({ verdict }) => verdict)), mirrors }
+    },
     reset: (id: string) => {
       const mirror = this.#byId.get(id)
       mirror?.reset()

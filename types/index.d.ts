@@ -349,6 +349,8 @@ declare namespace fastifyMirror {
     clear (id: string): boolean
     /** Whether what one mirror has counted allows to release. */
     verdict (id: string): MirrorVerdict | undefined
+    /** The verdicts of all mirrors, and of them together: ready when every one is. */
+    verdictAll (): MirrorsVerdict
     /**
      * Counts and groups of one mirror begin anew, as after a new version of a shadow; requests under way report to what
      * they began in. `false` when there is no such mirror.
@@ -527,6 +529,11 @@ declare namespace fastifyMirror {
     /** When the period began, ISO 8601. */
     since: string
     backends: BackendVerdict[]
+  }
+
+  export interface MirrorsVerdict {
+    verdict: VerdictWord
+    mirrors: MirrorVerdict[]
   }
 
   export interface BackendVerdict {

@@ -13,6 +13,7 @@ import type { AddRoute, MoreOptions } from './route'
 import { refuseButLinks, refuseOtherOrigins } from './same-origin'
 import * as schemas from './schemas'
 import { addPage } from './ui'
+import { addVerdicts } from './verdict'
 
 /** Bytes of a PATCH's body: a hundred backends with the longest of names and much air. */
 const MAX_PATCH = 64 * 1024
@@ -91,13 +92,8 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
   }
 
   function addVerdict () {
-    add('GET', '/:id/verdict', schemas.verdict, async (request, reply) => {
-      const verdict = mirrors.verdict((request as WithId).params.id)
-      if (verdict === undefined) return notFound(request as WithId, reply)
-      const { gate } = request.query as { gate?: string }
-      // 417, Expectation Failed: nothing else on the way answers so, and `curl -f` takes it for a failure.
-      return reply.code(gate !== undefined && verdict.verdict !== 'ready' ? 417 : 200).send(verdict)
-    })
+    const endWaiting = addVerdicts(mirrors, add, (request, reply) => notFound(request as WithId, reply))
+    fastify.addHook('preClose', async () => endWaiting())
     add('POST', '/:id/reset', schemas.reset, async (request, reply) => {
       numbers.forget()
       return mirrors.reset((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)

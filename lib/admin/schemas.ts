@@ -186,11 +186,26 @@ export const verdictAnswer = object({
   }
 })
 
+/** `wait`: seconds. */
+const ofVerdict = {
+  type: 'object', properties: { gate: text, wait: { type: 'integer', minimum: 0, maximum: 3600, default: 0 }, since: text }
+}
+
+const noVerdict = { 400: badRequest, 409: badRequest, 503: badRequest }
+
 export const verdict = {
-  summary: 'Whether what has been counted allows to release; with ?gate 417 unless it is ready',
+  summary: 'Whether what has been counted allows to release; with ?gate 417 unless it is ready, with &wait once that is decided',
   params: ofMirror,
-  querystring: { type: 'object', properties: { gate: text } },
-  response: { 200: verdictAnswer, 417: verdictAnswer, 404: notFound }
+  querystring: ofVerdict,
+  response: { 200: verdictAnswer, 417: verdictAnswer, 404: notFound, ...noVerdict }
+}
+
+const verdicts = object({ verdict: text, mirrors: { type: 'array', items: verdictAnswer } })
+
+export const verdictOfAll = {
+  summary: 'The verdicts of all mirrors, and of them together; with ?gate 417 unless all are ready',
+  querystring: ofVerdict,
+  response: { 200: verdicts, 417: verdicts, ...noVerdict }
 }
 
 export const reset = {
