@@ -4,7 +4,7 @@ import { MAX_BYTES } from './numbers'
 import type { Page } from './numbers'
 
 /** So many of the groups behind the one called `after`, and not too many for an answer: each is made text in a turn of the event loop. */
-export async function mismatchPage ({ limit, limited, groups, others }: MismatchList, most: number, after: string | undefined): Promise<Page> {
+export async function mismatchPage ({ limit, limited, spared, groups, others }: MismatchList, most: number, after: string | undefined): Promise<Page> {
   const all = [...groups, ...others]
   // One that is not there any more began the list anew.
   const from = all.findIndex(({ id }) => id === after) + 1
@@ -19,6 +19,6 @@ export async function mismatchPage ({ limit, limited, groups, others }: Mismatch
     await nextTurn()
   }
   const ofGroups = Math.max(0, Math.min(to, groups.length) - from)
-  const text = `{"limit":${limit},"limited":${limited},"groups":[${texts.slice(0, ofGroups).join()}],"others":[${texts.slice(ofGroups).join()}]}`
+  const text = `{"limit":${limit},"limited":${limited},"spared":${spared},"groups":[${texts.slice(0, ofGroups).join()}],"others":[${texts.slice(ofGroups).join()}]}`
   return { text, last: to < all.length ? all[to - 1].id : null }
 }
