@@ -8,7 +8,6 @@ const Module = require('node:module')
 
 /** @type {{ plugin: string, fastify: string, report: string, options: import('../../types/index').FastifyMirrorOptions }} */
 const { plugin, fastify: ofFastify, report, options } = JSON.parse(process.env.EVERY_ROUTE)
-const fastifyMirror = require(plugin)
 
 const apps = []
 const faults = []
@@ -41,7 +40,7 @@ function mirrorEveryRoute (app) {
     route.mirror = { id: `route ${++routes}` }
   })
   // Called, not registered: it is there at once, so that no route is too early for it, and it is no plugin of the project's.
-  fastifyMirror(app, options).catch(error => faults.push(`the plugin failed: ${error.stack}`))
+  require(plugin)(app, options).catch(error => faults.push(`the plugin failed: ${error.stack}`))
   apps.push(app)
 }
 

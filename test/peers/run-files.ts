@@ -28,7 +28,8 @@ export async function runFiles (
 }
 
 function runFile (cwd: string, file: string, preload: string | null, env: Record<string, string>): Promise<Result[]> {
-  const args = [...preload === null ? [] : ['--require', preload], '--test-reporter', REPORTER, '--test-reporter-destination', 'stdout', file]
+  // As `node --test` runs it, which keeps apps open that a file run alone would close before its last tests.
+  const args = [...preload === null ? [] : ['--require', preload], '--test', '--test-reporter', REPORTER, '--test-reporter-destination', 'stdout', file]
   return new Promise((resolve, reject) => {
     // A process group of its own, which is ended as a whole.
     const child = spawn(process.execPath, args, { cwd, detached: true, env: { ...process.env, NODE_OPTIONS: '', ...env } })
