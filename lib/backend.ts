@@ -5,7 +5,7 @@ import type { Engine } from './engine/types'
 import { BackendBooks } from './metrics/books'
 import type { LatencyHistograms } from './metrics/histogram'
 import type { BackendState } from './metrics/snapshot'
-import type { BackendConfig, MirrorConfig } from './options/config'
+import type { BackendConfig, ConnectOptions, MirrorConfig } from './options/config'
 import type { BackendFacts } from './verdict/judge'
 import { failedCopies } from './verdict/losses'
 import { Outages } from './verdict/outages'
@@ -64,6 +64,11 @@ export class Backend implements BackendState {
     this.gate.forgive()
     this.#engine.retire(this.target)
     this.#outages = new Outages()
+  }
+
+  /** From now on copies go over new connections. `connect`: their options, where they are others than before. */
+  reconnect (connect?: ConnectOptions): void {
+    this.#engine.retire(this.target, connect)
   }
 
   #newBooks (): BackendBooks {

@@ -5,8 +5,9 @@ import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from './error
 import type { MirrorTotals } from './metrics/families'
 import { Mirror } from './mirror'
 import type { MirrorContext } from './mirror'
-import { invalid, readMirrorOptions, readMirrorPatch, readSwitchPatch, showRoute } from './options'
-import type { MirrorConfig } from './options/config'
+import { asked, invalid, readConnect, readMirrorOptions, readMirrorPatch, readSwitchPatch, showPath, showRoute, showValue } from './options'
+import type { ConnectOptions, MirrorConfig } from './options/config'
+import type { Place } from './options/fail'
 import { markedSlugOf } from './options/slug'
 import { change, isChange } from './switch'
 import type { MainSwitch } from './switch'
@@ -54,7 +55,9 @@ export class Registry {
 
   #create (options: MirrorOptions, route: RouteOptions): Mirror {
     const config = readMirrorOptions(options, this.#defaults, route)
-    this.#checkConnects(config, route)
+    for (const [index, { origin, connect }] of config.backends.entries()) {
+      this.#checkConnect(origin, connect, { owner: showRoute(route), root: showPath('mirror', ['backends', `${index}`]) })
+    }
     this.#settleId(config, route)
     const mirror = new Mirror(config, this.#context)
     this.#byId.set(config.id, mirror)
@@ -94,14 +97,22 @@ export class Registry {
     if (other !== undefined) throw new FST_MIRROR_DUPLICATE_ID(owner, JSON.stringify(id), showRoute(other.routes[0]))
   }
 
-  #checkConnects ({ backends }: MirrorConfig, route: RouteOptions): void {
-    for (const [index, { origin, connect }] of backends.entries()) {
-      const fault = connectFault(origin, connect, this.#context.engine.threaded)
-      if (fault === null) continue
-      const { key, allowed } = fault
-      const keys = ['backends', String(index), 'connect', ...key === null ? [] : [key]]
-      throw invalid({ owner: showRoute(route), root: 'mirror' }, keys, allowed, key === null ? connect : connect[key])
-    }
+  #checkConnect (origin: string, connect: ConnectOptions, place: Place): void {
+    const fault = connectFault(origin, connect, this.#context.engine.threaded)
+    if (fault === null) return
+    const { key, allowed } = fault
+    throw invalid(place, key === null ? ['connect'] : ['connect', key], allowed, key === null ? connect : connect[key])
+  }
+
+  /** For each backend of a mirror, what its function gives now; `undefined`: it has none. */
+  #readConnects ({ id, backends }: MirrorConfig): Array<ConnectOptions | undefined> {
+    return asked(() => backends.map(({ name, origin, connectSource }) => {
+      if (connectSource === null) return undefined
+      const place = { owner: `mirror ${showValue(id)}`, root: showPath('backends', [name]) }
+      const connect = readConnect(connectSource, new URL(origin).protocol, place)
+      this.#checkConnect(origin, connect, place)
+      return connect
+    }))
   }
 
   /** What every mirror has counted since it was made. */
@@ -144,7 +155,14 @@ export class Registry {
     update: (id: string, patch: MirrorPatch, log = this.#log) => {
       const mirror = this.#byId.get(id)
       if (mirror === undefined) return undefined
-      const changed = mirror.update(readMirrorPatch(patch, id, mirror.backends.map(({ name }) => name)))
+      const wanted = readMirrorPatch(patch, id, mirror.backends.map(({ name }) => name))
+      // Before anything is changed, as it may be wrong.
+      const connects = wanted.reconnect === true ? this.#readConnects(mirror.config) : null
+      const changed = mirror.update(wanted)
+      if (connects !== null) {
+        for (const [index, backend] of mirror.backends.entries()) backend.reconnect(connects[index])
+        changed.after.reconnect = true
+      }
       if (isChange(changed)) log.info({ mirror: id, ...changed }, 'mirror switched')
       return mirror.snapshot()
     },

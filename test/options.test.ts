@@ -431,7 +431,8 @@ t.test('what is not given has a default', async t => {
       host: 'shadow:9000',
       basePath: '',
       percentage: 100,
-      connect: {}
+      connect: {},
+      connectSource: null
     }],
     conditions: { methods: null, headers: [], pathRegex: null },
     timeout: 5000,

@@ -113,7 +113,7 @@ t.test('the percentages of a mirror and of its backends are of the next request'
   booksClose(t, mirror())
 })
 
-const ALLOWED = 'allowed: enabled, percentage, backends'
+const ALLOWED = 'allowed: enabled, percentage, reconnect, backends'
 const refused: Array<[body: unknown, message: string]> = [
   [{ enabled: 'no' }, 'mirror "api": enabled must be true or false, got "no"'],
   [{ enabled: null }, 'mirror "api": enabled must be true or false, got null'],
@@ -123,9 +123,9 @@ const refused: Array<[body: unknown, message: string]> = [
   [{ percentage: 1, enabled: 1 }, 'mirror "api": enabled must be true or false, got 1'],
   [{ percntage: 50 }, `mirror "api": percntage (50) is not an option, did you mean "percentage"?; ${ALLOWED}`],
   [{ timeout: 1 }, `mirror "api": timeout (1) is not an option; ${ALLOWED}`],
-  [[], 'mirror "api": options must be an object with enabled, percentage or backends, got []'],
-  [null, 'mirror "api": options must be an object with enabled, percentage or backends, got null'],
-  ['off', 'mirror "api": options must be an object with enabled, percentage or backends, got "off"'],
+  [[], 'mirror "api": options must be an object with enabled, percentage, reconnect or backends, got []'],
+  [null, 'mirror "api": options must be an object with enabled, percentage, reconnect or backends, got null'],
+  ['off', 'mirror "api": options must be an object with enabled, percentage, reconnect or backends, got "off"'],
   [{ percentage: 1, backends: [] }, 'mirror "api": backends must be an object of at most 100 backends by name, got []'],
   [
     { percentage: 1, backends: { shadow: { percentage: 2 }, canray: { enabled: false } } },

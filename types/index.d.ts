@@ -208,8 +208,10 @@ declare namespace fastifyMirror {
     percentage?: number
     /**
      * Options of a connection, as undici's `connect`, `net.connect` and `tls.connect` have them. SNI and verification use `servername`, a host name, else the URL's host, never the request's Host.
+     * Or a synchronous function that gives them: called when its route is registered, and for every `reconnect`, so that certificates can change.
+     * It runs on the main thread, with `thread: true`, too. Default `{}`.
      */
-    connect?: ConnectOptions
+    connect?: ConnectOptions | (() => ConnectOptions)
     /** Accepted from the gateway's YAML and ignored: every backend gets a copy. */
     weight?: number
   }
@@ -373,6 +375,11 @@ declare namespace fastifyMirror {
 
   /** What is left out stays as it is. */
   export interface MirrorPatch extends BackendPatch {
+    /**
+     * Sends what comes from now on over new connections. Where `connect` of a backend is a function, it is called for their options; if one gives
+     * bad ones, nothing is changed. Copies in flight end over the connections that they have.
+     */
+    reconnect?: true
     /** By the backends' names. */
     backends?: Record<string, BackendPatch>
   }

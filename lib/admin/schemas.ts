@@ -226,8 +226,8 @@ export const switchAll = {
 }
 
 export const update = {
-  summary: 'Switches one mirror and its backends, and sets their percentages',
+  summary: 'Switches one mirror and its backends, sets their percentages, and connects anew',
   params: ofMirror,
-  body: object({ ...settings, backends: { type: 'object', additionalProperties: object(settings) } }),
+  body: object({ ...settings, reconnect: { type: 'boolean', enum: [true] }, backends: { type: 'object', additionalProperties: object(settings) } }),
   response: { 200: mirror, 400: badRequest, 404: notFound }
 }

@@ -50,8 +50,8 @@ export class InlineEngine implements Engine<Target> {
     return target
   }
 
-  retire (target: Target): void {
-    target.retire()
+  retire (target: Target, connect?: TargetOptions['connect']): void {
+    target.retire(connect)
   }
 
   refusal (): 'closing' | null {

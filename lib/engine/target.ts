@@ -38,10 +38,10 @@ export class Target {
   /** Bytes of an answer that are kept for the comparer. */
   readonly maxCapture: number
   /** Given with every request, else undici takes it from the Host header, which the client of the gateway chooses. */
-  readonly servername: string
-  readonly #sni: string | undefined
-  readonly #localAddress: unknown
-  readonly #connector: ReturnType<typeof buildConnector>
+  servername = ''
+  #sni: string | undefined
+  #localAddress: unknown
+  #connector: ReturnType<typeof buildConnector>
   readonly #slots = new Set<Slot>()
   readonly #idle: Slot[] = []
 
@@ -57,16 +57,20 @@ export class Target {
     this.loopTime = loopTime
     this.comparer = options.diff === null ? null : new AnswerComparer(options.diff, budget, loopTime)
     this.maxCapture = options.diff?.maxBodyCapture ?? 0
-    const hostname = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
+    this.#connector = this.#connectorOf(options.connect)
+  }
+
+  #connectorOf (given: TargetOptions['connect']): ReturnType<typeof buildConnector> {
+    const hostname = new URL(this.origin).hostname.replace(/^\[|\]$/g, '')
     // undici takes an empty one for none.
-    this.servername = (options.connect.servername as string | undefined) || hostname
+    this.servername = (given.servername as string | undefined) || hostname
     // RFC 6066, section 3: no literal address is a server name.
     this.#sni = isIP(this.servername) === 0 ? this.servername : undefined
-    this.#localAddress = options.connect.localAddress
+    this.#localAddress = given.localAddress
     // The copy's own timeout bounds the connection, unless the user wants a shorter time for it. HTTP/1.1 alone: one
     // copy a connection, paced by its reads, is what everything here rests on.
-    const connect = { timeout: 0, lookup: lookups.lookup, ...options.connect, onread: budget.blocks?.onread, allowH2: false, useH2c: false }
-    this.#connector = buildConnector(connect as buildConnector.BuildOptions)
+    const connect = { timeout: 0, lookup: lookups.lookup, ...given, onread: this.budget.blocks?.onread, allowH2: false, useH2c: false }
+    return buildConnector(connect as buildConnector.BuildOptions)
   }
 
   /** A connection of one's own, open or not; the one used last comes first. */
@@ -82,8 +86,12 @@ export class Target {
     else this.#idle.push(slot)
   }
 
-  /** From now on every copy gets another connection than there are. Those that are in use end with their copy. */
-  retire (): void {
+  /**
+   * From now on every copy gets another connection than there are. Those that are in use end with their copy. `connect`: options of the new
+   * ones, where they are others than before.
+   */
+  retire (connect?: TargetOptions['connect']): void {
+    if (connect !== undefined) this.#connector = this.#connectorOf(connect)
     this.#idle.length = 0
     for (const slot of this.#slots) {
       if (slot.copy === null) this.#slots.delete(slot)

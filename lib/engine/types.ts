@@ -109,8 +109,8 @@ export interface Engine<T = unknown> {
   /** Bytes held in memory for mirrors, as far as is known. */
   readonly bufferedBytes: number
   addTarget (options: TargetOptions): T
-  /** What is sent to it from now on goes over new connections. */
-  retire (target: T): void
+  /** What is sent to it from now on goes over new connections. `connect`: made with these options, else with those that it has. */
+  retire (target: T, connect?: TargetOptions['connect']): void
   /** Why no copy can be sent at all now, or `null`. */
   refusal (): 'closing' | 'thread' | null
   /** From now on no copy is sent. */

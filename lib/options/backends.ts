@@ -1,10 +1,10 @@
 import type { BackendBlock } from './blocks'
 import type { BackendConfig } from './config'
-import { idleConnectKey } from './connect'
+import { checkConnect, readConnect } from './connect-source'
 import { invalid } from './fail'
 import type { Place } from './fail'
 import { toLabel } from './label'
-import { hideUserInfo } from './show'
+import { hideUserInfo, showPath } from './show'
 
 /** Scheme and authority as they must be written: `new URL()` alone would guess a host from `http:shadow/`. */
 const HTTP_URL = /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/i
@@ -23,11 +23,11 @@ export function readBackends (blocks: readonly BackendBlock[], place: Place): Ba
   }
   return blocks.map((block, index) => {
     const url = readUrl(block.url, ['backends', `${index}`, 'url'], place)
-    const idle = idleConnectKey(url.protocol, block.connect)
-    if (idle !== null) {
-      const keys = ['backends', `${index}`, 'connect', idle.key]
-      throw invalid(place, keys, `left out, as ${idle.because}: it can have no effect`, block.connect[idle.key])
-    }
+    const own = { owner: place.owner, root: showPath(place.root, ['backends', `${index}`]) }
+    const connectSource = typeof block.connect === 'function' ? block.connect : null
+    const connect = typeof block.connect === 'function'
+      ? readConnect(block.connect, url.protocol, own)
+      : checkConnect(block.connect, url.protocol, own)
     const name = block.name ?? freeName(url.host, names)
     names.add(name)
     return {
@@ -38,7 +38,8 @@ export function readBackends (blocks: readonly BackendBlock[], place: Place): Ba
       host: url.host,
       basePath: url.pathname.replace(/\/+$/, ''),
       percentage: block.percentage,
-      connect: { ...block.connect }
+      connect,
+      connectSource
     }
   })
 }

@@ -1,5 +1,5 @@
 import type { PrometheusOptions } from '../../types/index'
-import type { BackendConfig, BreakerConfig, CompareConfig, MirrorConfig, VerdictConfig } from './config'
+import type { BreakerConfig, CompareConfig, ConnectOptions, ConnectSource, MirrorConfig, VerdictConfig } from './config'
 
 /** A `mirror` block that the schema found valid, its defaults filled in. */
 export interface MirrorBlock {
@@ -29,7 +29,7 @@ export interface BackendBlock {
   url: string
   name?: string
   percentage: number
-  connect: BackendConfig['connect']
+  connect: ConnectOptions | ConnectSource
 }
 
 /** The plugin's options that the schema found valid, their defaults filled in. */

@@ -28,6 +28,12 @@ export interface MirrorConfig {
   readonly verdict: VerdictConfig
 }
 
+/** Of a connection to a backend. */
+export type ConnectOptions = Readonly<Record<string, unknown>>
+
+/** The user's, where it may change: read when its route is registered, and whenever somebody asks for it. */
+export type ConnectSource = () => unknown
+
 export interface BackendConfig {
   readonly name: string
   /** Whether the user gave the name, so that it may be shown to whoever reaches the app. */
@@ -41,7 +47,10 @@ export interface BackendConfig {
   /** Goes before the request's path: empty, or begins with a slash and does not end with one. */
   readonly basePath: string
   readonly percentage: number
-  readonly connect: Readonly<Record<string, unknown>>
+  /** As it was first. */
+  readonly connect: ConnectOptions
+  /** `null`: it never changes. */
+  readonly connectSource: ConnectSource | null
 }
 
 export interface ConditionsConfig {

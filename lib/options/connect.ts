@@ -63,8 +63,19 @@ export const connectSchema: OptionSchema = {
     ...TLS
   },
   additionalProperties: false,
-  default: {},
-  allowed: "an object of options for undici's connect"
+  allowed: "an object of options for undici's connect, or a synchronous function that returns one"
+}
+
+/** As an option: the object, or a function that gives it, now and whenever it is read again. */
+export const connectOption: OptionSchema = { anyOf: [{ callable: 'sync' }, connectSchema], default: {} }
+
+/** What such a function returned, in its place. */
+export const givenSchema: OptionSchema = {
+  type: 'object',
+  properties: { connect: connectSchema },
+  required: ['connect'],
+  additionalProperties: false,
+  allowed: connectSchema.allowed
 }
 
 /** A key that can have no effect beside the others, and why; `null`: there is none. */

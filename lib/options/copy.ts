@@ -1,6 +1,6 @@
 import { conflicting, invalid } from './fail'
 import type { Place } from './fail'
-import { isContainer, propertyOf } from './schema'
+import { isContainer, propertyOf, shapeOf } from './schema'
 import type { OptionSchema } from './schema'
 import { respell } from './spelling'
 
@@ -16,7 +16,8 @@ export function copyOptions (raw: unknown, schema: OptionSchema, place: Place): 
   return copied as Record<string, unknown>
 }
 
-function copy (raw: unknown, schema: OptionSchema, place: Place, keys: readonly string[]): unknown {
+function copy (raw: unknown, given: OptionSchema, place: Place, keys: readonly string[]): unknown {
+  const schema = shapeOf(given)
   const value = schema.accepts === undefined ? raw : schema.accepts(raw)
   if (typeof value !== 'object' || !isContainer(schema)) return value
   const entries = value === null ? null : read(value, schema)

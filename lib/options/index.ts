@@ -1,5 +1,6 @@
+export { readConnect } from './connect-source'
 export { invalid } from './fail'
 export { readMirrorOptions } from './mirror-options'
-export { readMirrorPatch, readSwitchPatch } from './patch'
+export { asked, readMirrorPatch, readSwitchPatch } from './patch'
 export { readPluginOptions } from './plugin-options'
-export { showRoute, showValue } from './show'
+export { showPath, showRoute, showValue } from './show'

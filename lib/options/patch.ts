@@ -8,6 +8,7 @@ import { validateBackendPatch, validateMirrorPatch, validateSwitchPatch } from '
 
 /** A change of a mirror, checked as a whole. What is `undefined` stays as it is. */
 export interface MirrorPatch extends BackendPatch {
+  readonly reconnect?: true
   readonly backends: ReadonlyMap<string, BackendPatch>
 }
 
@@ -45,7 +46,7 @@ export function readSwitchPatch (raw: unknown): Partial<SwitchState> {
 }
 
 /** What is wrong here is the fault of whoever asked, which an app may pass on as it is. */
-function asked<T> (read: () => T): T {
+export function asked<T> (read: () => T): T {
   try {
     return read()
   } catch (error) {

@@ -1,4 +1,4 @@
-import { connectSchema } from './connect'
+import { connectOption } from './connect'
 import { MAX_DURATION, readDuration } from './duration'
 import { MAX_LABEL } from './label'
 import { RESERVED } from './slug'
@@ -11,6 +11,7 @@ export interface OptionSchema {
   readonly type?: string | readonly string[]
   readonly properties?: Readonly<Record<string, OptionSchema>>
   readonly items?: OptionSchema
+  readonly anyOf?: readonly OptionSchema[]
   /** What the value may be, as it ends the sentence `timeout must be ...`. */
   readonly allowed?: string
   /** Turns a shorthand into what the schema describes; gives anything else back. */
@@ -64,7 +65,7 @@ const backend: OptionSchema = {
     url: { type: 'string', maxLength: 2000, allowed: 'an http: or https: URL of at most 2000 characters' },
     name: { type: 'string', label: true, allowed: `1 to ${MAX_LABEL} characters, without control characters` },
     percentage,
-    connect: connectSchema,
+    connect: connectOption,
     weight: { type: 'number', allowed: 'a number (which is ignored)' }
   },
   required: ['url'],
@@ -241,10 +242,11 @@ export const mirrorPatchSchema: OptionSchema = {
   type: 'object',
   properties: {
     ...settings,
+    reconnect: { const: true, allowed: 'true, or left out' },
     backends: { type: 'object', maxProperties: 100, allowed: 'an object of at most 100 backends by name' }
   },
   additionalProperties: false,
-  allowed: 'an object with enabled, percentage or backends'
+  allowed: 'an object with enabled, percentage, reconnect or backends'
 }
 
 /** A change of a backend. */
@@ -273,6 +275,11 @@ export function hasProperty ({ properties = NOTHING }: OptionSchema, key: string
 /** The schema of a key's value; one that allows anything when the key has none. */
 export function propertyOf ({ properties = NOTHING }: OptionSchema, key: string): OptionSchema {
   return Object.hasOwn(properties, key) ? properties[key] : ANYTHING
+}
+
+/** Of a schema that allows this or that, the object or array among them. */
+export function shapeOf (schema: OptionSchema): OptionSchema {
+  return schema.anyOf?.find(isContainer) ?? schema
 }
 
 /** Whether it describes an object or an array, and not only plain values. */

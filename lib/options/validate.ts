@@ -3,6 +3,8 @@ import type { ErrorObject, ValidateFunction } from 'ajv'
 import { isAsyncFunction } from 'node:util/types'
 import type { BackendPatch, MirrorPatch, PrometheusRegistry, SwitchState } from '../../types/index'
 import type { MirrorBlock, PluginBlock } from './blocks'
+import type { ConnectOptions } from './config'
+import { givenSchema } from './connect'
 import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
 import { bareHost } from './host-name'
@@ -27,6 +29,7 @@ ajv.addKeyword({ keyword: 'jsonField', type: 'string', validate: (_: true, value
 
 const isMirrorBlock = ajv.compile<MirrorBlock>(mirrorSchema)
 const isPluginBlock = ajv.compile<PluginBlock>(pluginSchema)
+const isGiven = ajv.compile<{ connect: ConnectOptions }>(givenSchema)
 const isMirrorPatch = ajv.compile<MirrorPatch>(mirrorPatchSchema)
 const isBackendPatch = ajv.compile<BackendPatch>(backendPatchSchema)
 const isSwitchPatch = ajv.compile<Partial<SwitchState>>(switchPatchSchema)
@@ -39,6 +42,11 @@ export function validateMirror (options: Record<string, unknown>, place: Place):
 /** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
 export function validatePlugin (options: Record<string, unknown>, place: Place): PluginBlock {
   return validate(isPluginBlock, options, place)
+}
+
+/** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validateGiven (given: Record<string, unknown>, place: Place) {
+  return validate(isGiven, given, place)
 }
 
 /** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */

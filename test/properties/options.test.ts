@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { inspect } from 'node:util'
 import fastifyMirror from '../../lib'
 import { readPluginOptions } from '../../lib/options'
-import { backendPatchSchema, isContainer, mirrorPatchSchema, mirrorSchema, pluginSchema, switchPatchSchema } from '../../lib/options/schema'
+import { backendPatchSchema, isContainer, mirrorPatchSchema, mirrorSchema, pluginSchema, shapeOf, switchPatchSchema } from '../../lib/options/schema'
 import type { OptionSchema } from '../../lib/options/schema'
 import type { MirrorOptions, MirrorPatch } from '../../types/index'
 import { holds, same } from '../helpers/property'
@@ -56,7 +56,8 @@ function valueOf (schema: OptionSchema, strays: fc.Arbitrary<unknown>): fc.Arbit
   return fc.oneof({ weight: 8, arbitrary: likely(schema, strays) }, { weight: 1, arbitrary: strays })
 }
 
-function likely (schema: OptionSchema, strays: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+function likely (given: OptionSchema, strays: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  const schema = shapeOf(given)
   const { type, items, minimum = 0, maximum = 1e6 } = schema as { type?: unknown, items?: OptionSchema, minimum?: number, maximum?: number }
   if (items !== undefined) return fc.array(valueOf(items, strays), { maxLength: 3 })
   if (isContainer(schema)) return fc.oneof(optionsOf(schema, strays), fc.constant(false))

@@ -45,7 +45,7 @@ export class Host {
   #onMessage (message: MessageToThread): void {
     if ('batch' in message) this.#run(message.batch)
     else if ('target' in message) this.#targets.push(this.#engine.addTarget(message.target))
-    else if ('retire' in message) this.#engine.retire(this.#targets[message.retire])
+    else if ('retire' in message) this.#engine.retire(this.#targets[message.retire], message.connect)
     else this.#engine.close(message.close).then(() => this.#end())
   }
 

@@ -113,9 +113,10 @@ export class ThreadEngine implements Engine<number>, Line {
     return this.#targets.length - 1
   }
 
-  retire (target: number): void {
-    // A thread to come has no connections yet.
-    if (this.#thread !== null) this.#post({ retire: target })
+  retire (target: number, connect?: TargetOptions['connect']): void {
+    // For a thread to come, which has no connections yet.
+    if (connect !== undefined) this.#targets[target] = { ...this.#targets[target], connect }
+    if (this.#thread !== null) this.#post({ retire: target, connect })
   }
 
   refusal (): 'closing' | 'thread' | null {

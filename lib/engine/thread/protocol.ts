@@ -63,11 +63,11 @@ export interface ThreadData {
   maxBufferedBytes: number
 }
 
-/** A message to the thread: a batch, a new target, a target whose connections are not to be used again, or the end. */
+/** A message to the thread: a batch, a new target, one whose connections are to be replaced, with other options or the same, or the end. */
 export type MessageToThread =
   { batch: Batch } |
   { target: TargetOptions } |
-  { retire: number } |
+  { retire: number, connect?: TargetOptions['connect'] } |
   { close: number }
 
 /**
