@@ -22,7 +22,12 @@ export const DROPPED = {
   breaker: { class: 'failure', label: 'breaker open', meaning: 'Too many failures in a row: the shadow is left alone for a while.' },
   closing: { class: 'left out', label: 'app closing', meaning: 'The app is being closed.' },
   thread: { class: 'lost', label: 'thread away', meaning: 'The worker thread is not there, or behind.' },
-  error: { class: 'lost', label: 'not sendable', meaning: 'A function of yours threw, the client library refuses such a request, or its path could leave the URL\'s.' }
+  path: {
+    class: 'left out',
+    label: 'path goes up',
+    meaning: 'The client\'s path has dot segments that could leave the path of the backend\'s URL.'
+  },
+  error: { class: 'lost', label: 'not sendable', meaning: 'A function of yours threw, or the client library refuses such a request.' }
 } as const satisfies Record<DropReason, Reason>
 
 /** Why a copy that was attempted got no complete answer. */

@@ -32,7 +32,7 @@ const SNAPSHOT = {
     offered: 0,
     disabled: 0,
     unsampled: 0,
-    dropped: { inFlight: 0, memory: 0, breaker: 0, closing: 0, thread: 0, error: 0 },
+    dropped: { inFlight: 0, memory: 0, breaker: 0, closing: 0, thread: 0, path: 0, error: 0 },
     total: 0,
     inFlight: 0,
     success: 0,

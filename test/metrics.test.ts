@@ -5,7 +5,7 @@ import { Ring } from '../lib/metrics/ring'
 import { mirrorSnapshot, redactSnapshot, type MirrorState } from '../lib/metrics/snapshot'
 
 const SKIPS: MirrorSkip[] = ['disabled', 'filtered', 'looped', 'upgraded', 'unsampled']
-const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'error']
+const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'path', 'error']
 const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'slow', 'staleConnection', 'bodyTimeout', 'memory', 'thread', 'aborted', 'error']
 const NOT_COMPARED: NotComparedReason[] =
   ['off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error']
@@ -237,7 +237,7 @@ const SAMPLE = `{
   "backends": [{
     "name": "shadow:9000", "url": "http://shadow:9000", "enabled": true, "percentage": 100,
     "offered": 3, "disabled": 0, "unsampled": 0,
-    "dropped": { "inFlight": 1, "memory": 0, "breaker": 0, "closing": 0, "thread": 0, "error": 0 },
+    "dropped": { "inFlight": 1, "memory": 0, "breaker": 0, "closing": 0, "thread": 0, "path": 0, "error": 0 },
     "total": 2, "inFlight": 1, "success": 1,
     "failure": { "timeout": 0, "connect": 0, "reset": 0, "body": 0, "slow": 0, "staleConnection": 0, "bodyTimeout": 0, "memory": 0, "thread": 0, "aborted": 0, "error": 0 },
     "status": { "2xx": 0, "3xx": 0, "4xx": 1, "5xx": 0 },

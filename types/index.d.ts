@@ -675,7 +675,7 @@ declare namespace fastifyMirror {
     max: number | null
   }
 
-  export type DropReason = 'inFlight' | 'memory' | 'breaker' | 'closing' | 'thread' | 'error'
+  export type DropReason = 'inFlight' | 'memory' | 'breaker' | 'closing' | 'thread' | 'path' | 'error'
   export type FailureReason =
     'timeout' | 'connect' | 'reset' | 'body' | 'slow' | 'staleConnection' | 'bodyTimeout' | 'memory' | 'thread' | 'aborted' | 'error'
   export type NotComparedReason =

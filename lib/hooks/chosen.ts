@@ -176,8 +176,11 @@ export class Chosen implements BodyListener {
 
   #judge (backend: Backend, request: FastifyRequest, shared: SharedHeaders, path: string): Verdict {
     const { mirror } = this
-    return this.#skip(backend) ?? backend.gate.refusal(this.#noMemory, performance.now()) ?? mirror.engine.refusal() ??
-      (this.#keyFailed || this.#bodyLost || (backend.config.basePath !== '' && goesUp(path)) ? 'error' : mirror.headersFor(backend, request, shared) ?? 'error')
+    const refusal = this.#skip(backend) ?? backend.gate.refusal(this.#noMemory, performance.now()) ?? mirror.engine.refusal()
+    if (refusal !== null) return refusal
+    if (backend.config.basePath !== '' && goesUp(path)) return 'path'
+    if (this.#keyFailed || this.#bodyLost) return 'error'
+    return mirror.headersFor(backend, request, shared) ?? 'error'
   }
 
   #skip (backend: Backend): BackendSkip | null {

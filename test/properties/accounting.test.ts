@@ -49,7 +49,7 @@ type Skip = Parameters<Mirror['books']['skip']>[0]
 const pick = <T>(list: readonly T[], at: number): T => list[at % list.length]
 
 const SKIPS: Skip[] = ['disabled', 'filtered', 'looped', 'upgraded', 'unsampled']
-const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'error']
+const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'path', 'error']
 const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'slow', 'staleConnection', 'bodyTimeout', 'memory', 'thread', 'aborted', 'error']
 const UNCOMPARED: NotComparedReason[] = [
   'off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error'

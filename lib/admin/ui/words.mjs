@@ -22,6 +22,7 @@ export const DROPPED = {
   breaker: { label: 'breaker open', meaning: 'Too many failures in a row: the shadow is left alone for a while.' },
   closing: { label: 'app closing', meaning: 'The app is being closed.' },
   thread: { label: 'thread away', meaning: 'The worker thread is not there, or behind.' },
+  path: { label: 'path goes up', meaning: 'The client\'s path has dot segments that could leave the path of the backend\'s URL.' },
   error: { label: 'not sendable', meaning: 'A function of yours threw, or the client library refuses such a request.' }
 }
 
