@@ -94,7 +94,10 @@ export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
 
   function fates (): Record<string, number> {
     const { matched, mismatched, notCompared, failure } = gateway.mirror(mirror.id).backends[0]
-    return { matched, mismatched, ...notCompared, ...failure }
+    const fates: Record<string, number> = { matched, mismatched, ...notCompared }
+    // Some reasons are of both kinds.
+    for (const [reason, count] of Object.entries(failure)) fates[reason] = (fates[reason] ?? 0) + count
+    return fates
   }
 }
 
