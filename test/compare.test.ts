@@ -24,6 +24,11 @@ import { gc } from './helpers/gc'
 
 const usual = createRedactor([])
 
+/** As a client has it that takes bytes of UTF-8 for characters. */
+function latin1Of (text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
 function diff (primary: string, mirror: string, ignore: string[] = [], redact: string[] = []): JsonOutcome {
   return finish(diffJson(primary, mirror, { ignore: compileIgnored(ignore), redactor: createRedactor(redact) }))
 }
@@ -56,6 +61,11 @@ t.test('headers', async (t) => {
       ['one value less', ['vary', 'a', 'vary', 'b'], ['vary', 'a'], [{ name: 'vary', primary: ['a', 'b'], mirror: ['a'] }]],
       ['a value in another case', ['a', 'x'], ['a', 'X'], [{ name: 'a', primary: ['x'], mirror: ['X'] }]],
       ['an empty value is one', ['a', ''], [], [{ name: 'a', primary: [''], mirror: [] }]],
+      ['what one side sends as UTF-8, and the other as ISO 8859-1', ['a', 'Jos\xe9'], ['a', latin1Of('Jos\xe9')], []],
+      ['what was taken for bytes twice', ['vary', latin1Of(latin1Of('\xe9')), 'vary', 'b'], ['vary', '\xe9, b'], []],
+      ['what is beyond ISO 8859-1', ['a', '€'], ['a', latin1Of('€')], []],
+      ['what differs beyond ASCII', ['a', 'Jos\xe9'], ['a', latin1Of('Jos\xe8')], [{ name: 'a', primary: ['Jos\xe9'], mirror: ['Jos\xe8'] }]],
+      ['what one side alone has beyond ASCII', [], ['a', latin1Of('\xe9')], [{ name: 'a', primary: [], mirror: ['\xe9'] }]],
       ['values in one line', ['vary', 'a', 'vary', 'b'], ['vary', 'a, b'], []],
       ['no value in one line', ['vary', ''], [], [{ name: 'vary', primary: [''], mirror: [] }]],
       ['cookies in one line', ['set-cookie', 'a', 'set-cookie', 'b'], ['set-cookie', 'a, b'],

@@ -129,6 +129,31 @@ for (const { mode, plugin } of modes) {
     t.equal(gunzipSync((await ask(gateway.url + '/string', { 'accept-encoding': 'gzip' })).body).toString(), TEXT)
     for (const mirror of Object.values(gateway.mirrors.list())) booksClose(t, mirror)
   })
+
+  t.test(`${mode}: headers beyond ASCII are equal, however Node sends them`, async t => {
+    const routes = (app: FastifyInstance, mirror: (id: string) => object) => {
+      app.get('/text', mirror('text'), async (_, reply) => { reply.header('x-user', 'Jos\xe9'); return { ok: true } })
+      app.get('/bytes', mirror('bytes'), async (_, reply) => { reply.header('x-user', 'Jos\xe9'); return Buffer.from('ok') })
+      app.get('/nothing', mirror('nothing'), (_, reply) => { reply.header('x-user', 'Jos\xe9').send() })
+      app.get('/stream', mirror('stream'), async (_, reply) => { reply.header('x-user', 'Jos\xe9'); return Readable.from(['o', 'k']) })
+    }
+    const shadow = await startGateway(t, { routes: app => routes(app, () => ({})) })
+    const gateway = await startGateway(t, {
+      plugin,
+      routes: async app => {
+        routes(app, id => ({ mirror: { id, backends: [shadow.url], compare: { enabled: true, detailedDiff: true } } }))
+        await app.register(httpProxy, {
+          upstream: shadow.url,
+          prefix: '/proxied',
+          config: { mirror: { id: 'proxied', backends: [shadow.url], compare: { enabled: true, detailedDiff: true } } }
+        })
+      }
+    })
+    for (const id of ['text', 'bytes', 'nothing', 'stream', 'proxied']) {
+      const path = id === 'proxied' ? '/proxied/text' : `/${id}`
+      t.equal(await outcome(gateway.app, id, () => ask(gateway.url + path)), 'matched', id)
+    }
+  })
 }
 
 t.test('on a plain route, of an app that codes and tags and has itself as a shadow', async t => {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { beginning } from './user-info'
 import type { HeaderDifference } from '../../types/index'
 
@@ -21,6 +22,8 @@ const MAX_VALUES = 16
 const MAX_NAME = 257
 const MAX_VALUE = 201
 const MAX_CHARACTERS = 8192
+/** Not ASCII alone, and each character one byte. */
+const BYTES = /^(?=[^]*[\x80-\xff])[\0-\xff]*$/
 /** Stands for what is left out. */
 const MORE = '…'
 
@@ -32,6 +35,9 @@ export function ignoredHeaders (names: readonly string[]): ReadonlySet<string> {
 /**
  * What differs between two answers' headers: by name without regard to case, all values of a name in their order, whether in
  * several lines or in one. The order of different names says nothing (RFC 9110 section 5.3). Sorted by name.
+ *
+ * Values beyond ASCII are compared as the text that they mean, for no header says in which coding its bytes are: of one and the same value
+ * Node sends UTF-8 with a text as the body and ISO 8859-1 with any other, and clients take what they get for one or the other.
  */
 export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
   const before = valuesByName(primary, ignore)
@@ -40,9 +46,11 @@ export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: Re
   for (const [name, values] of before) {
     const others = after.get(name) ?? []
     after.delete(name)
-    if (!equal(name, values, others)) differences.push({ name, primary: values, mirror: others })
+    if (equal(name, values, others)) continue
+    const [one, other] = [values.map(textOf), others.map(textOf)]
+    if (!equal(name, one, other)) differences.push({ name, primary: one, mirror: other })
   }
-  for (const [name, values] of after) differences.push({ name, primary: [], mirror: values })
+  for (const [name, values] of after) differences.push({ name, primary: [], mirror: values.map(textOf) })
   return differences.sort(byName)
 }
 
@@ -75,7 +83,7 @@ function diffMany (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<
   if (Math.max(primary.length, mirror.length) <= MAX_LINES * 2) return []
   const [before, after] = [primary, mirror].map(list => {
     const rest: string[] = []
-    for (let i = MAX_LINES * 2; i + 1 < list.length; i += 2) if (!ignore.has(list[i].toLowerCase())) rest.push(list[i], list[i + 1])
+    for (let i = MAX_LINES * 2; i + 1 < list.length; i += 2) if (!ignore.has(list[i].toLowerCase())) rest.push(list[i], textOf(list[i + 1]))
     return rest
   })
   if (before.length === after.length && before.every((text, index) => text === after[index])) return []
@@ -100,6 +108,17 @@ function equal (name: string, a: readonly string[], b: readonly string[]): boole
   if (a.length === 0 || b.length === 0 || name === 'set-cookie') return false
   // Some clients join the lines of a name, as Node's own and those of HTTP/2 do, and some do not.
   return a.join(', ') === b.join(', ')
+}
+
+/** What a value means whose bytes may have been taken for characters, or characters for bytes, once or more often. */
+function textOf (value: string): string {
+  let text = value
+  while (BYTES.test(text)) {
+    const bytes = Buffer.from(text, 'latin1')
+    if (!isUtf8(bytes)) break
+    text = bytes.toString()
+  }
+  return text
 }
 
 function byName (a: HeaderDifference, b: HeaderDifference): number {
