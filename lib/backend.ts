@@ -42,7 +42,8 @@ export class Backend implements BackendState {
       timeout: mirror.timeout,
       bodyTimeout: mirror.bodyTimeout,
       maxBacklogBytes: mirror.maxBacklogBytes,
-      diff: diffOptions(mirror.compare)
+      diff: diffOptions(mirror.compare),
+      maxCoded: mirror.compare.maxBodyCapture
     })
   }
 

@@ -57,9 +57,13 @@ export const NOT_COMPARED = {
     class: 'left out', label: 'primary failed', meaning: 'The primary\'s backend failed, so there is nothing to compare with.'
   },
   hijacked: { class: 'lost', label: 'hijacked', meaning: 'The handler took the reply over.' },
-  encoding: { class: 'lost', label: 'other encoding', meaning: 'The bodies come in content codings that could not be taken off.' },
+  encoding: {
+    class: 'lost',
+    label: 'other encoding',
+    meaning: 'The bodies come in content codings that could not be taken off, or not within maxBodyCapture.'
+  },
   memory: { class: 'lost', label: 'no memory to compare', meaning: 'There was no memory for what a comparison needs.' },
-  busy: { class: 'lost', label: 'too busy to compare', meaning: 'Too many comparisons waited already. The answers are known to differ.' },
+  busy: { class: 'lost', label: 'too busy to compare', meaning: 'Too many comparisons waited already. The bytes are known to differ.' },
   thread: { class: 'lost', label: 'thread away', meaning: 'The worker thread died or fell behind.' },
   untapped: { class: 'lost', label: 'not observable', meaning: 'The answer was a web stream that something else reads.' },
   closing: { class: 'left out', label: 'app closing', meaning: 'The app was closed before the comparison was done.' },

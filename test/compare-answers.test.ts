@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { EventEmitter } from 'node:events'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import { PassThrough, Readable, Stream } from 'node:stream'
-import { gzipSync } from 'node:zlib'
+import { PassThrough, Readable, Stream, Transform } from 'node:stream'
+import { brotliCompressSync, createGunzip, gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 import { Guard } from '../lib/guard'
@@ -42,6 +42,9 @@ interface Scenario {
   send?: (t: Test, gateway: Gateway, path: string) => Promise<void>
   expected: Counts
 }
+
+/** Each compressor makes other bytes of it. */
+const LONG = Array.from({ length: 400 }, (_, i) => `${i * 7919 % 101}`).join()
 
 const ok: Answers = (_, response) => response.end('ok')
 
@@ -211,16 +214,49 @@ const scenarios: Record<string, Scenario> = {
     expected: { notCompared: { primaryAborted: 1 } }
   },
 
-  'codings that differ': {
-    upstream: answers(200, gzipSync('ok'), { 'content-encoding': 'gzip' }), status: 200, expected: { notCompared: { encoding: 1 }, mismatched: 0 }
+  'codings that differ, of bodies that do not': { upstream: coded('gzip', gzipSync('ok')), status: 200, expected: { matched: 1 } },
+  'codings that differ, of bodies that do, too': {
+    upstream: coded('gzip', gzipSync('ok')), shadow: coded('br', brotliCompressSync('ko')), status: 200, expected: { mismatched: 1, mismatches: { body: 1 } }
   },
-  'codings that differ, plain': {
+  'a coding by another compressor': {
+    upstream: coded('gzip', gzipSync(LONG, { level: 1 })), shadow: coded('x-gzip', gzipSync(LONG, { level: 9 })), status: 200, expected: { matched: 1 }
+  },
+  'a coding by another compressor, plain': {
+    plain: (_, reply) => reply.header('content-encoding', 'gzip').send(gzipSync(LONG, { level: 1 })),
+    shadow: coded('gzip', gzipSync(LONG, { level: 9 })),
+    status: 200,
+    expected: { matched: 1 }
+  },
+  'a coding of nothing, and of something': {
+    upstream: coded('gzip', ''), shadow: coded('gzip', gzipSync('ok')), status: 200, expected: { mismatched: 1, mismatches: { body: 1 } }
+  },
+  'coded bodies that are too long': {
+    upstream: coded('gzip', gzipSync(LONG, { level: 1 })),
+    shadow: coded('gzip', gzipSync(LONG, { level: 9 })),
+    compare: { enabled: true, maxBodyCapture: 100 },
+    status: 200,
+    expected: { notCompared: { encoding: 1 }, mismatched: 0 }
+  },
+  'coded bodies that decode to too much': {
+    upstream: coded('gzip', gzipSync(Buffer.alloc(10_000), { level: 1 })),
+    shadow: coded('gzip', gzipSync(Buffer.alloc(10_000), { level: 9 })),
+    compare: { enabled: true, maxBodyCapture: 9_999 },
+    status: 200,
+    expected: { notCompared: { encoding: 1 }, mismatched: 0 }
+  },
+  'a coding that nobody knows': {
+    upstream: coded('rot13', 'bx'), shadow: coded('rot13', 'xb'), status: 200, expected: { notCompared: { encoding: 1 }, mismatched: 0 }
+  },
+  'a coding that both say, and one alone has': {
+    upstream: coded('gzip', gzipSync('ok')), shadow: coded('gzip', 'ok'), status: 200, expected: { mismatched: 1, mismatches: { body: 1 } }
+  },
+  'codings that differ, and are none': {
     plain: (_, reply) => reply.header('content-encoding', 'br').send('ko'), status: 200, expected: { notCompared: { encoding: 1 } }
   },
   'a coding that is none': {
     plain: (_, reply) => reply.header('content-encoding', 'identity').send('ko'), status: 200, expected: { mismatched: 1 }
   },
-  'codings that differ, of a Response': {
+  'codings that differ, and are none, of a Response': {
     plain: () => new Response('ko', { headers: { 'Content-Encoding': 'BR' } }), status: 200, expected: { notCompared: { encoding: 1 } }
   },
   'codings and statuses that differ': {
@@ -445,6 +481,26 @@ const scenarios: Record<string, Scenario> = {
     body: 'ok',
     expected: { matched: 1 }
   }
+}
+
+function coded (coding: string, body: string | Buffer): Answers {
+  return answers(200, body, { 'content-encoding': coding })
+}
+
+/** A handler that asks the upstream, and makes an answer of its answer. */
+function remakes (onResponse: (reply: FastifyReply, stream: Readable) => unknown): Handler {
+  return (request, reply) => {
+    reply.from(urls.upstream + request.url, {
+      onResponse: (_request, reply, response) => { onResponse(reply as FastifyReply, (response as unknown as { stream: Readable }).stream) }
+    })
+    return reply
+  }
+}
+
+async function textOf (stream: Readable): Promise<string> {
+  let text = ''
+  for await (const chunk of stream) text += chunk
+  return text
 }
 
 function slowly (body: string): Answers {

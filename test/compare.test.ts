@@ -5,7 +5,9 @@ import t from 'tap'
 import { BodyComparer } from '../lib/compare/bodies'
 import { cut } from '../lib/compare/cut'
 import { canonicalNumber } from '../lib/compare/decimal'
+import { CodedComparer } from '../lib/compare/coded'
 import { codingsOf, Decoder } from '../lib/compare/decode'
+import { Digest } from '../lib/compare/digest'
 import { diffHeaders, ignoredHeaders } from '../lib/compare/headers'
 import { compileIgnored, descend, isIgnored } from '../lib/compare/ignored'
 import { diffJson } from '../lib/compare/json'
@@ -16,6 +18,7 @@ import { Slices } from '../lib/compare/slices'
 import { finish, readTape } from '../lib/compare/tape'
 import { beginning } from '../lib/compare/user-info'
 import { Budget } from '../lib/engine/budget'
+import type { ComparedAnswer } from '../lib/compare/answers'
 import type { BodyComparerOptions, BodyOutcome, CapturedBody } from '../lib/compare/bodies'
 import type { Decoded } from '../lib/compare/decode'
 import type { JsonDifference, JsonOutcome } from '../lib/compare/json'
@@ -44,6 +47,54 @@ function shown (primary: string, mirror: string, ignore: string[] = [], redact: 
   if (outcome.kind !== 'different') return outcome.kind
   return outcome.differences.map((d) => `${d.change} ${d.pointer} ${d.primary ?? ''} > ${d.mirror ?? ''}`)
 }
+
+t.test('coded bodies', async (t) => {
+  const of = (body: string | Buffer | 'too long' | 'memory', encoding = '') => {
+    const lost = body === 'too long' || body === 'memory'
+    return { status: 200, encoding, headers: [], digest: Digest.of(body), body: lost ? body : Buffer.from(body) }
+  }
+  type Side = ReturnType<typeof of>
+  const compare = (primary: Side, mirror: Side, more: Partial<ConstructorParameters<typeof CodedComparer>[0]> = {}) => {
+    const comparer = new CodedComparer({ limit: 1e6, memory: new Budget(1e9), ...more })
+    return new Promise(resolve => comparer.compare(primary as ComparedAnswer, mirror as ComparedAnswer, resolve))
+  }
+  const text = 'x'.repeat(300_000)
+  const [quick, slow] = [1, 9].map(level => of(zlib.gzipSync(text, { level }), 'gzip'))
+
+  t.test('are compared by what they decode to', async (t) => {
+    const cases: Array<[string, Side, Side, string]> = [
+      ['another compressor', quick, slow, 'match'],
+      ['another coding', quick, of(zlib.brotliCompressSync(text), 'br'), 'match'],
+      ['one is not coded', of(text, 'identity'), slow, 'match'],
+      ['other contents', quick, of(zlib.gzipSync(text + 'y'), 'gzip'), 'mismatch'],
+      ['too long', of('too long', 'gzip'), slow, 'encoding'],
+      ['decodes to too much', quick, of(zlib.gzipSync(Buffer.alloc(2e6)), 'gzip'), 'encoding'],
+      ['no memory', quick, of('memory', 'gzip'), 'memory'],
+      ['unknown', of('a', 'sdch'), of('b', 'sdch'), 'encoding'],
+      ['broken', of('a', 'gzip'), slow, 'not decodable'],
+      ['broken in another coding', quick, of('b', 'br'), 'encoding']
+    ]
+    for (const [name, primary, mirror, expected] of cases) t.equal(await compare(primary, mirror), expected, name)
+  })
+
+  t.test('are decoded as far as the memory goes, and give it back', async (t) => {
+    for (const [limit, expected] of [[text.length - 1, 'memory'], [text.length, 'match']] as const) {
+      const memory = new Budget(limit)
+      t.equal(await compare(quick, slow, { memory }), expected)
+      t.equal(memory.used, 0)
+    }
+  })
+
+  t.test('are not compared when too many wait', async (t) => {
+    const memory = new Budget(1e9)
+    const slices = new Slices()
+    const never = (function * (): Steps<void> { for (;;) yield })()
+    for (let i = 0; i < 64; i++) slices.run(never, () => {})
+    t.equal(await compare(quick, slow, { slices, memory }), 'busy')
+    t.equal(memory.used, 0)
+    never.return()
+  })
+})
 
 t.test('headers', async (t) => {
   const ignore = ignoredHeaders([])

@@ -417,7 +417,7 @@ t.test('backlog', async t => {
 t.test('capture', async t => {
   t.test('a body up to the limit is at hand, a longer one is not and holds nothing', async t => {
     const budget = new Budget(1_000_000)
-    const capture = new Capture(budget, 10)
+    const capture = new Capture(budget, 10, false)
     capture.add(Buffer.from('hello'))
     capture.add(Buffer.from('world'))
     t.equal(String(capture.bytes), 'helloworld')
@@ -431,7 +431,7 @@ t.test('capture', async t => {
 
   t.test('without memory for it it says so, and holds nothing', async t => {
     const budget = new Budget(5000)
-    const capture = new Capture(budget, 10_000)
+    const capture = new Capture(budget, 10_000, false)
     capture.add(Buffer.from('hello'))
     capture.add(Buffer.alloc(6000))
     t.equal(capture.bytes, 'memory')
@@ -440,7 +440,7 @@ t.test('capture', async t => {
 
   t.test('disposed of, it holds nothing', async t => {
     const budget = new Budget(5000)
-    const capture = new Capture(budget, 10_000)
+    const capture = new Capture(budget, 10_000, false)
     capture.add(Buffer.from('hello'))
     capture.dispose()
     capture.add(Buffer.from('hello'))

@@ -18,7 +18,7 @@ import { watchProcess } from './helpers/process'
 import { until } from './helpers/until'
 
 const MIB = 1024 * 1024
-const OPTIONS = { connect: {}, timeout: 10_000, bodyTimeout: 10_000, maxBacklogBytes: MIB, diff: null }
+const OPTIONS = { connect: {}, timeout: 10_000, bodyTimeout: 10_000, maxBacklogBytes: MIB, diff: null, maxCoded: MIB }
 
 /** The other side on this thread: a channel instead of a worker. */
 function inProcess (data: ThreadData): EventEmitter & Thread {

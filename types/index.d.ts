@@ -280,7 +280,7 @@ declare namespace fastifyMirror {
   }
 
   export interface CompareOptions {
-    /** Compare status code and SHA-256 of the body, computed as it streams. Default `false`. */
+    /** Compare status code and SHA-256 of the body, computed as it streams; of a coded body that of what it decodes to. Default `false`. */
     enabled?: boolean
     /**
      * `request.log.warn` for mismatches: ten in ten seconds, and of further kinds the first; how many more there were is a line of the
@@ -293,7 +293,10 @@ declare namespace fastifyMirror {
     detailedDiff?: boolean
     /** @see detailedDiff */
     detailed_diff?: boolean
-    /** Bytes kept of each body for the diff; a longer one falls back to its hash. Default 1 MiB. */
+    /**
+     * Bytes kept of each body for the diff, where a longer one falls back to its hash; without the diff, of bodies in a content coding alone, where
+     * a longer one is `notCompared.encoding`. Default 1 MiB.
+     */
     maxBodyCapture?: number
     /** @see maxBodyCapture */
     max_body_capture?: number
@@ -508,7 +511,7 @@ declare namespace fastifyMirror {
 
   /**
    * Why bodies were not looked into: `off`, nobody asked for it; longer than what is captured, or decoded so; in content
-   * codings that are not known here, or not the same where nothing is decoded; not decodable as what they say they are; JSON
+   * codings that are not known here, or, without the diff, longer than what is captured; not decodable as what they say they are; JSON
    * too long, too deep or with too many values; no memory was left for it. Where the codings are not the same, or for want
    * of memory, it is not known whether the bodies differ, and `mismatches.body` does not count them.
    */

@@ -1,6 +1,7 @@
 import { BodyComparer } from './bodies'
+import { CodedComparer } from './coded'
 import type { Memory } from './bodies'
-import { sameCodings } from './decode'
+import { isCoded } from './decode'
 import type { Digest } from './digest'
 import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
 import type { HeaderList } from './headers'
@@ -30,7 +31,7 @@ export interface ComparedAnswer {
   digest: Digest
   /** For a detailed diff. */
   headers: HeaderList
-  /** For a detailed diff. */
+  /** Where it is kept. */
   body: CapturedBody
 }
 
@@ -54,12 +55,47 @@ export interface Difference {
 /** `null`: they match. A word: they can not be compared. */
 export type Comparison = Difference | null | 'encoding' | 'memory' | 'busy'
 
-/** Compares answers by status and hash. */
-export function compareByHash (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
-  if (primary.digest.equals(mirror.digest)) return differenceOf(primary, mirror, [], null)
-  // Coded differently, the bytes say nothing of what they decode to.
-  if (!sameCodings(primary.encoding, mirror.encoding)) return withoutBodies(primary, mirror, [], 'encoding')
-  return differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' })
+/** Compares pairs of answers. */
+export interface Comparer {
+  /** Whether headers are compared. */
+  readonly detailed: boolean
+  /** Whether a body of this Content-Encoding may be looked into, so that it has to be kept. */
+  keeps (encoding: string): boolean
+  /** Calls back once, at once or later; until then both bodies are held. */
+  compare (primary: ComparedAnswer, mirror: ComparedAnswer, callback: (comparison: Comparison) => void): void
+}
+
+/**
+ * Compares answers by status and hash, those of coded bodies by what they decode to: the same content comes in other bytes from each compressor,
+ * and from each version of one.
+ */
+export class HashComparer implements Comparer {
+  readonly detailed = false
+  readonly #coded: CodedComparer
+
+  /** `limit`: bytes that a coded body may have, and decode to. `memory`: what decoded bodies are held in. */
+  constructor (limit: number, memory: Memory, loopTime?: LoopTime) {
+    this.#coded = new CodedComparer({ limit, memory, loopTime })
+  }
+
+  keeps (encoding: string): boolean {
+    return isCoded(encoding)
+  }
+
+  compare (primary: ComparedAnswer, mirror: ComparedAnswer, callback: (comparison: Comparison) => void): void {
+    if (primary.digest.equals(mirror.digest)) {
+      callback(differenceOf(primary, mirror, [], null))
+    } else if (!isCoded(primary.encoding) && !isCoded(mirror.encoding)) {
+      callback(differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' }))
+    } else {
+      this.#coded.compare(primary, mirror, outcome => {
+        if (outcome === 'match') callback(differenceOf(primary, mirror, [], null))
+        else if (outcome === 'mismatch') callback(differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' }))
+        else if (outcome === 'not decodable') callback(differenceOf(primary, mirror, [], { kind: 'hash', reason: outcome }))
+        else callback(withoutBodies(primary, mirror, [], outcome))
+      })
+    }
+  }
 }
 
 /** Compares answers of which no more is known than their status, for there was no memory for the rest. */
@@ -69,7 +105,8 @@ export function compareByStatus (primary: ComparedAnswer, mirror: ComparedAnswer
 }
 
 /** Compares answers in detail: headers always, bodies only when their hashes differ. */
-export class AnswerComparer {
+export class AnswerComparer implements Comparer {
+  readonly detailed = true
   readonly #ignore: ReadonlySet<string>
   readonly #bodies: BodyComparer
 
@@ -85,7 +122,10 @@ export class AnswerComparer {
     })
   }
 
-  /** Calls back once, at once or later; until then both bodies are held. */
+  keeps (): boolean {
+    return true
+  }
+
   compare (primary: ComparedAnswer, mirror: ComparedAnswer, callback: (comparison: Comparison) => void): void {
     const headers = diffHeaders(primary.headers, mirror.headers, this.#ignore)
     if (primary.digest.equals(mirror.digest)) {

@@ -54,8 +54,8 @@ export interface BodyComparerOptions {
   loopTime?: LoopTime
 }
 
-const sharedDecoder = new Decoder()
-const sharedSlices = new Slices()
+export const sharedDecoder = new Decoder()
+export const sharedSlices = new Slices()
 
 const MATCH: BodyOutcome = { outcome: 'match' }
 const TOO_COMPLEX: BodyOutcome = { outcome: 'mismatch', difference: { kind: 'hash', reason: 'too complex' } }

@@ -110,6 +110,11 @@ export function codingsOf (contentEncoding: string | undefined): string[] {
   return names.filter((coding) => coding !== '' && coding !== 'identity').map(coding => ALIASES.get(coding) ?? coding)
 }
 
+/** Whether a Content-Encoding, empty without one, says that anything has to be taken off. */
+export function isCoded (contentEncoding: string): boolean {
+  return contentEncoding !== '' && codingsOf(contentEncoding).length > 0
+}
+
 /** Whether two Content-Encodings name the same codings. */
 export function sameCodings (one: string | undefined, other: string | undefined): boolean {
   return one === other || codingsOf(one).join() === codingsOf(other).join()

@@ -23,6 +23,8 @@ export class Backlog {
   received = 0
   /** The body is complete. */
   ended = false
+  /** What is appended from now on is written to by nobody. */
+  fixed = false
   readonly #budget: Memory
   #expected: number
   #blocks: Block[] = []

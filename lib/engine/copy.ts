@@ -50,7 +50,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   digest: Digest
   /** The answer's body, where it is looked into. */
   body: CapturedBody = 'memory'
-  readonly capture: Capture | null
+  capture: Capture | null = null
   /** Milliseconds from dispatch on a connection to the answer's end; NaN where the event loop was blocked meanwhile. */
   ms = 0
 
@@ -76,7 +76,6 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.sink = sink
     this.#head = head
     this.digest = compare ? new Digest() : NO_DIGEST
-    this.capture = compare && target.comparer !== null ? new Capture(target.share, target.maxCapture) : null
   }
 
   /** The request is on a connection, and its answer awaited. */
@@ -198,10 +197,18 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
       return true
     }
     this.status = status
-    if (this.digest !== NO_DIGEST) this.encoding = contentEncoding(headers)
-    // As text of ISO 8859-1 (RFC 9110, section 5.5).
-    if (this.capture !== null) this.headers = headers.map(latin1)
+    if (this.digest !== NO_DIGEST) this.#keep(headers)
     return true
+  }
+
+  /** Of the answer, what a comparison may need. */
+  #keep (headers: Buffer[]): void {
+    const { comparer, share, maxCapture } = this.target
+    this.encoding = contentEncoding(headers)
+    // As text of ISO 8859-1 (RFC 9110, section 5.5).
+    if (comparer.detailed) this.headers = headers.map(latin1)
+    // Nobody else has what this connection reads.
+    if (comparer.keeps(this.encoding)) this.capture = new Capture(share, maxCapture, true)
   }
 
   // undici: `false` would pause the answer.

@@ -1,4 +1,4 @@
-import { compareByHash, compareByStatus } from '../compare/answers'
+import { compareByStatus } from '../compare/answers'
 import type { ComparedAnswer, Comparison } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
 import { Capture } from './capture'
@@ -169,7 +169,8 @@ export class Exchange implements ExchangeHandle, Expiring {
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
     if (!this.wantsPrimary) return
     this.#primaryHead(status, encoding, headers)
-    this.#primaryCapture?.add(typeof body === 'string' ? Buffer.from(body) : body)
+    if (typeof body === 'string') this.#primaryCapture?.addText(body)
+    else this.#primaryCapture?.add(body)
     this.#primaryAnswer.digest = Digest.of(body)
     this.#primaryComplete(ms)
   }
@@ -205,10 +206,10 @@ export class Exchange implements ExchangeHandle, Expiring {
     const answer = this.#primaryAnswer
     answer.status = status
     answer.encoding = encoding
-    if (headers === null) return
-    answer.headers = headers
-    const { budget, maxCapture } = this.#copies[0].target
-    this.#primaryCapture = new Capture(budget, maxCapture)
+    if (headers !== null) answer.headers = headers
+    const { comparer, budget, maxCapture } = this.#copies[0].target
+    // Who made the answer may write to its bytes again, and so may who sends it on.
+    if (comparer.keeps(encoding)) this.#primaryCapture = new Capture(budget, maxCapture, false)
   }
 
   #primaryComplete (ms: number): void {
@@ -243,13 +244,11 @@ export class Exchange implements ExchangeHandle, Expiring {
     const { comparer } = copy.target
     if (this.#primary !== 'complete') {
       this.#tell(copy, this.#primary as NotComparedReason)
-    } else if (comparer === null) {
-      this.#tell(copy, compareByHash(this.#primaryAnswer, copy))
     } else if (copy.headersLost) {
       this.#tell(copy, compareByStatus(this.#primaryAnswer, copy))
     } else {
-      this.#primaryAnswer.body = (this.#primaryCapture as Capture).bytes
-      copy.body = (copy.capture as Capture).bytes
+      if (this.#primaryCapture !== null) this.#primaryAnswer.body = this.#primaryCapture.bytes
+      if (copy.capture !== null) copy.body = copy.capture.bytes
       comparer.compare(this.#primaryAnswer, copy, comparison => this.#tell(copy, comparison))
     }
   }

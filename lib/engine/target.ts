@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Client, buildConnector } from 'undici'
-import { AnswerComparer } from '../compare/answers'
+import { AnswerComparer, HashComparer } from '../compare/answers'
+import type { Comparer } from '../compare/answers'
 import type { LoopTime } from '../metrics/loop-time'
 import { Share } from './budget'
 import type { Budget } from './budget'
@@ -33,8 +34,7 @@ export class Target {
   readonly budget: Budget
   readonly share: Share
   readonly loopTime: LoopTime
-  /** `null`: answers are compared by status and hash, if at all. */
-  readonly comparer: AnswerComparer | null
+  readonly comparer: Comparer
   /** Bytes of an answer that are kept for the comparer. */
   readonly maxCapture: number
   /** Given with every request, else undici takes it from the Host header, which the client of the gateway chooses. */
@@ -55,8 +55,9 @@ export class Target {
     this.budget = budget
     this.share = new Share(budget)
     this.loopTime = loopTime
-    this.comparer = options.diff === null ? null : new AnswerComparer(options.diff, budget, loopTime)
-    this.maxCapture = options.diff?.maxBodyCapture ?? 0
+    const { diff, maxCoded } = options
+    this.comparer = diff === null ? new HashComparer(maxCoded, budget, loopTime) : new AnswerComparer(diff, budget, loopTime)
+    this.maxCapture = diff?.maxBodyCapture ?? maxCoded
     this.#connector = this.#connectorOf(options.connect)
   }
 

@@ -25,6 +25,8 @@ export interface TargetOptions {
   maxBacklogBytes: number
   /** `null`: answers are compared by status and hash, if at all. */
   diff: DiffOptions | null
+  /** Without a diff: bytes of a coded body that are kept, and that it may decode to, for the hash of what it says. */
+  maxCoded: number
 }
 
 /** What a copy says to its backend before the body. */

@@ -3,7 +3,7 @@ type Options = Readonly<Record<string, unknown>>
 /** Switches, off by default, and the keys that can have no effect without them. */
 const SWITCHES = [
   ['enabled', ['logMismatches', 'detailedDiff', 'maxBodyCapture', 'maxMismatches', 'ignoreHeaders', 'ignoreJsonFields', 'redact']],
-  ['detailedDiff', ['maxBodyCapture', 'ignoreHeaders', 'ignoreJsonFields']]
+  ['detailedDiff', ['ignoreHeaders', 'ignoreJsonFields']]
 ] as const
 
 /**

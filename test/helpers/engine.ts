@@ -123,7 +123,14 @@ export function testEngines (
       await run(t, {
         engine,
         target: (url, options) => engine.addTarget({
-          origin: url, connect: {}, timeout: 10_000, bodyTimeout: 10_000, maxBacklogBytes: 1024 * 1024, diff: null, ...options
+          origin: url,
+          connect: {},
+          timeout: 10_000,
+          bodyTimeout: 10_000,
+          maxBacklogBytes: 1024 * 1024,
+          diff: null,
+          maxCoded: 1024 * 1024,
+          ...options
         }),
         send (targets, options) {
           const sent = send(engine, Array.isArray(targets) ? targets : [targets], options)

@@ -151,7 +151,9 @@ for (const { name, start } of engines) {
     })
     const engine = start(1024 * 1024)
     t.teardown(() => engine.close(0))
-    const options: TargetOptions = { origin: shadow.url, connect: {}, timeout: 60_000, bodyTimeout: 10_000, maxBacklogBytes: 1024 * 1024, diff: null }
+    const options: TargetOptions = {
+      origin: shadow.url, connect: {}, timeout: 60_000, bodyTimeout: 10_000, maxBacklogBytes: 1024 * 1024, diff: null, maxCoded: 1024 * 1024
+    }
     const target = engine.addTarget(options)
     const ends = new Set<string>()
     await holds(t, 'every copy ends once, as it must, with books that close all the time', fc.asyncProperty(script, async script => {

@@ -1,0 +1,89 @@
+import { sharedDecoder, sharedSlices } from './bodies'
+import type { Memory } from './bodies'
+import { isCoded, sameCodings } from './decode'
+import type { DecodeFailure, Decoder } from './decode'
+import { Digest } from './digest'
+import type { ComparedAnswer } from './answers'
+import type { Slices } from './slices'
+import type { Steps } from './tape'
+import type { LoopTime } from '../metrics/loop-time'
+
+/** Bytes that are hashed at a stretch. */
+const BLOCK = 64 * 1024
+
+type Failure = DecodeFailure | 'memory'
+
+/** `not decodable`: they differ, and one at least is not what it says it is. The rest: it is not known whether they differ. */
+export type CodedOutcome = 'match' | 'mismatch' | 'not decodable' | 'encoding' | 'busy' | 'memory'
+
+export interface CodedComparerOptions {
+  /** Bytes that a body may decode to. */
+  limit: number
+  /** What decoded bodies are held in. */
+  memory: Memory
+  /** Default: those of this thread, which all comparers share. */
+  decoder?: Decoder
+  slices?: Slices
+  /** Is told of the time that it takes. */
+  loopTime?: LoopTime
+}
+
+/** Compares pairs of bodies of which one at least is coded, by the hashes of what they decode to. Of one that is not coded the hash is known. */
+export class CodedComparer {
+  readonly #limit: number
+  readonly #memory: Memory
+  readonly #decoder: Decoder
+  readonly #slices: Slices
+  readonly #loopTime: LoopTime | undefined
+
+  constructor ({ limit, memory, decoder = sharedDecoder, slices = sharedSlices, loopTime }: CodedComparerOptions) {
+    this.#limit = limit
+    this.#memory = memory
+    this.#decoder = decoder
+    this.#slices = slices
+    this.#loopTime = loopTime
+  }
+
+  /** Calls back once, at once or later; until then both bodies are held. */
+  compare (primary: ComparedAnswer, mirror: ComparedAnswer, onOutcome: (outcome: CodedOutcome) => void): void {
+    this.#decode(primary, before => {
+      if (typeof before === 'string') return onOutcome(unknown(before, primary, mirror))
+      this.#decode(mirror, after => {
+        if (typeof after === 'string') onOutcome(unknown(after, primary, mirror))
+        else onOutcome(before.equals(after) ? 'match' : 'mismatch')
+      })
+    })
+  }
+
+  #decode ({ encoding, digest, body }: ComparedAnswer, then: (digest: Digest | Failure) => void): void {
+    if (!isCoded(encoding)) return then(digest)
+    if (typeof body === 'string') return then(body)
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    this.#decoder.decode(bytes, encoding, this.#limit, decoded => {
+      if (typeof decoded === 'string') return then(decoded)
+      if (!this.#memory.take(decoded.length)) return then('memory')
+      const end = (digest: Digest | 'busy'): void => {
+        this.#memory.free(decoded.length)
+        then(digest)
+      }
+      if (!this.#slices.run(digestOf(decoded), end, this.#loopTime)) end('busy')
+    })
+  }
+}
+
+/** A few bytes decode to very many: they are hashed as all that takes long is done. */
+function * digestOf (bytes: Buffer): Steps<Digest> {
+  const digest = new Digest()
+  for (let at = 0; at < bytes.length; at += BLOCK) {
+    if (at > 0) yield
+    digest.update(bytes.subarray(at, at + BLOCK))
+  }
+  digest.end()
+  return digest
+}
+
+function unknown (reason: Failure, primary: ComparedAnswer, mirror: ComparedAnswer): CodedOutcome {
+  if (reason === 'too long') return 'encoding'
+  if (reason === 'not decodable' && !sameCodings(primary.encoding, mirror.encoding)) return 'encoding'
+  return reason
+}
