@@ -151,6 +151,8 @@ export class Chosen implements BodyListener {
       this.#dropBody()
       return
     }
+    // reply-from sends on what it reads. Before it, and anywhere else, a reader may write to what it got: decode it in place, or wipe it.
+    if (this.#backlog !== null) this.#backlog.fixed = this.upstream.asks && request.body === request.raw
     this.#exchange = this.mirror.engine.open({
       method: request.raw.method as string,
       backlog: this.#backlog,
