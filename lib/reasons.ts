@@ -65,7 +65,11 @@ export const NOT_COMPARED = {
   memory: { class: 'lost', label: 'no memory to compare', meaning: 'There was no memory for what a comparison needs.' },
   busy: { class: 'lost', label: 'too busy to compare', meaning: 'Too many comparisons waited already. The bytes are known to differ.' },
   thread: { class: 'lost', label: 'thread away', meaning: 'The worker thread died or fell behind.' },
-  untapped: { class: 'lost', label: 'not observable', meaning: 'The answer was a web stream that something else reads.' },
+  untapped: {
+    class: 'lost',
+    label: 'not observable',
+    meaning: 'The answer was a web stream that something else reads, or a stream that nobody read to its end.'
+  },
   closing: { class: 'left out', label: 'app closing', meaning: 'The app was closed before the comparison was done.' },
   error: { class: 'lost', label: 'own fault', meaning: 'The mirror itself failed; the log says how.' }
 } as const satisfies Record<NotComparedReason, Reason>

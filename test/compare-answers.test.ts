@@ -1,7 +1,8 @@
 import replyFrom from '@fastify/reply-from'
+import type { FastifyReplyFromHooks } from '@fastify/reply-from'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { EventEmitter } from 'node:events'
-import { IncomingMessage, ServerResponse } from 'node:http'
+import http, { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { PassThrough, Readable, Stream, Transform } from 'node:stream'
 import { brotliCompressSync, createGunzip, gzipSync } from 'node:zlib'
@@ -274,6 +275,96 @@ const scenarios: Record<string, Scenario> = {
     status: 200,
     body: 'ko',
     expected: { matched: 1 }
+  },
+
+  'onResponse sends another text': {
+    upstream: answers(200, 'ok', { 'content-length': '2' }),
+    plain: remakes(async (reply, stream) => reply.removeHeader('content-length').send((await textOf(stream)).toUpperCase())),
+    status: 200,
+    body: 'OK',
+    expected: { matched: 1 }
+  },
+  'onResponse reads the body in a way that emits nothing': {
+    upstream: slowly('ok'),
+    plain: remakes(async (reply, stream) => reply.send((await (stream as unknown as Response).text()).toUpperCase())),
+    status: 200,
+    body: 'OK',
+    expected: { matched: 1 }
+  },
+  'onResponse changes the pieces in place': {
+    upstream: answers(200, 'a'.repeat(300_000)),
+    shadow: answers(200, 'a'.repeat(300_000)),
+    plain: remakes((reply, stream) => reply.send(stream.pipe(new Transform({
+      transform (chunk: Buffer, _, done) { done(null, chunk.fill('b')) }
+    })))),
+    status: 200,
+    body: 'b'.repeat(300_000),
+    expected: { matched: 1 }
+  },
+  'onResponse takes the coding off': {
+    upstream: coded('gzip', gzipSync(LONG, { level: 1 })),
+    shadow: coded('gzip', gzipSync(LONG, { level: 9 })),
+    plain: remakes((reply, stream) => reply.removeHeader('content-encoding').removeHeader('content-length').send(stream.pipe(createGunzip()))),
+    status: 200,
+    body: LONG,
+    expected: { matched: 1 }
+  },
+  'onResponse takes the coding off, of bodies that differ': {
+    upstream: coded('gzip', gzipSync('ok')),
+    shadow: coded('gzip', gzipSync('ko')),
+    plain: remakes((reply, stream) => reply.removeHeader('content-encoding').removeHeader('content-length').send(stream.pipe(createGunzip()))),
+    status: 200,
+    body: 'ok',
+    expected: { mismatched: 1, mismatches: { status: 0, body: 1 } }
+  },
+  'onResponse sends the stream on, with another status': {
+    upstream: answers(404, 'no'),
+    shadow: answers(404, 'no'),
+    plain: remakes((reply, stream) => reply.code(200).send(stream)),
+    status: 200,
+    body: 'no',
+    expected: { matched: 1 }
+  },
+  'onResponse of a HEAD': {
+    method: 'HEAD', plain: remakes((reply, stream) => reply.send(stream)), upstream: ok, status: 200, expected: { matched: 1 }
+  },
+  'onResponse answers without a look at a short body': {
+    upstream: ok, plain: remakes(reply => reply.removeHeader('content-length').send('something else')), status: 200, body: 'something else', expected: { matched: 1 }
+  },
+  'onResponse answers without a look at a long body': {
+    upstream: answers(200, Buffer.alloc(4 * 1024 * 1024)),
+    plain: remakes((reply, stream) => {
+      reply.raw.once('close', () => stream.resume())
+      reply.removeHeader('content-length').send('something else')
+    }),
+    status: 200,
+    body: 'something else',
+    expected: { notCompared: { untapped: 1 } }
+  },
+  'onResponse asks another upstream': {
+    upstream: answers(404, 'no'),
+    shadow: answers(404, 'no'),
+    plain: remakes(reply => reply.from(urls.upstream + '/ok')),
+    status: 200,
+    body: 'ok',
+    expected: { matched: 1 }
+  },
+  'onResponse hears that the upstream dies, and answers for it': {
+    upstream: half,
+    plain: remakes((reply, stream) => stream.resume().once('error', () => reply.removeHeader('content-length').send('ok'))),
+    status: 200,
+    body: 'ok',
+    expected: { notCompared: { primaryFailed: 1 } }
+  },
+  'onResponse waits past handlerTimeout': {
+    upstream: (_, response) => { response.write('half') },
+    plain: remakes((_, stream) => stream.resume()),
+    route: { handlerTimeout: 50 },
+    status: 503,
+    expected: { notCompared: { primaryFailed: 1 } }
+  },
+  'onResponse, and nothing is compared': {
+    upstream: ok, compare: {}, plain: remakes((reply, stream) => reply.send(stream)), status: 200, body: 'ok', expected: { notCompared: { off: 1 } }
   },
 
   'a later hook changes the payload': {
@@ -662,6 +753,29 @@ function slices (bytes: Buffer): Buffer[] {
   for (let at = 0; at < bytes.length; at += 65536) pieces.push(bytes.subarray(at, at + 65536))
   return pieces
 }
+
+t.test('onResponse of reply-from 10 gets the stream itself', async t => {
+  const upstream = await startBackend(t)
+  const shadow = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: app => {
+      app.decorateReply('from', function (this: FastifyReply, url: string, options: FastifyReplyFromHooks) {
+        options.rewriteRequestHeaders?.(this.request as never, {})
+        http.get(url, answer => {
+          options.rewriteHeaders?.(answer.headers as never, this.request as never)
+          options.onResponse?.(this.request as never, this as never, answer as never)
+        })
+        return this
+      } as never)
+      app.get('/', { mirror: { backends: [shadow.url], compare: { enabled: true } } }, (_, reply) => reply.from(upstream.url, {
+        onResponse: (_, reply, answer) => { textOf(answer as unknown as Readable).then(text => reply.send(text.toUpperCase())) }
+      }))
+    }
+  })
+  t.equal(String((await client(t, gateway.url)({})).body), 'OK')
+  await until('it is compared', () => gateway.backend().compared === 1)
+  t.equal(gateway.backend().matched, 1)
+})
 
 t.test('every backend is compared on its own', async t => {
   const shadows = [await startBackend(t), await startBackend(t, answers(200, 'ko')), await startBackend(t, half)]

@@ -140,6 +140,11 @@ export class Chosen implements BodyListener {
     this.#primary?.onUpstreamHeaders(headers)
   }
 
+  /** The upstream's answer is given to a function of the user's, who makes the client's of it. */
+  onUpstreamBody (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
+    this.#primary?.onUpstreamBody(request, reply, body)
+  }
+
   /** Sends the copies. `path`: with query, in origin form. */
   send (request: FastifyRequest, path: string): void {
     const shared: SharedHeaders = { headers: null }

@@ -24,6 +24,8 @@ export class PrimaryAnswer implements AnswerListener {
   /** The clock's, at the start. */
   #blocked = 0
   #answer: Answer | null = null
+  /** It is the upstream's, and a function of the user's makes the client's of it. */
+  #remade = false
   /** That is tapped. */
   #stream: EventEmitter | null = null
   /** The exchange knows all that it ever will. */
@@ -51,16 +53,27 @@ export class PrimaryAnswer implements AnswerListener {
 
   /** The upstream's answer begins, with these headers before anybody rewrites them. */
   onUpstreamHeaders (headers: IncomingHttpHeaders): void {
+    // Another one, that a user's function asks: the copies were sent where the first was asked.
+    if (this.#remade) return
     this.#upstreamEncoding = codings(headers['content-encoding'])
     if (this.#diffs) this.#upstreamHeaders = flatHeaders(headers)
     // Whatever was wrong before, this is an upstream's answer.
     this.failed = false
   }
 
+  /** The upstream's answer is given to a function of the user's: whatever the client gets for it, it is what is compared. */
+  onUpstreamBody (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
+    const { exchange } = this
+    if (exchange === null || this.#told || this.failed || this.#answer !== null || !exchange.wantsPrimary) return
+    this.#remade = true
+    this.#observe(exchange, request, reply, body)
+  }
+
   /** The answer goes out, before any other plugin's onSend has seen it. */
   onPayload (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const { exchange } = this
     if (exchange === null || this.#told || !exchange.wantsPrimary) return
+    if (this.#remade && !this.failed) return
     if (this.#answer !== null || this.failed) {
       // A second answer: the first one, a stream, failed before its head was sent.
       this.#detach()
@@ -86,7 +99,7 @@ export class PrimaryAnswer implements AnswerListener {
       this.#answer = new Answer(this, reply.raw)
       if (whole instanceof EventEmitter) {
         this.#stream = whole
-        tapNodeStream(this.#stream, this.#answer)
+        tapNodeStream(this.#stream, this.#answer, this.#remade)
       } else if (isWebStream(whole)) {
         tapWebStream(whole, this.#answer)
       }

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { stringify } from 'node:querystring'
 import type { ParsedUrlQueryInput } from 'node:querystring'
@@ -15,8 +15,12 @@ interface FromOptions {
   rewriteRequestHeaders?: (request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders
   rewriteHeaders?: (headers: IncomingHttpHeaders, request: FastifyRequest) => IncomingHttpHeaders
   onError?: (reply: Reply, error: { error: Error }) => void
+  onResponse?: (request: FastifyRequest, reply: FastifyReply, response: UpstreamResponse) => void
   [option: string]: unknown
 }
+
+/** reply-from 10 gives the stream itself. */
+type UpstreamResponse = { stream?: unknown }
 
 type Base = string | string[] | undefined
 type From = (this: Reply, source: string | undefined, options?: FromOptions) => unknown
@@ -170,7 +174,7 @@ function copyOf (given: FromOptions): FromOptions {
 }
 
 function observe (given: FromOptions, compares: boolean): FromOptions {
-  const { getUpstream, queryString, rewriteRequestHeaders, rewriteHeaders, onError } = given
+  const { getUpstream, queryString, rewriteRequestHeaders, rewriteHeaders, onError, onResponse } = given
   const options = copyOf(given)
   options.getUpstream = (request, base) => {
     const chosen = getUpstream ? getUpstream(request, base) : base
@@ -201,6 +205,12 @@ function observe (given: FromOptions, compares: boolean): FromOptions {
     note(request, noteHeaders, headers)
     return rewriteHeaders ? rewriteHeaders(headers, request) : headers
   }
+  if (!onResponse) return options
+  options.onResponse = (request, reply, response) => {
+    const chosen = chosenOf(request)
+    chosen.guard.enter(chosen, noteBody, request, reply, response)
+    onResponse(request, reply, response)
+  }
   return options
 }
 
@@ -226,6 +236,11 @@ function noteAsking ({ upstream }: Chosen, request: FastifyRequest): void {
 
 function noteHeaders (chosen: Chosen, headers: IncomingHttpHeaders): void {
   chosen.onUpstreamHeaders(headers)
+}
+
+function noteBody (chosen: Chosen, request: FastifyRequest, reply: FastifyReply, response: UpstreamResponse): void {
+  sendAsked()
+  chosen.onUpstreamBody(request, reply, response.stream ?? response)
 }
 
 function noteFailure (chosen: Chosen): void {

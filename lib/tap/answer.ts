@@ -22,6 +22,8 @@ export class Answer {
   closed = false
   /** Bytes that have to be heard until the end; NaN: not known. */
   expected = NaN
+  /** What the stream is given is heard, not what it gives. */
+  atSource = false
   /** Who else hears the same stream, for it answers another request, too. */
   older: Answer | null = null
   readonly guard: Guard

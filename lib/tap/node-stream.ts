@@ -34,9 +34,11 @@ class StreamTap {
  * Some readers get bytes that are never emitted (`text()` of undici's bodies), or emitted twice (after `unshift`): only when what was
  * heard is as much as what was pushed was the answer heard.
  *
+ * Of a stream that its reader may leave half-read, or read in such a way, `atSource` hears what it is given instead, if it is new.
+ *
  * The methods are shadowed once, for all who ever listen: whoever shadowed them meanwhile calls ours, and ours must not call itself.
  */
-export function tapNodeStream (emitter: EventEmitter, answer: Answer): void {
+export function tapNodeStream (emitter: EventEmitter, answer: Answer, atSource = false): void {
   const stream = emitter as Tapped
   const countable = typeof stream.push === 'function' && typeof stream.readableLength === 'number'
   let tap = stream[kTap]
@@ -46,8 +48,9 @@ export function tapNodeStream (emitter: EventEmitter, answer: Answer): void {
     stream.emit = observedEmit
     if (countable) stream.push = observedPush
   }
+  answer.atSource = atSource && countable && stream.readableLength === 0
   // What is buffered already is counted in bytes or in objects.
-  if (countable && (stream.readableLength === 0 || stream.readableObjectMode === false)) answer.expected = stream.readableLength as number
+  if (countable && !answer.atSource && (stream.readableLength === 0 || stream.readableObjectMode === false)) answer.expected = stream.readableLength as number
   answer.older = tap.first
   tap.first = answer
 }
@@ -64,7 +67,7 @@ function observedEmit (this: Tapped, event: unknown, value?: unknown): boolean {
   const tap = this[kTap]
   // Somebody took the method for another stream.
   if (tap === undefined) return EventEmitter.prototype.emit.apply(this, arguments as unknown as Parameters<EventEmitter['emit']>)
-  tell(tap, hear, event, value)
+  tell(tap, emitted, event, value)
   if (event === 'data' && arguments.length === 2) {
     const heard = tap.emit.call(this, event, value)
     tell(tap, written, event, value)
@@ -77,7 +80,7 @@ function observedEmit (this: Tapped, event: unknown, value?: unknown): boolean {
 function observedPush (this: Tapped, chunk: unknown, encoding?: BufferEncoding): boolean {
   const tap = this[kTap]
   if (tap === undefined) return Readable.prototype.push.call(this as unknown as Readable, chunk, encoding)
-  tell(tap, expect, chunk, encoding)
+  tell(tap, given, chunk, encoding)
   return (tap.push as Push).call(this, chunk, encoding)
 }
 
@@ -93,6 +96,19 @@ function tell<A, B> (tap: StreamTap, run: (answer: Answer, a: A, b: B) => void, 
 
 function written (answer: Answer): void {
   answer.written()
+}
+
+function emitted (answer: Answer, event: unknown, value: unknown): void {
+  if (!answer.atSource || (event !== 'data' && event !== 'end')) hear(answer, event, value)
+}
+
+function given (answer: Answer, chunk: unknown, encoding?: BufferEncoding): void {
+  if (answer.atSource) {
+    if (chunk === null) answer.end()
+    else answer.data(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)
+  } else {
+    expect(answer, chunk, encoding)
+  }
 }
 
 function expect (answer: Answer, chunk: unknown, encoding?: BufferEncoding): void {

@@ -51,7 +51,7 @@ export const NOT_COMPARED = {
   memory: { label: 'no memory to compare', meaning: 'There was no memory for what a comparison needs.' },
   busy: { label: 'too busy to compare', meaning: 'Too many comparisons waited already. The bytes are known to differ.' },
   thread: { label: 'thread away', meaning: 'The worker thread died or fell behind.' },
-  untapped: { label: 'not observable', meaning: 'The answer was a web stream that something else reads.' },
+  untapped: { label: 'not observable', meaning: 'The answer was a web stream that something else reads, or a stream that nobody read to its end.' },
   closing: { label: 'app closing', meaning: 'The app was closed before the comparison was done.' },
   error: { label: 'own fault', meaning: 'The mirror itself failed; the log says how.' }
 }
