@@ -791,7 +791,7 @@ t.test('every backend is compared on its own', async t => {
 })
 
 t.test('an observed stream', async t => {
-  function observe (stream: EventEmitter) {
+  function observe (stream: EventEmitter, atSource = false) {
     const heard: Array<Buffer | 'end'> = []
     const listener = {
       guard: new Guard(() => {}),
@@ -800,7 +800,7 @@ t.test('an observed stream', async t => {
       onAnswerEnd: () => heard.push('end')
     }
     const answer = new Answer(listener, new ServerResponse(new IncomingMessage(new Socket())))
-    tapNodeStream(stream, answer)
+    tapNodeStream(stream, answer, atSource)
     return { answer, heard }
   }
 
@@ -838,6 +838,19 @@ t.test('an observed stream', async t => {
     stream.end()
     for await (const piece of stream) t.type(piece, 'string')
     t.equal(heard.at(-1), 'end')
+  })
+
+  t.test('at its source is heard as it is given, whatever its reader puts back or never reads', async t => {
+    const stream = new Readable({ read () {} })
+    const { heard } = observe(stream, true)
+    stream.push('a')
+    stream.push('\xe9', 'latin1')
+    stream.once('readable', () => stream.unshift(stream.read()))
+    await new Promise(setImmediate)
+    stream.push(Buffer.from('b'))
+    stream.push(null)
+    await new Promise(setImmediate)
+    t.same(heard, [Buffer.from('a'), Buffer.from([0xe9]), Buffer.from('b'), 'end'])
   })
 
   t.test('that is detached says nothing more', async t => {
