@@ -22,7 +22,7 @@ import type { Exchange } from '../lib/engine/exchange'
 import { Gate } from '../lib/engine/gate'
 import { InlineEngine } from '../lib/engine/inline'
 import { LoopClock } from '../lib/engine/loop-clock'
-import { Lookups } from '../lib/engine/lookup'
+import { Lookups, lookups } from '../lib/engine/lookup'
 import type { Resolve } from '../lib/engine/lookup'
 import { Pacer } from '../lib/engine/pacer'
 import { Reads, readInto } from '../lib/engine/reads'
@@ -891,7 +891,8 @@ t.test('look-ups', async t => {
     const asked: Asked[] = []
     const clock = { now: 1_000_000 }
     t.intercept(performance, 'now', { value: () => clock.now, configurable: true })
-    const lookups = new Lookups((...args) => { asked.push(args) })
+    const cancelled: string[] = []
+    const lookups = new Lookups((...args) => { asked.push(args) }, () => cancelled.push(asked[asked.length - 1][0]))
     const ask = (hostname: string, options: Record<string, unknown> = {}) => {
       const answers: Answer[] = []
       lookups.lookup(hostname, options, (error, address, family) => answers.push({ error, address, family }))
@@ -902,7 +903,7 @@ t.test('look-ups', async t => {
       if (addresses instanceof Error) callback(addresses, [])
       else callback(null, addresses)
     }
-    return { asked, ask, answer, clock }
+    return { lookups, asked, cancelled, ask, answer, clock }
   }
 
   t.test('all addresses are asked for once, and each caller gets what it wants of them', async t => {
@@ -1039,7 +1040,7 @@ t.test('look-ups', async t => {
     const lookups = new Lookups((hostname, _options, callback) => {
       if (hostname === 'bad') throw refused
       callback(null, [A])
-    })
+    }, () => {})
     const answers: unknown[] = []
     lookups.lookup('bad', {}, error => answers.push(error))
     await setImmediate()
@@ -1050,9 +1051,32 @@ t.test('look-ups', async t => {
     t.equal(answers[1], '10.0.0.1')
   })
 
-  t.test('by default the system is asked', async t => {
-    const found = await new Promise(resolve => new Lookups().lookup('localhost', {}, (_, address) => resolve(address)))
+  t.test('those of the process ask the system', async t => {
+    const found = await new Promise(resolve => lookups.lookup('localhost', {}, (_, address) => resolve(address)))
     t.match(found, /^(127\.0\.0\.1|::1)$/)
+  })
+
+  t.test('when the last user leaves, what is under way is called off, and what waits is not begun', async t => {
+    const { lookups, asked, cancelled, ask, answer } = setUp(t)
+    const [leave, leaveToo] = [lookups.enter(), lookups.enter()]
+    const [under, waiting] = [ask('a'), ask('b')]
+    leave()
+    leave()
+    t.strictSame([cancelled, waiting], [[], []], 'there is another user, however often the first one leaves')
+    leaveToo()
+    t.strictSame(cancelled, ['a'])
+    t.match(waiting, [{ error: { message: 'nobody looks up hosts any more' } }])
+    const later = [ask('b'), ask('a')]
+    t.equal(asked.length, 1, 'one at a time all the same')
+    answer(new Error('called off'))
+    t.match(under, [{ error: { message: 'called off' } }])
+    t.equal(asked[1][0], 'b', 'nothing is remembered of what was called off')
+    answer([A])
+    t.equal(asked[2][0], 'a')
+    answer([B])
+    t.strictSame(later.map(([{ address }]) => address), ['10.0.0.1', '::1'])
+    lookups.enter()()
+    t.equal(cancelled.length, 1, 'there is nothing to call off')
   })
 })
 

@@ -3,6 +3,7 @@ import { timed } from '../metrics/loop-time'
 import type { Budget } from './budget'
 import { constantError } from './constant-error'
 import { Exchange } from './exchange'
+import { lookups } from './lookup'
 import { LoopClock } from './loop-clock'
 import { Pacer } from './pacer'
 import { Target } from './target'
@@ -22,6 +23,7 @@ export class InlineEngine implements Engine<Target> {
   #waiting: Exchange[] = []
   /** Exchanges of which some copy has not been told its last. Each knows its place. */
   readonly #open: Exchange[] = []
+  readonly #leaveLookups = lookups.enter()
   #stopped = false
   #onIdle: (() => void) | null = null
   readonly #dispatchWaiting: () => void
@@ -95,6 +97,7 @@ export class InlineEngine implements Engine<Target> {
     }
     for (const exchange of this.#waiting) exchange.cut()
     await Promise.all(this.#targets.map(target => target.close(CLOSED)))
+    this.#leaveLookups()
     for (const exchange of this.#open.slice()) exchange.close()
   }
 }

@@ -1,6 +1,6 @@
-import dns from 'node:dns'
-import type { LookupAddress, LookupAllOptions } from 'node:dns'
+import type { LookupAddress, LookupAllOptions, LookupOptions } from 'node:dns'
 import { constantError } from './constant-error'
+import { NameServers } from './name-servers'
 
 const ANSWER_KEPT = 10_000
 const FAILURE_KEPT = 1_000
@@ -8,37 +8,60 @@ const FAILURE_KEPT = 1_000
 const ANSWER_SERVES = 60_000
 /** Connections that wait for one host. */
 const MAX_WAITERS = 16 * 1024
+const NOBODY = constantError('nobody looks up hosts any more')
 const GIVEN_UP = Object.assign(constantError('the look-up takes too long'), { code: 'EAI_AGAIN' })
 
 /** As `net.connect` calls its `lookup`. */
 export type LookupCallback =
   (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
-export type Lookup = (hostname: string, options: dns.LookupOptions, callback: LookupCallback) => void
+export type Lookup = (hostname: string, options: LookupOptions, callback: LookupCallback) => void
 
-/** What asks the system: `dns.lookup` for all addresses. */
+/** What asks the system, as `dns.lookup` for all addresses. */
 export type Resolve = (
   hostname: string,
   options: LookupAllOptions,
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
 ) => void
 
-interface Waiter { options: dns.LookupOptions, callback: LookupCallback }
+interface Waiter { options: LookupOptions, callback: LookupCallback }
 
 /**
  * Looks up backends' hosts one at a time, and keeps what it learns for a while.
  *
- * `dns.lookup` runs on libuv's few threads, which the primary's look-ups, files and zlib share, and a look-up that
- * hangs can't be called off: shadows with dead DNS must never hold more than one of them.
+ * `dns.lookup` runs on libuv's few threads, which the primary's look-ups, files and zlib share, and one that is slow
+ * can't be called off: shadows must never hold more than one of them.
  * @see https://nodejs.org/api/dns.html#implementation-considerations
  */
 export class Lookups {
   readonly #resolve: Resolve
+  readonly #cancel: () => void
   readonly #hosts = new Map<string, Host>()
-  readonly #queue: Host[] = []
+  #queue: Host[] = []
   #busy = false
+  #users = 0
 
-  constructor (resolve: Resolve = dns.lookup) {
+  /** @param cancel calls off what `resolve` was asked last, as far as that is possible */
+  constructor (resolve: Resolve, cancel: () => void) {
     this.#resolve = resolve
+    this.#cancel = cancel
+  }
+
+  /** Somebody will look up hosts. When the last of them leaves, by calling what this returns, nothing is left under way that can be ended. */
+  enter (): () => void {
+    let inside = true
+    this.#users++
+    return () => {
+      if (inside && --this.#users === 0) this.#abandon()
+      inside = false
+    }
+  }
+
+  #abandon (): void {
+    const queue = this.#queue
+    this.#queue = []
+    this.#hosts.clear()
+    for (const host of queue) host.learn(NOBODY, [], performance.now())
+    if (this.#busy) this.#cancel()
   }
 
   readonly lookup: Lookup = (hostname, options, callback) => {
@@ -94,7 +117,7 @@ class Host {
   /** When the addresses are too old to be used at all. */
   #tooOld = 0
 
-  constructor (hostname: string, options: dns.LookupOptions) {
+  constructor (hostname: string, options: LookupOptions) {
     this.hostname = hostname
     this.options = { ...options, all: true }
   }
@@ -129,11 +152,13 @@ class Host {
   }
 }
 
-function answer (host: Host, options: dns.LookupOptions, callback: LookupCallback): void {
+function answer (host: Host, options: LookupOptions, callback: LookupCallback): void {
   if (host.addresses === null) callback(host.error, [])
   else if (options.all === true) callback(null, host.addresses)
   else callback(null, host.addresses[0].address, host.addresses[0].family)
 }
 
+const servers = new NameServers()
+
 /** One for the process: several apps, or several mirrors, are no reason to hold several threads. */
-export const lookups = new Lookups()
+export const lookups = new Lookups(servers.resolve, () => servers.cancel())

@@ -70,7 +70,8 @@ export class Target {
     this.#localAddress = given.localAddress
     // The copy's own timeout bounds the connection, unless the user wants a shorter time for it. HTTP/1.1 alone: one
     // copy a connection, paced by its reads, is what everything here rests on.
-    const connect = { timeout: 0, lookup: lookups.lookup, ...given, onread: this.budget.blocks?.onread, allowH2: false, useH2c: false }
+    const { timeout = 0, lookup = lookups.lookup } = given
+    const connect = { ...given, timeout, lookup, onread: this.budget.blocks?.onread, allowH2: false, useH2c: false }
     return buildConnector(connect as buildConnector.BuildOptions)
   }
 

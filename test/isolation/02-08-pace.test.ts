@@ -12,6 +12,7 @@ import { Worker } from 'node:worker_threads'
 import { startBackend, track } from '../helpers/backend'
 import { booksClose } from '../helpers/books'
 import { keepAlive, modes, startGateway, startProxy } from '../helpers/gateway'
+import { RefusingResolver } from '../helpers/name-server'
 import { shadowOf } from '../helpers/shadows'
 import { until } from '../helpers/until'
 
@@ -197,7 +198,7 @@ t.test('rule 2: backends\' names are looked up one at a time', async t => {
     asked.push(name)
     answers.push(callback)
   }
-  const { default: fastifyMirror } = t.mockRequire('../../lib', { 'node:dns': { lookup } })
+  const { default: fastifyMirror } = t.mockRequire('../../lib', { 'node:dns': { lookup, Resolver: RefusingResolver } })
   const shadow = await startBackend(t)
   const app = Fastify()
   t.teardown(() => app.close())
@@ -214,6 +215,7 @@ t.test('rule 2: backends\' names are looked up one at a time', async t => {
     t.strictSame(asked, ['a.test'], 'the others wait for a look-up that hangs')
   }
   for (const [i, host] of hosts.entries()) {
+    await until('the next is looked up', () => asked.length > i)
     t.strictSame(asked.slice(i), [`${host}.test`], 'one after the other')
     answers[i](null, [{ address: '127.0.0.1', family: 4 }])
   }

@@ -14,6 +14,7 @@ import { gzip } from 'node:zlib'
 import type { AddressInfo } from 'node:net'
 import { startBackend } from '../helpers/backend'
 import { keepAlive, modes } from '../helpers/gateway'
+import { RefusingResolver } from '../helpers/name-server'
 import { until } from '../helpers/until'
 
 // More than libuv has threads.
@@ -23,7 +24,9 @@ const NAMES = 12
 function workerWithout (preload: string, fifo: string) {
   writeFileSync(preload, `
     const { closeSync, open } = require('node:fs')
-    require('node:dns').lookup = (name, _options, callback) => open(${JSON.stringify(fifo)}, 'r', (error, fd) => {
+    const dns = require('node:dns')
+    dns.Resolver = ${RefusingResolver}
+    dns.lookup = (name, _options, callback) => open(${JSON.stringify(fifo)}, 'r', (error, fd) => {
       if (error === null) closeSync(fd)
       callback(error ?? Object.assign(new Error(name), { code: 'ENOTFOUND' }))
     })`)
@@ -50,7 +53,7 @@ for (const { mode, plugin } of modes) {
       })
     }
     const { default: fastifyMirror } = t.mockRequire('../../lib', {
-      'node:dns': { lookup }, 'node:worker_threads': { Worker: workerWithout(join(folder, 'preload.cjs'), fifo) }
+      'node:dns': { lookup, Resolver: RefusingResolver }, 'node:worker_threads': { Worker: workerWithout(join(folder, 'preload.cjs'), fifo) }
     })
     const primary = await startBackend(t)
     const app = Fastify()
