@@ -44,7 +44,7 @@ for (const { mode, plugin } of modes) {
       routes: app => {
         Object.values(readers).forEach((reader, i) => app.register(async app => {
           reader(app)
-          app.post(`/${i}`, { mirror: { backends: [shadow.url], maxBacklogBytes: 2 * LENGTH }, bodyLimit: LENGTH }, async () => 'ok')
+          app.post(`/${i}`, { mirror: { id: String(i), backends: [shadow.url], maxBacklogBytes: 2 * LENGTH }, bodyLimit: LENGTH }, async () => 'ok')
         }))
       }
     })
@@ -52,7 +52,7 @@ for (const { mode, plugin } of modes) {
     for (const [i, name] of Object.keys(readers).entries()) {
       await send({ method: 'POST', path: `/${i}`, headers: { 'content-type': 'application/octet-stream' }, body: SENT })
       await until('the copy is there', () => shadow.requests.length === i + 1)
-      await until('as a whole', () => gateway.mirror(`POST /${i}`).backends[0].success === 1)
+      await until('as a whole', () => gateway.mirror(String(i)).backends[0].success === 1)
       t.ok(shadow.requests[i].body?.equals(SENT), name)
     }
   })
