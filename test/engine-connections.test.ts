@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import tls from 'node:tls'
 import { Worker } from 'node:worker_threads'
+import { lookups } from '../lib/engine/lookup'
 import type { Pacer } from '../lib/engine/pacer'
 import { startBackend, startTcp } from './helpers/backend'
 import { testEngines } from './helpers/engine'
@@ -347,6 +348,24 @@ testEngines(t, 'the protocol is HTTP/1.1, whatever else both sides could speak',
   await refused.ended()
   t.match(refused.sink.fate, /^failed: (connect|reset)$/)
 })
+
+testEngines(t, 'what is undefined of the options of a connection is not given', async (t, bench) => {
+  const looked: string[] = []
+  const { lookup } = lookups
+  t.intercept(lookups, 'lookup', {
+    configurable: true,
+    value: (...args: Parameters<typeof lookup>) => {
+      looked.push(args[0])
+      lookup(...args)
+    }
+  })
+  const shadow = await startBackend(t)
+  const target = bench.target(shadow.url.replace('127.0.0.1', 'localhost'), { connect: { lookup: undefined, timeout: undefined } })
+  const { sink, ended } = bench.send(target)
+  await ended()
+  t.equal(sink.fate, 'answered: 200')
+  t.strictSame(looked, ['localhost'], 'the plugin looks it up')
+}, { only: 'inline' })
 
 testEngines(t, 'a time of its own for connecting', async (t, bench) => {
   const stalled = await startTcp(t, socket => { socket.on('end', () => socket.end()).resume() })
