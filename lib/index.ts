@@ -54,7 +54,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
     markMirrored(route)
   })
   tellOfUnmirrored(fastify, strict, log)
-  if (admin !== null) fastify.register(adminRoutes, { admin, named: registry.named })
+  if (admin !== null) fastify.register(adminRoutes, { admin, named: registry.named, all: registry.mirrors })
 
   fastify.addHook('preClose', async () => engine.stop())
   fastify.addHook('onClose', async () => {

@@ -28,6 +28,8 @@ import type { Change, MainSwitch, Settings } from './switch'
 import { Judge } from './verdict/judge'
 import { newPeriod } from './verdict/period'
 import type { PeriodMark } from './verdict/period'
+import { atOnce } from './verdict/steps'
+import type { Steps } from './verdict/steps'
 
 const sampler = new Sampler()
 
@@ -210,9 +212,15 @@ export class Mirror implements MirrorState, Holder {
 
   /** Whether what has been counted allows to release. */
   verdict (): MirrorVerdict {
+    return atOnce(this.verdictSteps())
+  }
+
+  /** The same, one backend at a step. It is on the period in which it began. */
+  * verdictSteps (): Steps<MirrorVerdict> {
     const { id, since, books } = this.period
     const age = Math.max(0, Date.now() - since.getTime())
-    const { verdict, backends } = this.#judge.verdict(this.backends.map(backend => backend.facts()), { age, unsampled: books.unsampled })
+    const facts = this.backends.map(backend => backend.facts())
+    const { verdict, backends } = yield * this.#judge.steps(facts, { age, unsampled: books.unsampled })
     return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
   }
 

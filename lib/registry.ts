@@ -120,6 +120,9 @@ export class Registry {
     return Array.from(this.#byId.values(), mirror => mirror.totals())
   }
 
+  /** What of a mirror takes too long to be read at once. In the order of registration. */
+  readonly mirrors = (): ReadonlyMap<string, Mirror> => this.#byId
+
   /** All mirrors, and which of their names are the user's. */
   readonly named = (): Named[] => {
     return Array.from(this.#byId.values(), ({ id, config, backends }) => {

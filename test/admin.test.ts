@@ -3,7 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import fastifyMirror from '../lib'
 import { mismatchPage } from '../lib/admin/mismatch-page'
-import type { AdminHook, FastifyMirrorOptions, MirrorOptions, MismatchList } from '../types/index'
+import type { PageState } from '../lib/admin/page-data'
+import { createRedactor } from '../lib/compare/redact'
+import { Group } from '../lib/mismatches/group'
+import { MismatchGroups } from '../lib/mismatches/groups'
+import { createMismatch } from '../lib/mismatches/mismatch'
+import type { AdminHook, FastifyMirrorOptions, MirrorOptions, MismatchList, MismatchShape } from '../types/index'
 import { startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { startGateway } from './helpers/gateway'
@@ -157,7 +162,7 @@ t.test('numbers are read once a second for all who ask, but what is changed here
   app.mirrors.update('api', { percentage: 90 })
   t.match(await read(), { percentage: 100 }, 'still as it was')
   t.match(app.mirrors.list().api, { percentage: 90 }, 'code sees it as it is')
-  await until('a second is over', async () => (await read()).percentage === 90)
+  await until('a second is over', async () => (await app.inject('/mirrors/api')).json().percentage === 90)
   for (const [i, [method, url]] of ([
     ['PATCH', '/mirrors/api'], ['PATCH', '/mirrors/ui/state?mirror=api'], ['PATCH', '/mirrors'], ['PATCH', '/mirrors/ui/state'],
     ['POST', '/mirrors/api/reset'], ['POST', '/mirrors/ui/reset?mirror=api']
@@ -194,21 +199,83 @@ t.test('a long list is read in pages', async t => {
 
 t.test('mismatches are read in pages', async t => {
   const text = 'x'.repeat(100_000)
-  const of = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `g${i}`, text })) as unknown as MismatchList['groups']
+  const of = (count: number) => Array.from({ length: count }, (_, i) => new Group(`g${i}`, { text } as unknown as MismatchShape, 0))
   const list = { limit: 40, limited: true, spared: 0, groups: of(40), others: of(43).slice(40) }
   for (const [most, pages] of [[1000, 3], [7, 7], [40, 3]]) {
     const found: string[] = []
     let count = 0
     for (let after: string | undefined | null; after !== null; count++) {
       const page = await mismatchPage(list, most, after)
-      t.ok(page.text.length < 2e6)
-      const { groups, others } = JSON.parse(page.text) as MismatchList
+      t.ok(page.body.length < 2e6)
+      const { groups, others } = JSON.parse(page.body.toString()) as MismatchList
       found.push(...groups.map(({ id }) => id), ...others.map(({ id }) => `other ${id}`))
       after = page.last
     }
     t.strictSame(found, [...list.groups.map(({ id }) => id), ...list.others.map(({ id }) => `other ${id}`)])
     t.equal(count, pages)
   }
+})
+
+t.test('of a store only what is asked for is masked, one group in a turn of the event loop', async t => {
+  const { app } = await appWith({ admin: { onRequest: async () => {} } }, [{ id: 'api', backends: ['http://a'] }])
+  const store = new MismatchGroups(100)
+  let read = 0
+  let most = 0
+  for (let i = 0; i < 100; i++) {
+    const request = { method: 'GET', path: '/', sentPath: '/', headers: [], body: Buffer.alloc(0), complete: true }
+    const difference = { backend: 'a', primaryStatus: 200, mirrorStatus: 300 + i, primaryHash: '', mirrorHash: '', headers: [], body: null }
+    const example = createMismatch({ ...difference, time: 0, request }, createRedactor([]))
+    store.add(difference, 0, {
+      size: 0,
+      read: () => {
+        read++
+        return example
+      }
+    })
+  }
+  t.capture(MismatchGroups.prototype, 'index', store.index.bind(store))
+  t.capture(MismatchGroups.prototype, 'get', store.get.bind(store))
+  let before = 0
+  const look = () => {
+    most = Math.max(most, read - before)
+    before = read
+    timer = setImmediate(look)
+  }
+  let timer = setImmediate(look)
+  t.teardown(() => clearImmediate(timer))
+  const [{ id }] = (await app.inject('/mirrors/api/mismatches?limit=1')).json().groups
+  t.equal(read, 1)
+  t.equal((await app.inject('/mirrors/ui/state?mirror=api')).json().mirror.groups.groups.length, 100)
+  t.equal(read, 1)
+  t.equal((await app.inject('/mirrors/api/mismatches')).json().groups.length, 100)
+  t.equal(read, 101)
+  t.equal(most, 1)
+  await app.inject(`/mirrors/ui/group?mirror=api&group=${id}&base=http://a`)
+  t.ok(read <= 104, 'of the group alone: the example, and a line for either side')
+})
+
+t.test('the page has less than 2 MB in one answer, and says what is left out', async t => {
+  const names = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(100, '\u20ac'))
+  const long = names.map(name => ({ url: `http://h/${'p'.repeat(1900)}`, name }))
+  const ids = Array.from({ length: 20 }, (_, i) => `m${i}`)
+  const { app } = await appWith({ admin: { onRequest: async () => {} } }, ids.map((id, i) => ({ id, backends: long, enabled: i > 4 })))
+  const groups = new MismatchGroups(1000)
+  for (let i = 0; i < 300; i++) {
+    const headers = Array.from({ length: 16 }, (_, k) => ({ name: '\u20ac'.repeat(48 + k), primary: [], mirror: [] }))
+    groups.add({ backend: 'a', primaryStatus: 200, mirrorStatus: 300 + i, headers, body: null }, 0, { size: Infinity, read: () => { throw new Error('not kept') } })
+  }
+  t.capture(MismatchGroups.prototype, 'index', groups.index.bind(groups))
+  const { body } = await app.inject('/mirrors/ui/state?mirror=m0')
+  t.comment(`${Buffer.byteLength(body)} bytes`)
+  t.ok(Buffer.byteLength(body) < 2e6)
+  const { mirrors, more, mirror } = JSON.parse(body) as PageState
+  t.ok(mirrors.length > 5)
+  t.equal(mirrors.length + more, 20)
+  t.strictSame(mirrors.map(({ id }) => id), ids.slice(5, 5 + mirrors.length), 'what is switched off is left out first')
+  t.ok(mirror !== null && mirror.snapshot.backends.length === 100 && mirror.verdict.backends.length === 100, 'the one that is looked at is whole')
+  t.equal(mirror?.groups.total, 300)
+  t.ok(mirror !== null && mirror.groups.groups.length > 20 && mirror.groups.groups.length < 200)
+  t.equal((await app.inject('/mirrors/ui/state')).json().more, more)
 })
 
 t.test('numbers are as they are', async t => {

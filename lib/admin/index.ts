@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions, onSendHookHandler } from 'fastify'
 import type { CurlSide, MirrorPatch, SwitchState } from '../../types/index'
 import type { AdminConfig } from '../options/config'
+import type { Mirror } from '../mirror'
 import type { Named } from '../registry'
 import { asGuard, unlessAnswered, watchReply } from './guard'
 import { keepHeaders, setHeaders } from './headers'
@@ -8,17 +9,17 @@ import { answerOnlyTo } from './hosts'
 import { mismatchPage } from './mismatch-page'
 import { Numbers, tellAll, tellRedacted } from './numbers'
 import type { Page } from './numbers'
-import { changeLog, unchecked } from './route'
+import { JSON_TYPE, changeLog, unchecked } from './route'
 import type { AddRoute, MoreOptions } from './route'
+import { PageRows } from './page-data'
 import { refuseButLinks, refuseOtherOrigins } from './same-origin'
 import * as schemas from './schemas'
 import { addPage } from './ui'
 import { addVerdicts } from './verdict'
+import { Verdicts } from './verdicts'
 
 /** Bytes of a PATCH's body: a hundred backends with the longest of names and much air. */
 const MAX_PATCH = 64 * 1024
-
-const JSON_TYPE = 'application/json; charset=utf-8'
 
 const ORIGIN_CHECKS = { none: [refuseOtherOrigins], link: [refuseButLinks], load: [] }
 
@@ -26,15 +27,19 @@ interface Options {
   admin: AdminConfig
   /** All mirrors, as soon as the app is ready. */
   named: () => Named[]
+  /** The same by id, for what takes too long to be read at once. */
+  all: () => ReadonlyMap<string, Mirror>
 }
 
 type WithId = FastifyRequest & { params: { id: string } }
 
 /** The routes that `fastify.mirrors` is read and switched by. */
-export async function adminRoutes (fastify: FastifyInstance, { admin, named }: Options): Promise<void> {
+export async function adminRoutes (fastify: FastifyInstance, { admin, named, all }: Options): Promise<void> {
   const { mirrors } = fastify
   const guarded = admin.onRequest.length > 0
   const numbers = new Numbers(mirrors, () => (guarded ? tellAll : tellRedacted)(named()))
+  const verdicts = new Verdicts(all)
+  const rows = new PageRows(verdicts)
   const { ignoreTrailingSlash, routerOptions } = fastify.initialConfig
   const slashes = ignoreTrailingSlash !== true && routerOptions?.ignoreTrailingSlash !== true
   // In this order: whatever comes of the guard has the headers, and a page that is in disguise learns nothing of the guard.
@@ -50,7 +55,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
     addMismatches()
     addVerdict()
     addSwitch()
-    addPage(mirrors, add, () => named().map(({ id }) => id), () => numbers.forget())
+    addPage(mirrors, verdicts, rows, add, forget)
   } else {
     add('GET', '/ui', schemas.pageWithoutGuard, async (_request, reply) => {
       return reply.code(404).send({ statusCode: 404, error: 'Not Found', message: NO_GUARD })
@@ -68,15 +73,16 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       return sendPage(request, reply, (most, after) => numbers.page(most, after))
     })
     add('GET', '/:id', schemas.get, async (request, reply) => {
-      const text = numbers.one((request as WithId).params.id)
-      return text === null ? notFound(request as WithId, reply) : reply.type(JSON_TYPE).send(text)
+      const body = numbers.one((request as WithId).params.id)
+      return body === null ? notFound(request as WithId, reply) : reply.type(JSON_TYPE).send(body)
     })
   }
 
   function addMismatches () {
     add('GET', '/:id/mismatches', schemas.mismatches, async (request, reply) => {
-      const list = mirrors.mismatches((request as WithId).params.id)
-      return list === undefined ? notFound(request as WithId, reply) : sendPage(request, reply, (most, after) => mismatchPage(list, most, after))
+      const mirror = all().get((request as WithId).params.id)
+      if (mirror === undefined) return notFound(request as WithId, reply)
+      return sendPage(request, reply, (most, after) => mismatchPage(mirror.mismatches.groups.index(), most, after))
     })
     add('DELETE', '/:id/mismatches', schemas.clear, async (request, reply) => {
       return mirrors.clear((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
@@ -92,10 +98,10 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
   }
 
   function addVerdict () {
-    const endWaiting = addVerdicts(mirrors, add, (request, reply) => notFound(request as WithId, reply))
+    const endWaiting = addVerdicts(verdicts, add, (request, reply) => notFound(request as WithId, reply))
     fastify.addHook('preClose', async () => endWaiting())
     add('POST', '/:id/reset', schemas.reset, async (request, reply) => {
-      numbers.forget()
+      forget()
       return mirrors.reset((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
     })
   }
@@ -107,14 +113,21 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
       'application/json', { parseAs: 'string', bodyLimit: MAX_PATCH }, fastify.getDefaultJsonParser('error', 'error')
     )
     add('PATCH', '', schemas.switchAll, async request => {
-      numbers.forget()
+      forget()
       return mirrors.updateAll(request.body as SwitchState, changeLog(request))
     }, unchecked)
     add('PATCH', '/:id', schemas.update, async (request, reply) => {
       const { id } = (request as WithId).params
-      numbers.forget()
+      forget()
       return mirrors.update(id, request.body as MirrorPatch, changeLog(request)) ?? notFound(request as WithId, reply)
     }, unchecked)
+  }
+
+  /** Who asks next sees what was changed. */
+  function forget () {
+    numbers.forget()
+    verdicts.forget()
+    rows.forget()
   }
 
   function add (...[method, path, schema, handler, more = {}]: Parameters<AddRoute>): void {
@@ -142,9 +155,9 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named }: O
 
 async function sendPage (request: FastifyRequest, reply: FastifyReply, read: (most: number, after: string | undefined) => Promise<Page>) {
   const { limit, after } = request.query as { limit: number, after?: string }
-  const { text, last } = await read(limit, after)
+  const { body, last } = await read(limit, after)
   if (last !== null) reply.header('link', `<?limit=${limit}&after=${encodeURIComponent(last)}>; rel="next"`)
-  return reply.type(JSON_TYPE).send(text)
+  return reply.type(JSON_TYPE).send(body)
 }
 
 const NO_GUARD = 'the page is only there behind a guard, and there is none: give the plugin admin.onRequest, a hook that answers 401 to whom is ' +

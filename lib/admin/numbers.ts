@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { MirrorSnapshot, Mirrors } from '../../types/index'
 import { redactSnapshot } from '../metrics/snapshot'
 import type { Named } from '../registry'
+import { joined } from './joined'
 
 /** Milliseconds for which all who ask share what was read: to sort latencies for each of them would take clients' time. */
 export const SHARED = 1000
@@ -18,17 +19,16 @@ export interface Telling {
 
 /** Some of the mirrors, as JSON. */
 export interface Page {
-  text: string
+  body: Buffer
   /** The last of them, where there are more. */
   last: string | null
 }
 
 interface Told {
   /** `"name":{...}` */
-  entry: string
+  entry: Buffer
   /** Where the snapshot begins in it. */
   begins: number
-  bytes: number
   at: number
 }
 
@@ -72,12 +72,12 @@ export class Numbers {
   }
 
   /** `null`: there is no such mirror. */
-  one (name: string): string | null {
+  one (name: string): Buffer | null {
     const telling = this.#names().get(name)
     if (telling === undefined) return null
     const known = this.#told.get(name)
     const { entry, begins } = known !== undefined && performance.now() - known.at <= SHARED ? known : this.#tell(telling)
-    return entry.slice(begins)
+    return entry.subarray(begins)
   }
 
   /** By name; those after `after`, `limit` at most, and not too many for an answer. */
@@ -92,8 +92,12 @@ export class Numbers {
     // Of a name that is not there nothing comes after.
     const from = after === undefined ? 0 : this.#names().has(after) ? names.indexOf(after) + 1 : names.length
     let to = from
-    for (let bytes = 0; to < all.length && to - from < limit && (to === from || bytes + all[to].bytes <= MAX_BYTES); to++) bytes += all[to].bytes
-    return { text: `{${all.slice(from, to).map(({ entry }) => entry).join()}}`, last: to < all.length ? names[to - 1] : null }
+    for (let bytes = 0; to < all.length && to - from < limit; to++) {
+      bytes += all[to].entry.length + 1
+      if (bytes > MAX_BYTES && to > from) break
+    }
+    const entries = all.slice(from, to).map(({ entry }) => entry)
+    return { body: joined('{', entries, '}'), last: to < all.length ? names[to - 1] : null }
   }
 
   /** The next to ask sees what was changed. */
@@ -118,8 +122,8 @@ export class Numbers {
 
   #tell ({ name, id, show }: Telling): Told {
     const key = `${JSON.stringify(name)}:`
-    const entry = key + JSON.stringify(show(this.#mirrors.get(id) as MirrorSnapshot))
-    const told = { entry, begins: key.length, bytes: Buffer.byteLength(entry) + 1, at: performance.now() }
+    const entry = Buffer.from(key + JSON.stringify(show(this.#mirrors.get(id) as MirrorSnapshot)))
+    const told = { entry, begins: Buffer.byteLength(key), at: performance.now() }
     this.#told.set(name, told)
     return told
   }

@@ -1,8 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type {
-  BackendSnapshot, BreakerState, LatencySummary, MirrorSnapshot, MirrorVerdict, Mirrors, Mismatch, MismatchCount, MismatchShape,
+  BackendSnapshot, BreakerState, LatencySummary, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchCount, MismatchShape,
   VerdictWord
 } from '../../types/index'
+import type { Mirror } from '../mirror'
+import { joined } from './joined'
+import { SHARED } from './numbers'
+import type { Verdicts } from './verdicts'
 
 /** Everything that the page shows but the examples of mismatches. */
 export interface PageState {
@@ -15,6 +19,8 @@ export interface PageState {
   /** `false`: all mirrors are stopped. */
   enabled: boolean
   mirrors: PageRow[]
+  /** Mirrors that there was no room for. */
+  more: number
   /** The one that was asked for; `null`: none. */
   mirror: PageMirror | null
 }
@@ -65,23 +71,39 @@ export interface PageExample {
 
 /** Groups that are shown of one mirror: a store may hold ten thousand. */
 const MAX_GROUPS = 200
-/** Milliseconds for which all who look share the rows. */
-const SHARED = 1000
+/** Bytes of the rows, and of the groups. A mirror of a hundred backends takes as much again, and all is less than 2 MB. */
+const MAX_ROWS_BYTES = 600_000
+const MAX_GROUPS_BYTES = 400_000
+
+/** The rows that an answer has room for. */
+export interface Rows {
+  /** JSON of each. */
+  rows: Buffer[]
+  /** Those that are left out. */
+  more: number
+}
+
+interface Row {
+  json: Buffer
+  rank: number
+}
+
+/** Which rows have room first: those that somebody ought to look at. */
+const RANKS: readonly VerdictWord[] = ['not ready', 'not enough data', 'ready']
 
 /** The rows of all mirrors. Percentiles are sorted for them, which is shared by all who look, and done between the requests of clients. */
 export class PageRows {
-  readonly #mirrors: Mirrors
-  readonly #idsOf: () => string[]
-  #ids: string[] | null = null
-  #rows: Promise<PageRow[]> = Promise.resolve([])
+  readonly #verdicts: Verdicts
+  readonly #most: number
+  #rows: Promise<Rows> = Promise.resolve({ rows: [], more: 0 })
   #madeAt = -Infinity
 
-  constructor (mirrors: Mirrors, idsOf: () => string[]) {
-    this.#mirrors = mirrors
-    this.#idsOf = idsOf
+  constructor (verdicts: Verdicts, most = MAX_ROWS_BYTES) {
+    this.#verdicts = verdicts
+    this.#most = most
   }
 
-  read (): Promise<PageRow[]> {
+  read (): Promise<Rows> {
     const now = performance.now()
     if (now - this.#madeAt > SHARED) {
       this.#madeAt = now
@@ -95,16 +117,25 @@ export class PageRows {
     this.#madeAt = -Infinity
   }
 
-  async #make (): Promise<PageRow[]> {
-    // Routes, and so mirrors, are only added before the first request.
-    this.#ids ??= this.#idsOf()
-    const rows: PageRow[] = []
-    for (const id of this.#ids) {
-      rows.push(rowOf(this.#mirrors.get(id) as MirrorSnapshot, this.#mirrors.verdict(id) as MirrorVerdict))
+  async #make (): Promise<Rows> {
+    const rows: Row[] = []
+    for (const mirror of this.#verdicts.mirrors().values()) {
+      const verdict = await this.#verdicts.of(mirror)
+      const row = rowOf(mirror.snapshot(), verdict)
+      rows.push({ json: Buffer.from(JSON.stringify(row)), rank: row.enabled ? RANKS.indexOf(row.verdict) : RANKS.length })
       await nextTurn()
     }
-    return rows
+    const shown = fitting(rows, this.#most)
+    return { rows: shown.map(({ json }) => json), more: rows.length - shown.length }
   }
+}
+
+/** In the order of all, those for which there is room. */
+function fitting (rows: readonly Row[], most: number): Row[] {
+  let bytes = 0
+  const byRank = [...rows].sort((a, b) => a.rank - b.rank)
+  const chosen = new Set(byRank.filter(({ json }) => (bytes += json.length + 1) <= most))
+  return rows.filter(row => chosen.has(row))
 }
 
 function rowOf ({ id, enabled, percentage, seen, backends }: MirrorSnapshot, { verdict, since }: MirrorVerdict): PageRow {
@@ -116,39 +147,33 @@ function backendOf ({ name, total, compared, mismatched, breaker, failure, laten
   return { name, total, compared, mismatched, breaker, failed, primary: latency.primary, mirror: latency.mirror }
 }
 
-/** One mirror in full; `null`: there is none of that id. */
-export function pageMirror (mirrors: Mirrors, id: string): PageMirror | null {
-  const snapshot = mirrors.get(id)
-  const verdict = mirrors.verdict(id)
-  const list = mirrors.mismatches(id)
-  if (snapshot === undefined || verdict === undefined || list === undefined) return null
-  const others = list.others.map(other => ({ ...withoutExample(other), headers: [], pointers: [], body: 'other' }))
-  return {
-    snapshot,
-    verdict,
-    groups: {
-      total: list.groups.length + others.length,
-      limit: list.limit,
-      limited: list.limited,
-      spared: list.spared,
-      groups: [...others, ...list.groups.slice(0, MAX_GROUPS).map(withoutExample)]
-    }
-  }
+/** One mirror in full, as JSON. */
+export async function pageMirror (mirror: Mirror, verdicts: Verdicts): Promise<Buffer> {
+  const verdict = Buffer.from(JSON.stringify(await verdicts.of(mirror)))
+  await nextTurn()
+  const snapshot = JSON.stringify(mirror.snapshot())
+  return joined(`{"snapshot":${snapshot},"verdict":`, [verdict], ',"groups":', [pageGroups(mirror)], '}')
 }
 
-/** The example of one group. `base`: where the primary's side is reached. */
-export function pageExample (mirrors: Mirrors, id: string, group: string, base: string): PageExample | null {
-  const list = mirrors.mismatches(id)
-  const found = list?.groups.find(one => one.id === group) ?? list?.others.find(one => one.id === group)
-  if (found === undefined) return null
-  if (found.example === null) return { example: null, curl: null }
-  const curl = (side: 'mirror' | 'primary') => mirrors.curl(id, group, side, side === 'primary' ? base : undefined) as string
-  return { example: found.example, curl: { mirror: curl('mirror'), primary: curl('primary') } }
+function pageGroups ({ mismatches: { groups: store } }: Mirror): Buffer {
+  const { groups, others, limit, limited, spared } = store.index()
+  const kinds = [
+    ...others.map((other): PageGroup => ({ ...other.summary(), headers: [], pointers: [], body: 'other' })),
+    ...groups.slice(0, MAX_GROUPS).map(group => group.summary())
+  ]
+  let bytes = 0
+  const all = kinds.map(kind => Buffer.from(JSON.stringify(kind)))
+  const shown = all.filter(json => (bytes += json.length + 1) <= MAX_GROUPS_BYTES)
+  const total = groups.length + others.length
+  return joined(`{"total":${total},"limit":${limit},"limited":${limited},"spared":${spared},"groups":[`, shown, ']}')
 }
 
-/** To read an example takes time. */
-function withoutExample<Group extends MismatchCount> (group: Group): Omit<Group, 'example'> {
-  const copy: Partial<Group> = {}
-  for (const key of Object.keys(group) as Array<keyof Group>) if (key !== 'example') copy[key] = group[key]
-  return copy as Omit<Group, 'example'>
+/** The example of one group; `null`: there is no such group. `base`: where the primary's side is reached. */
+export function pageExample (mirror: Mirror | undefined, group: string, base: string): PageExample | null {
+  const found = mirror?.mismatches.groups.get(group)
+  if (mirror === undefined || found === undefined) return null
+  const { example } = found
+  if (example === null) return { example, curl: null }
+  const curl = (side: 'mirror' | 'primary') => mirror.curl(group, side, side === 'primary' ? base : undefined) as string
+  return { example, curl: { mirror: curl('mirror'), primary: curl('primary') } }
 }

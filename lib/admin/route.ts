@@ -1,5 +1,8 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
 
+/** Of what is JSON already. */
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
 export interface MoreOptions {
   validatorCompiler?: RouteOptions['validatorCompiler']
   /** What pages of other origins may do with it. Default: nothing. `link`: lead to it; `load`: anything, as there is nothing in it. */

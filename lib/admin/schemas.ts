@@ -2,10 +2,10 @@ import type { BackendSnapshot } from '../../types/index'
 import { DROPPED, FAILED, NOT_COMPARED } from '../reasons'
 
 export const text = { type: 'string' }
-export const count = { type: 'integer' }
-export const number = { type: 'number' }
-export const flag = { type: 'boolean' }
-export const milliseconds = { type: ['number', 'null'] }
+const count = { type: 'integer' }
+const number = { type: 'number' }
+const flag = { type: 'boolean' }
+const milliseconds = { type: ['number', 'null'] }
 
 export function object (properties: Record<string, unknown>) {
   return { type: 'object', properties }
@@ -43,7 +43,7 @@ const backendProperties: Record<keyof BackendSnapshot, unknown> = {
   breaker: text
 }
 
-export const mirror = object({
+const mirror = object({
   id: text,
   routes: { type: 'array', items: object({ method: { type: 'array', items: text }, url: text }) },
   enabled: flag,
@@ -76,8 +76,8 @@ export const get = {
 
 export const pageWithoutGuard = { hide: true, response: { 404: notFound } }
 
-export const nullableText = { type: ['string', 'null'] }
-export const texts = { type: 'array', items: text }
+const nullableText = { type: ['string', 'null'] }
+const texts = { type: 'array', items: text }
 
 const header = object({ name: text, primary: texts, mirror: texts })
 
@@ -107,7 +107,7 @@ export const mismatch = object({
 })
 
 const counted = { id: text, count, first: text, last: text, example: { ...mismatch, nullable: true } }
-export const nullableCount = { type: ['integer', 'null'] }
+const nullableCount = { type: ['integer', 'null'] }
 
 export const mismatches = {
   summary: 'One mirror\'s mismatches, by kind, latest first; those that do not fit are where the header Link says',
@@ -175,7 +175,7 @@ const reason = object({
   needed: nullableCount
 })
 
-export const verdictAnswer = object({
+const verdictAnswer = object({
   id: text,
   verdict: text,
   period: text,

@@ -3,11 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { MirrorPatch, Mirrors, SwitchState } from '../../types/index'
-import { changeLog, unchecked } from './route'
+import { JSON_TYPE, changeLog, unchecked } from './route'
 import type { AddRoute } from './route'
 import { HEADERS as OF_ALL } from './headers'
-import { PageRows, pageExample, pageMirror } from './page-data'
+import { joined } from './joined'
+import { pageExample, pageMirror } from './page-data'
+import type { PageRows } from './page-data'
 import * as schemas from './page-schemas'
+import type { Verdicts } from './verdicts'
 
 /** The page's files, as they are served. */
 const FOLDER = join(__dirname, 'ui')
@@ -39,27 +42,24 @@ interface OfGroup extends OfOne { group: string, base: string }
  * The page for people, at `{prefix}/ui`, its files and its data below that. A mirror's id goes into the query: it may hold
  * slashes, which proxies on the way decode in a path.
  */
-export function addPage (mirrors: Mirrors, add: AddRoute, ids: () => string[], onChange: () => void): void {
+export function addPage (mirrors: Mirrors, verdicts: Verdicts, rows: PageRows, add: AddRoute, forget: () => void): void {
   for (const name of readdirSync(FOLDER)) addFile(name)
-  const rows = new PageRows(mirrors, ids)
   const instance = randomUUID()
+  const find = (id: string) => verdicts.mirrors().get(id)
 
   add('GET', '/ui/state', schemas.state, async (request, reply) => {
-    const { mirror } = request.query as OfAny
-    reply.headers(HEADERS)
-    return {
-      instance,
-      prefix: request.routeOptions.url?.replace(/\/ui\/state\/?$/, ''),
-      mirrors: await rows.read(),
-      mirror: mirror === undefined ? null : pageMirror(mirrors, mirror),
-      enabled: mirrors.enabled,
-      time: new Date().toISOString()
-    }
+    const { mirror: id } = request.query as OfAny
+    const { rows: shown, more } = await rows.read()
+    const mirror = id === undefined ? undefined : find(id)
+    const one = mirror === undefined ? 'null' : [await pageMirror(mirror, verdicts)]
+    const prefix = request.routeOptions.url?.replace(/\/ui\/state\/?$/, '')
+    const rest = JSON.stringify({ instance, prefix, time: new Date().toISOString(), enabled: mirrors.enabled, more }).slice(0, -1)
+    return reply.headers(HEADERS).type(JSON_TYPE).send(joined(`${rest},"mirrors":[`, shown, '],"mirror":', one, '}'))
   })
   add('GET', '/ui/group', schemas.group, async (request, reply) => {
     const { mirror, group, base } = request.query as OfGroup
     reply.headers(HEADERS)
-    return pageExample(mirrors, mirror, group, base) ?? notFound(reply, 'such mismatch: it may have been cleared meanwhile')
+    return pageExample(find(mirror), group, base) ?? notFound(reply, 'such mismatch: it may have been cleared meanwhile')
   })
   add('PATCH', '/ui/state', schemas.change, async (request, reply) => {
     const { mirror } = request.query as OfAny
@@ -76,11 +76,6 @@ export function addPage (mirrors: Mirrors, add: AddRoute, ids: () => string[], o
     forget()
     return mirrors.reset(mirror) ? reply.code(204).send() : notFound(reply, 'such mirror')
   })
-
-  function forget (): void {
-    rows.forget()
-    onChange()
-  }
 
   function addFile (name: string): void {
     const content = readFileSync(join(FOLDER, name))

@@ -1,35 +1,43 @@
 import type { FastifyReply } from 'fastify'
 import type { VerdictWord } from '../../types/index'
+import type { Mirror } from '../mirror'
 
 /** Requests that may wait at once: each holds a connection. */
 const MOST = 100
 /** Milliseconds between two looks. */
-const PAUSE = 250
+export const PAUSE = 250
+
+/** Whose verdict it is; `null`: that of all together. */
+export type Subject = Mirror | null
 
 interface Waiter {
-  /** Whether what it waits for has come. */
-  readonly decided: () => boolean
+  readonly subject: Subject
   readonly until: number
   readonly end: () => void
 }
 
-/** Requests that wait for a verdict. One timer looks for all of them, and only while there are any. */
+/** Requests that wait for a verdict. One timer looks, once for all of one subject, and only while there are any. */
 export class Waiting {
+  readonly #read: (subject: Subject) => Promise<VerdictWord>
   readonly #waiters = new Set<Waiter>()
   #timer: NodeJS.Timeout | null = null
+  #looking = false
   #closing = false
+
+  constructor (read: (subject: Subject) => Promise<VerdictWord>) {
+    this.#read = read
+  }
 
   get full (): boolean {
     return this.#waiters.size >= MOST
   }
 
   /** Resolves when it is decided, after `ms`, when the client has left, or when the app is closed. */
-  async wait (read: () => VerdictWord, ms: number, { raw }: FastifyReply): Promise<void> {
-    const decided = () => read() !== 'not enough data'
-    if (this.#closing || raw.destroyed || decided()) return
+  async wait (subject: Subject, ms: number, { raw }: FastifyReply): Promise<void> {
+    if (this.#closing || raw.destroyed) return
     await new Promise<void>(resolve => {
       const waiter: Waiter = {
-        decided,
+        subject,
         until: performance.now() + ms,
         end: () => {
           this.#waiters.delete(waiter)
@@ -39,16 +47,27 @@ export class Waiting {
       }
       raw.on('close', waiter.end)
       this.#waiters.add(waiter)
-      this.#timer ??= setInterval(() => this.#look(), PAUSE).unref()
+      this.#timer ??= setInterval(() => { this.#look() }, PAUSE).unref()
+      this.#lookAt(subject)
     })
     if (this.#waiters.size > 0 || this.#timer === null) return
     clearInterval(this.#timer)
     this.#timer = null
   }
 
-  #look (): void {
+  async #look (): Promise<void> {
     const now = performance.now()
-    for (const { decided, until, end } of this.#waiters) if (now >= until || decided()) end()
+    for (const { until, end } of this.#waiters) if (now >= until) end()
+    // To look at many may take longer than a pause.
+    if (this.#looking) return
+    this.#looking = true
+    for (const subject of new Set(Array.from(this.#waiters, ({ subject }) => subject))) await this.#lookAt(subject)
+    this.#looking = false
+  }
+
+  async #lookAt (subject: Subject): Promise<void> {
+    if (await this.#read(subject) === 'not enough data') return
+    for (const waiter of this.#waiters) if (waiter.subject === subject) waiter.end()
   }
 
   /** The app is closed: who waits is answered now. */

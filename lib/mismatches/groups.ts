@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
+import { Group } from './group'
 import { Shapes } from './shape'
-import type { Mismatch, MismatchCount, MismatchGroup, MismatchList, MismatchShape, OtherMismatches } from '../../types/index'
+import type { MismatchCount, MismatchGroup, MismatchList, MismatchShape, OtherMismatches } from '../../types/index'
+import type { Shown } from './group'
 import type { Kind } from './shape'
 
 type StatusPair = Omit<OtherMismatches, keyof MismatchCount>
@@ -13,24 +15,10 @@ const FEWEST_KEYS = 8
 /** Characters of all examples: as many as are read without keeping clients waiting. */
 const MAX_EXAMPLES = 1024 * 1024
 
-/** A mismatch that is shown when somebody asks for it. */
-export interface Shown {
-  /** Characters. */
-  readonly size: number
-  read (): Mismatch
-}
-
-/** Mismatches of one kind. */
-interface Counted<What> {
-  readonly id: string
-  readonly what: What
-  count: number
-  readonly first: number
-  last: number
-  /** Among all groups, by their last mismatches. */
-  turn: number
-  /** `null`: there was no room for one, or no time. */
-  example: Shown | null
+/** What is stored, the latest first, and not made yet: as that takes time, it is to be done for a few at a time. */
+export interface MismatchIndex extends Pick<MismatchList, 'limit' | 'limited' | 'spared'> {
+  groups: Array<Group<MismatchShape>>
+  others: Array<Group<StatusPair>>
 }
 
 /**
@@ -41,8 +29,8 @@ export class MismatchGroups {
   readonly #limit: number
   readonly #shapes: Shapes
   // Nothing is taken out of them but all at once: maps that are changed without end keep their old tables alive.
-  #groups = new Map<string, Counted<MismatchShape>>()
-  #others = new Map<string, Counted<StatusPair>>()
+  #groups = new Map<string, Group<MismatchShape>>()
+  #others = new Map<string, Group<StatusPair>>()
   #turns = 0
   #spared = 0
   /** Characters of examples. */
@@ -77,12 +65,12 @@ export class MismatchGroups {
   }
 
   #count<What extends MismatchShape | StatusPair> (
-    groups: Map<string, Counted<What>>, key: string, what: What, time: number, example: Shown | null
+    groups: Map<string, Group<What>>, key: string, what: What, time: number, example: Shown | null
   ): string {
     let group = groups.get(key)
     if (group === undefined) {
       const id = 'pointers' in what ? key : idOf(what.primaryStatus === null ? [what.backend, 'other'] : [...Object.values(what), 'other'])
-      group = { id, what, count: 0, first: time, last: time, turn: 0, example: null }
+      group = new Group(id, what, time)
       groups.set(key, group)
     }
     group.count++
@@ -93,14 +81,14 @@ export class MismatchGroups {
   }
 
   /** Where there is no room for it, the group keeps the example that it has. */
-  #keep (group: Counted<unknown>, example: Shown): void {
+  #keep (group: Group<unknown>, example: Shown): void {
     const held = this.#held + example.size - (group.example?.size ?? 0)
     if (held > MAX_EXAMPLES) return
     this.#held = held
     group.example = example
   }
 
-  list (): MismatchList {
+  index (): MismatchIndex {
     return {
       limit: this.#limit,
       limited: this.#others.size > 0,
@@ -110,10 +98,15 @@ export class MismatchGroups {
     }
   }
 
+  list (): MismatchList {
+    const { groups, others, ...rest } = this.index()
+    return { ...rest, groups: groups.map(group => group.show()), others: others.map(other => other.show()) }
+  }
+
   get (id: string): MismatchGroup | OtherMismatches | undefined {
     const group = this.#groups.get(id)
-    if (group !== undefined) return shown(group)
-    for (const other of this.#others.values()) if (other.id === id) return shown(other)
+    if (group !== undefined) return group.show()
+    for (const other of this.#others.values()) if (other.id === id) return other.show()
     return undefined
   }
 
@@ -129,27 +122,6 @@ function idOf (key: readonly unknown[]): string {
   return hash('sha256', JSON.stringify(key)).slice(0, 12)
 }
 
-function latestFirst<What> (groups: Map<string, Counted<What>>): Array<What & MismatchCount> {
-  return [...groups.values()].sort((a, b) => b.turn - a.turn).map(shown)
-}
-
-/**
- * A copy, which later mismatches do not change. What is in it, and is stored, is frozen from now on: whoever sees it can not
- * change it. The example is masked when somebody looks at it.
- */
-function shown<What> ({ id, what, count, first, last, example }: Counted<What>): What & MismatchCount {
-  const group = { id, ...what, count, first: new Date(first).toISOString(), last: new Date(last).toISOString() }
-  Object.values(group).forEach(freeze)
-  return Object.defineProperty(group, 'example', {
-    get: () => example === null ? null : freeze(example.read()),
-    enumerable: true,
-    configurable: true
-  }) as What & MismatchCount
-}
-
-/** All of plain data. What is frozen has been frozen here, to its ends. */
-function freeze<T> (value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  Object.values(Object.freeze(value)).forEach(freeze)
-  return value
+function latestFirst<What> (groups: Map<string, Group<What>>): Array<Group<What>> {
+  return [...groups.values()].sort((a, b) => b.turn - a.turn)
 }

@@ -6,6 +6,8 @@ import type { OutageSummary } from './outages'
 import { judgeRate } from './rate'
 import { RateTest } from './sequential'
 import { shareErrors } from './shares'
+import { atOnce } from './steps'
+import type { Steps } from './steps'
 import { percent, span, times } from './words'
 
 /** Of the pairs, the share that may be slower than the limit: p95 is judged. */
@@ -29,7 +31,7 @@ export interface MirrorFacts {
   readonly unsampled: number
 }
 
-type Told = Pick<BackendVerdict, 'verdict'> & { backends: BackendVerdict[] }
+export type Judged = Pick<BackendVerdict, 'verdict'> & { backends: BackendVerdict[] }
 
 /** Judges the backends of one mirror by their counters. What it may err by is fixed when it is made. */
 export class Judge {
@@ -50,11 +52,18 @@ export class Judge {
   }
 
   /** Any bad reason makes a backend not ready; else any undecided one asks for more data. A mirror is as its worst backend. */
-  verdict (backends: readonly BackendFacts[], mirror: MirrorFacts): Told {
-    const judged = backends.map(backend => {
+  verdict (backends: readonly BackendFacts[], mirror: MirrorFacts): Judged {
+    return atOnce(this.steps(backends, mirror))
+  }
+
+  /** The same, one backend at a step: a hundred of them take long. */
+  * steps (backends: readonly BackendFacts[], mirror: MirrorFacts): Steps<Judged> {
+    const judged: BackendVerdict[] = []
+    for (const backend of backends) {
       const reasons = this.#reasons(backend, mirror)
-      return { name: backend.name, verdict: word(reasons.map(({ state }) => state)), reasons }
-    })
+      judged.push({ name: backend.name, verdict: word(reasons.map(({ state }) => state)), reasons })
+      yield
+    }
     return { verdict: worst(judged.map(({ verdict }) => verdict)), backends: judged }
   }
 

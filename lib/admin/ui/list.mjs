@@ -7,7 +7,11 @@ import { SIGNS } from './words.mjs'
 
 /**
  * @typedef {import('../page-data').PageRow} Row
- * @typedef {{ rows: Row[], selected: string | null, rateOf: (id: string) => number | null }} Data
+ * @typedef {object} Data
+ * @property {Row[]} rows
+ * @property {number} more mirrors that are not among them
+ * @property {string | null} selected
+ * @property {(id: string) => number | null} rateOf
  */
 
 /** More are worth a filter. */
@@ -18,7 +22,7 @@ export function createList () {
   const input = /** @type {HTMLInputElement} */ (filter.querySelector('input'))
   const summary = byId('summary')
   /** @type {Data} */
-  let data = { rows: [], selected: null, rateOf: () => null }
+  let data = { rows: [], more: 0, selected: null, rateOf: () => null }
   const list = byId('rows')
   const show = keyed(list, (/** @type {Row} */ { id }) => id, row => createRow(row, () => data))
   input.addEventListener('input', render)
@@ -35,11 +39,11 @@ export function createList () {
   }
 
   function render () {
-    const { rows } = data
+    const { rows, more } = data
     filter.hidden = rows.length <= FEW
     const wanted = input.value.trim().toLowerCase()
     const shown = wanted === '' ? rows : rows.filter(row => row.id.toLowerCase().includes(wanted) || wordOf(row).startsWith(wanted))
-    setText(summary, summaryOf(rows, shown))
+    setText(summary, summaryOf(rows, shown) + leftOut(more))
     show(shown)
   }
 }
@@ -61,6 +65,11 @@ function summaryOf (rows, shown) {
   const words = rows.map(wordOf)
   const counts = ['not ready', 'not enough data', 'ready', 'off'].map(word => ({ word, number: words.filter(one => one === word).length }))
   return counts.filter(({ number }) => number > 0).map(({ word, number }) => `${number} ${word}`).join(' · ')
+}
+
+/** @param {number} more */
+function leftOut (more) {
+  return more === 0 ? '' : ` · ${count(more)} more are not shown: the list of numbers (GET, in pages) has all`
 }
 
 /** @param {Row} row @param {() => Data} data @returns {import('./dom.mjs').Part<Row>} */

@@ -130,7 +130,7 @@ function idInAddress () {
 
 function render () {
   if (state === null) return
-  const { mirrors, enabled, time } = state
+  const { mirrors, more, enabled, time } = state
   // What needs somebody to look at it, if anything does.
   fallback ??= (mirrors.find(({ enabled, verdict }) => enabled && verdict === 'not ready') ?? mirrors[0])?.id ?? null
   const selected = current()
@@ -142,7 +142,7 @@ function render () {
   setAttribute(stop, 'class', enabled ? 'danger' : 'primary')
   setText(byId('stopped'), enabled ? '' : 'All mirroring is stopped. Resumed, each mirror goes on as it was switched.')
 
-  list.update({ rows: mirrors, selected, rateOf: id => gain(counts.of(instance, id, sinceOf(id))) })
+  list.update({ rows: mirrors, more, selected, rateOf: id => gain(counts.of(instance, id, sinceOf(id))) })
   renderMirror(selected, Date.parse(time))
 }
 
