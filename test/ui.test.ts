@@ -154,14 +154,14 @@ const origins = [
 ] as const
 
 for (const [who, headers, may] of origins) {
-  t.test(`${who} ${may ? 'may' : 'may not'} change anything`, async t => {
+  t.test(`${who} ${may ? 'may' : 'may not'} read or change anything`, async t => {
     const { app } = await setUp(t)
     for (const [method, url, payload] of changes) {
       const answer = await app.inject({ method, url, payload, headers: { host: 'ops.example', ...headers } })
       t.match(answer.statusCode, may ? /^20[04]$/ : /^403$/, `${method} ${url}`)
       if (!may) t.match(answer.json(), { code: 'FST_MIRROR_OTHER_ORIGIN', message: /may not read or change anything at ops\.example; a proxy/ })
     }
-    t.equal((await app.inject({ url: '/mirrors', headers: { host: 'ops.example', ...headers } })).statusCode, 200, 'and read')
+    t.equal((await app.inject({ url: '/mirrors', headers: { host: 'ops.example', ...headers } })).statusCode, may ? 200 : 403, `${may ? 'may' : 'may not'} read`)
   })
 }
 
@@ -318,7 +318,7 @@ inBrowser('numbers move by themselves, and add up', async (t, look) => {
     [{ count: mismatched, label: 'mismatched' }]
   ])
   t.ok(unsampled > 0 && dropped.breaker > 0 && matched > 0 && mismatched > 0)
-  await page.getByText('Too many failures in a row: the shadow is left alone for a while.').waitFor()
+  await page.getByText('Too many failures in a row: the shadow is left alone for a while.', { exact: true }).waitFor()
   await page.getByText('breaker open', { exact: true }).first().waitFor()
   await page.locator('.verdict').getByText('Not ready').waitFor()
   await page.locator('.reasons').getByText(/^Bad: Mismatches: \d+ of \d+ comparisons/).or(page.locator('.reasons').getByText(/^Mismatches: \d+ of \d+ comparisons/)).first().waitFor()
