@@ -87,8 +87,8 @@ export class Backend implements BackendState {
     else this.#outages.end(bad)
   }
 
-  /** What a verdict rests on. */
-  facts (): BackendFacts {
+  /** What a verdict rests on, endpoints apart. */
+  facts (): Omit<BackendFacts, 'endpoints'> {
     const { name, books, breaker } = this
     return { name, books, breaker, since: this.#outages.since, outages: this.#outages.summary(failedCopies(books)) }
   }

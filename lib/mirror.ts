@@ -1,12 +1,14 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { CurlSide, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent } from '../types/index'
+import type { CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent } from '../types/index'
 import { Backend } from './backend'
 import { valueOf } from './compare/headers'
 import { Conditions } from './decision/conditions'
 import { keyReader } from './decision/key'
 import type { KeyReader } from './decision/key'
 import { Sampler } from './decision/sampler'
+import { endpointSteps } from './endpoints/list'
+import { Endpoints } from './endpoints/table'
 import type { Engine } from './engine/types'
 import type { Holder } from './guard'
 import type { BoundedLog } from './log'
@@ -59,6 +61,7 @@ export interface Period extends PeriodMark {
   /** In the order of the mirror's backends. */
   readonly backends: readonly BackendBooks[]
   readonly groups: MismatchGroups
+  readonly endpoints: Endpoints
 }
 
 /** What one mirror owns: its options, its decision, its counters and its backends. */
@@ -217,11 +220,24 @@ export class Mirror implements MirrorState, Holder {
 
   /** The same, one backend at a step. It is on the period in which it began. */
   * verdictSteps (): Steps<MirrorVerdict> {
-    const { id, since, books } = this.period
+    const { id, since, books, endpoints: { judged } } = this.period
     const age = Math.max(0, Date.now() - since.getTime())
-    const facts = this.backends.map(backend => backend.facts())
+    const facts = this.backends.map((backend, index) => ({
+      ...backend.facts(),
+      // When its step comes: there may be many of both.
+      get endpoints () { return judged.map(endpoint => ({ name: endpoint.name, books: endpoint.of(index) })) }
+    }))
     const { verdict, backends } = yield * this.#judge.steps(facts, { age, unsampled: books.unsampled })
     return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
+  }
+
+  /** What was counted by endpoint. */
+  endpoints (): EndpointList {
+    return atOnce(this.endpointSteps())
+  }
+
+  endpointSteps (): Steps<EndpointList> {
+    return endpointSteps(this.period.endpoints, this.backends.map(({ name }) => name), books => this.#judge.endpoint(books))
   }
 
   /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
@@ -234,7 +250,13 @@ export class Mirror implements MirrorState, Holder {
 
   #newPeriod (): Period {
     const { backends, mismatches } = this
-    return { ...newPeriod(), books: new MirrorBooks(), backends: backends.map(({ books }) => books), groups: mismatches.groups }
+    return {
+      ...newPeriod(),
+      books: new MirrorBooks(),
+      backends: backends.map(({ books }) => books),
+      groups: mismatches.groups,
+      endpoints: new Endpoints(this.config.maxEndpoints)
+    }
   }
 
   /**

@@ -144,6 +144,7 @@ export class Registry {
       mirror?.mismatches.groups.clear()
       return mirror !== undefined
     },
+    endpoints: (id: string) => this.#byId.get(id)?.endpoints(),
     verdict: (id: string) => this.#byId.get(id)?.verdict(),
     verdictAll: () => {
       const mirrors = Array.from(this.#byId.values(), mirror => mirror.verdict())

@@ -320,9 +320,20 @@ const MIRROR_ROWS: Row[] = [
     'a single name such as "ssn", of 1 to 256 characters, without any of / * . [ ]: it hides user.ssn and user[ssn], too',
     ['a'.repeat(257), '/user/ssn', 'user.ssn', 'user[ssn]', '*']
   ),
+  {
+    keys: ['endpoint'],
+    path: 'mirror.endpoint',
+    allowed: '"auto", "graphql", or a synchronous function of the request',
+    takes: ['function'],
+    good: same('auto', 'graphql', KINDS.function),
+    bad: ['', 'path']
+  },
+  integerRow(['maxEndpoints'], 1, 1000),
   { keys: ['verdict'], path: 'mirror.verdict', allowed: 'an object', takes: ['object', 'circular'] },
   numberRow(['verdict', 'maxMismatchRate'], 'mirror.verdict.maxMismatchRate', 0, 1),
   numberRow(['verdict', 'maxFailureRate'], 'mirror.verdict.maxFailureRate', 0, 1),
+  numberRow(['verdict', 'maxEndpointMismatchRate'], 'mirror.verdict.maxEndpointMismatchRate', 0, 1),
+  numberRow(['verdict', 'minEndpointShare'], 'mirror.verdict.minEndpointShare', 0, 1),
   {
     keys: ['verdict', 'maxSlowdown'],
     path: 'mirror.verdict.maxSlowdown',
@@ -453,7 +464,18 @@ t.test('what is not given has a default', async t => {
       ignoreJsonFields: [],
       redact: []
     },
-    verdict: { maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: null, minCoverage: 0.9, minDuration: 0, confidence: 0.95 }
+    endpoint: 'auto',
+    maxEndpoints: 200,
+    verdict: {
+      maxMismatchRate: 0.001,
+      maxFailureRate: 0.01,
+      maxEndpointMismatchRate: 0.01,
+      minEndpointShare: 0.001,
+      maxSlowdown: null,
+      minCoverage: 0.9,
+      minDuration: 0,
+      confidence: 0.95
+    }
   })
   const plugin: PluginConfig = {
     defaults: Object.create(null),
@@ -500,7 +522,7 @@ t.test('each key takes its values, and refuses all others by name, value and wha
 t.test('messages read as a whole', async t => {
   const backends = [SHADOW]
   const mirrorKeys = 'id, enabled, percentage, sampleBy, backends, conditions, timeout, bodyTimeout, maxInFlight, maxBacklogBytes, breaker, ' +
-    'preserveHost, removeHeaders, rewriteRequestHeaders, compare, verdict'
+    'preserveHost, removeHeaders, rewriteRequestHeaders, compare, endpoint, maxEndpoints, verdict'
   const cases: Array<[block: unknown, code: string, message: string]> = [
     [true, 'INVALID_OPTION', 'mirror must be an object, or false for no mirror, got true'],
     [{ backends, percentage: '50' }, 'INVALID_OPTION', 'mirror.percentage must be a number from 0 to 100, got "50"'],
@@ -608,7 +630,7 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
     preserve_host: true,
     remove_headers: ['Cookie'],
     rewrite_request_headers: KINDS.function,
-    verdict: { max_mismatch_rate: 0.5, max_failure_rate: 0.25, max_slowdown: 9, min_coverage: 0.5, min_duration: '1h' }
+    verdict: { max_mismatch_rate: 0.5, max_failure_rate: 0.25, max_slowdown: 9, min_coverage: 0.5, max_endpoint_mismatch_rate: 0.3, min_endpoint_share: 0.2, min_duration: '1h' }
   }, { conditions: { path_regex: 'x' } }, ROUTE)
   t.strictSame([config.maxInFlight, config.maxBacklogBytes, config.sampleBy, config.preserveHost], [3, 4, 'x-user', true])
   t.strictSame([config.removeHeaders, config.rewriteRequestHeaders], [['cookie'], KINDS.function])
@@ -626,7 +648,7 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
     redact: ['pin']
   })
   t.strictSame(config.verdict, {
-    maxMismatchRate: 0.5, maxFailureRate: 0.25, maxSlowdown: 9, minCoverage: 0.5, minDuration: 3_600_000, confidence: 0.95
+    maxMismatchRate: 0.5, maxFailureRate: 0.25, maxEndpointMismatchRate: 0.3, minEndpointShare: 0.2, maxSlowdown: 9, minCoverage: 0.5, minDuration: 3_600_000, confidence: 0.95
   })
   t.strictSame(
     readMirror({ backends: [{ ...SECURE, connect: { reject_unauthorized: false, socket_path: '/s' } }] }).backends[0].connect,

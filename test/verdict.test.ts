@@ -8,7 +8,7 @@ import { newPeriod, periodStart } from '../lib/verdict/period'
 import { percent, percentBeside, span, times } from '../lib/verdict/words'
 import type { MirrorOptions, VerdictOptions } from '../types/index'
 
-interface Changes extends Partial<Pick<BackendFacts, 'name' | 'breaker' | 'since' | 'outages'>> {
+interface Changes extends Partial<Pick<BackendFacts, 'name' | 'breaker' | 'since' | 'outages' | 'endpoints'>> {
   compared?: number
   mismatched?: number
   success?: number
@@ -24,7 +24,7 @@ interface Changes extends Partial<Pick<BackendFacts, 'name' | 'breaker' | 'since
 
 function backend (changes: Changes = {}): BackendFacts {
   const {
-    name = 'shadow', breaker = 'closed', since = null, outages = { count: 0, ms: 0, copies: 0 },
+    name = 'shadow', breaker = 'closed', since = null, outages = { count: 0, ms: 0, copies: 0 }, endpoints = [],
     compared = 100_000, mismatched = 0, success = 100_000, failure, dropped, notCompared, pairs = 0, ...counts
   } = changes
   const books = new BackendBooks()
@@ -33,7 +33,7 @@ function backend (changes: Changes = {}): BackendFacts {
   Object.assign(books.dropped, dropped)
   Object.assign(books.notCompared, notCompared)
   books.latency.difference.count = pairs
-  return { name, books, breaker, since, outages }
+  return { name, books, breaker, since, outages, endpoints }
 }
 
 function judgeOf (verdict: VerdictOptions = {}, options: Partial<MirrorOptions> = {}): Judge {

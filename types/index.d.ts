@@ -161,8 +161,32 @@ declare namespace fastifyMirror {
     rewriteRequestHeaders?: (request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders
     /** What of the two answers is compared. */
     compare?: CompareOptions
+    /**
+     * What the requests of one kind are called, which are counted and judged together. `'auto'`: method and URL of the route, and below a
+     * wildcard (http-proxy) method and path with `*` for what looks like an id. `'graphql'`: the operation's name, from the query string or
+     * the first 2 KiB of the body. A synchronous function: what it returns, at most 100 characters. A request that has no name so is
+     * called as by `'auto'`. Default `'auto'`.
+     */
+    endpoint?: 'auto' | 'graphql' | ((request: EndpointRequest) => string | undefined)
+    /** Most endpoints of a period, 1 to 1000; what comes later is counted together, as `(other)`. Default 200. */
+    maxEndpoints?: number
+    /** @see maxEndpoints */
+    max_endpoints?: number
     /** Limits that a backend must keep to be found ready for release. */
     verdict?: VerdictOptions
+  }
+
+  /** A request that is over, to be given a name. */
+  export interface EndpointRequest {
+    method: string
+    /** The client's, with query. */
+    path: string
+    /** The client's. A copy. */
+    headers: IncomingHttpHeaders
+    /** The first 2 KiB of the body, as the client sent it; empty: there was none. */
+    bodyHead: Buffer
+    /** URL of the route, as it was registered. */
+    route: string
   }
 
   /**
@@ -178,7 +202,18 @@ declare namespace fastifyMirror {
     maxFailureRate?: number
     /** @see maxFailureRate */
     max_failure_rate?: number
-    /** Milliseconds by which at most 5 % of the pairs may be slower than the primary. Default: no limit. */
+    /**
+     * Of an endpoint's comparisons, the share that may be mismatches, 0 to 1. One that is over it is `not ready`. Default 0.01, or
+     * `maxMismatchRate` where that is more.
+     */
+    maxEndpointMismatchRate?: number
+    /** @see maxEndpointMismatchRate */
+    max_endpoint_mismatch_rate?: number
+    /** Of the requests, the share below which an endpoint need not be shown to keep its limit for `ready`, 0 to 1. Default 0.001. */
+    minEndpointShare?: number
+    /** @see minEndpointShare */
+    min_endpoint_share?: number
+    /** Milliseconds by which at most 5 % of the pairs, of all and of each endpoint, may be slower than the primary. Default: no limit. */
     maxSlowdown?: number
     /** @see maxSlowdown */
     max_slowdown?: number
@@ -352,6 +387,8 @@ declare namespace fastifyMirror {
     mismatches (id: string): MismatchList | undefined
     /** Forgets one mirror's mismatch groups; running totals stay. `false` when there is no such mirror. */
     clear (id: string): boolean
+    /** One mirror's numbers by endpoint, the busiest first. */
+    endpoints (id: string): EndpointList | undefined
     /** Whether what one mirror has counted allows to release. */
     verdict (id: string): MirrorVerdict | undefined
     /** The verdicts of all mirrors, and of them together: ready when every one is. */
@@ -527,6 +564,55 @@ declare namespace fastifyMirror {
     mirror?: string
   }
 
+  /** One mirror's numbers by endpoint. Their sums over all endpoints are the backends' numbers, at every moment. */
+  export interface EndpointList {
+    /** Endpoints that there are at most. */
+    limit: number
+    /** Whether there were more: they are counted as `(other)`. */
+    limited: boolean
+    endpoints: EndpointSnapshot[]
+  }
+
+  export interface EndpointSnapshot {
+    /**
+     * `(other)`: came when there was no more room. `(not found)`: paths below a wildcard that the primary has so far answered only with 404
+     * or 405, or not at all. `(pending)`: not known yet.
+     */
+    name: string
+    /** Its share of the mirror's requests, 0 to 1. */
+    share: number
+    /** In the order of the mirror's. */
+    backends: EndpointBackend[]
+  }
+
+  /** `mirrored = inFlight + comparing + compared + failed + lost + leftOut`, `compared = matched + mismatched`. */
+  export interface EndpointBackend {
+    name: string
+    /** `null`: nothing is concluded of it, as of what is pending. */
+    verdict: VerdictWord | null
+    /** Requests that were offered to the backend. */
+    mirrored: number
+    inFlight: number
+    comparing: number
+    compared: number
+    matched: number
+    mismatched: number
+    /** Copies that speak against the backend: timeouts, broken connections and answers, and what an open breaker dropped. */
+    failed: number
+    /** Neither compared nor failed, by a limit or a fault of the mirror. */
+    lost: number
+    /** By choice or by nature: not sampled, cut by the client and the like. */
+    leftOut: number
+    /** Comparisons that gave a difference of latencies, and those of them that were over `maxSlowdown`. */
+    pairs: number
+    slower: number
+    /** Milliseconds, mirror minus primary, over all pairs, off by at most 5 %; `null` while there is none. */
+    p95: number | null
+    p99: number | null
+    /** When the latest mismatch came, ISO 8601; `null`: there was none. */
+    latestMismatch: string | null
+  }
+
   export type VerdictWord = 'ready' | 'not ready' | 'not enough data'
 
   /** Whether what has been counted since `since` allows to release. */
@@ -554,20 +640,20 @@ declare namespace fastifyMirror {
 
   export interface VerdictReason {
     /**
-     * `sample`: copies that were dropped at limits of the mirror, so that what was compared is no random sample. `left out`: what says
+     * `endpoints`: each of them alone. `sample`: copies that were dropped at limits of the mirror, so that what was compared is no random sample. `left out`: what says
      * nothing of the backend, by choice or by nature.
      */
-    about: 'mismatches' | 'failures' | 'slowdown' | 'coverage' | 'breaker' | 'duration' | 'outages' | 'sample' | 'left out'
+    about: 'mismatches' | 'failures' | 'endpoints' | 'slowdown' | 'coverage' | 'breaker' | 'duration' | 'outages' | 'sample' | 'left out'
     /** `told`: counts neither for nor against. */
     state: 'good' | 'bad' | 'undecided' | 'told'
     /** The reason in words and numbers, and what would settle it. */
     text: string
     /**
-     * What was counted: mismatches, failures, slower pairs, copies that were compared, outages, copies. Of the breaker and the duration:
+     * What was counted: mismatches, failures, endpoints that are bad or not yet good, slower pairs, copies that were compared, outages, copies. Of the breaker and the duration:
      * milliseconds.
      */
     count: number
-    /** Of how many. Of rates and the coverage alone, as is the next. */
+    /** Of how many. Of rates, the coverage and the endpoints alone, as is the next. */
     of?: number
     /** `count / of`; `null` while there is nothing. */
     rate?: number | null
@@ -581,6 +667,20 @@ declare namespace fastifyMirror {
     limit?: number
     /** Where a rate is undecided: how many more would settle it, if it stays; `null`: no number would. */
     needed?: number | null
+    /** The worst endpoints of that state. Of the endpoints alone. */
+    endpoints?: EndpointReason[]
+  }
+
+  /** What speaks against an endpoint, or is missing. */
+  export interface EndpointReason {
+    name: string
+    /** Its share of the mirror's requests, 0 to 1. */
+    share: number
+    compared: number
+    mismatched: number
+    /** How many more comparisons would settle it, if its rate stays; `null`: no number would, or it is settled. */
+    needed: number | null
+    text: string
   }
 
   /**

@@ -11,6 +11,7 @@ import type {
 import mirror, { fastifyMirror } from 'fastify-mirror'
 import type {
   BackendSnapshot,
+  EndpointRequest,
   FastifyMirrorOptions,
   LatencySummary,
   MirrorOptions,
@@ -39,6 +40,9 @@ const complete = {
   ],
   conditions: { methods: ['GET', 'post'], headers: { 'X-Mirror': 'true', 'X-Trace': true }, pathRegex: '^/api/v2/.*' },
   timeout: 5000,
+  bodyTimeout: 5000,
+  endpoint: 'auto',
+  maxEndpoints: 200,
   maxInFlight: 256,
   maxBacklogBytes: 1048576,
   breaker: { failures: 50, cooldown: 5000 },
@@ -56,7 +60,7 @@ const complete = {
     redact: ['email']
   },
   verdict: {
-    maxMismatchRate: 0.001, maxFailureRate: 0.01, maxSlowdown: 20, minCoverage: 0.9, minDuration: '1h', confidence: 0.95
+    maxMismatchRate: 0.001, maxFailureRate: 0.01, maxEndpointMismatchRate: 0.01, minEndpointShare: 0.001, maxSlowdown: 20, minCoverage: 0.9, minDuration: '1h', confidence: 0.95
   }
 } satisfies MirrorOptions
 
@@ -180,7 +184,7 @@ describe('the route option', () => {
 describe('the mirror options', () => {
   test('may all be left out, for the defaults of the plugin', () => {
     expect(accept).type.toBeCallableWith({})
-    expect<keyof typeof complete>().type.toBe<Exclude<keyof MirrorOptions, 'max_backlog_bytes'>>()
+    expect<keyof typeof complete>().type.toBe<Exclude<keyof MirrorOptions, 'max_backlog_bytes' | 'body_timeout' | 'max_endpoints'>>()
   })
 
   test('take a function as the key to sample by', () => {
@@ -241,6 +245,10 @@ describe('the mirror options', () => {
     expect(accept).type.not.toBeCallableWith({ backends, conditions: { pathRegex: /v2/ } })
     expect(accept).type.not.toBeCallableWith({ backends, removeHeaders: 'cookie' })
     expect(accept).type.not.toBeCallableWith({ backends, compare: true })
+    expect(accept).type.toBeCallableWith({ backends, endpoint: 'graphql', maxEndpoints: 10, verdict: { min_endpoint_share: 0.1 } })
+    expect(accept).type.toBeCallableWith({ backends, endpoint: (request: EndpointRequest) => request.bodyHead.toString() })
+    expect(accept).type.not.toBeCallableWith({ backends, endpoint: 'path' })
+    expect(accept).type.not.toBeCallableWith({ backends, endpoint: async () => 'a' })
     expect(accept).type.not.toBeCallableWith({ backends, compare: { redact: [/token/] } })
   })
 })
@@ -250,6 +258,7 @@ describe('fastify.mirrors', () => {
     expect(app.mirrors.list()).type.toBe<Record<string, MirrorSnapshot>>()
     expect(app.mirrors.get('api')).type.toBe<MirrorSnapshot | undefined>()
     expect(app.mirrors.get).type.not.toBeCallableWith(1)
+    expect(app.mirrors.endpoints('api')?.endpoints[0]?.backends[0]?.p99).type.toBe<number | null | undefined>()
   })
 
   test('switches one mirror, and all', () => {

@@ -6,6 +6,7 @@ import type { Named } from '../registry'
 import { asGuard, unlessAnswered, watchReply } from './guard'
 import { keepHeaders, setHeaders } from './headers'
 import { answerOnlyTo } from './hosts'
+import { EndpointLists, endpointPage } from './endpoint-page'
 import { mismatchPage } from './mismatch-page'
 import { Numbers, tellAll, tellRedacted } from './numbers'
 import type { Page } from './numbers'
@@ -40,6 +41,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
   const numbers = new Numbers(mirrors, () => (guarded ? tellAll : tellRedacted)(named()))
   const verdicts = new Verdicts(all)
   const rows = new PageRows(verdicts)
+  const endpoints = new EndpointLists()
   const { ignoreTrailingSlash, routerOptions } = fastify.initialConfig
   const slashes = ignoreTrailingSlash !== true && routerOptions?.ignoreTrailingSlash !== true
   // In this order: whatever comes of the guard has the headers, and a page that is in disguise learns nothing of the guard.
@@ -53,6 +55,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
   addNumbers()
   if (guarded) {
     addMismatches()
+    addEndpoints()
     addVerdict()
     addSwitch()
     addPage(mirrors, verdicts, rows, add, forget)
@@ -97,6 +100,14 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     })
   }
 
+  function addEndpoints () {
+    add('GET', '/:id/endpoints', schemas.endpoints, async (request, reply) => {
+      const mirror = all().get((request as WithId).params.id)
+      if (mirror === undefined) return notFound(request as WithId, reply)
+      return sendPage(request, reply, async (most, after) => endpointPage(await endpoints.of(mirror), most, after))
+    })
+  }
+
   function addVerdict () {
     const endWaiting = addVerdicts(verdicts, add, (request, reply) => notFound(request as WithId, reply))
     fastify.addHook('preClose', async () => endWaiting())
@@ -128,6 +139,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     numbers.forget()
     verdicts.forget()
     rows.forget()
+    endpoints.forget()
   }
 
   function add (...[method, path, schema, handler, more = {}]: Parameters<AddRoute>): void {

@@ -172,7 +172,10 @@ const reason = object({
   unsure: count,
   p95: milliseconds,
   limit: number,
-  needed: nullableCount
+  needed: nullableCount,
+  endpoints: {
+    type: 'array', items: object({ name: text, share: number, compared: count, mismatched: count, needed: nullableCount, text })
+  }
 })
 
 const verdictAnswer = object({
@@ -206,6 +209,28 @@ export const verdictOfAll = {
   summary: 'The verdicts of all mirrors, and of them together; with ?gate 417 unless all are ready',
   querystring: ofVerdict,
   response: { 200: verdicts, 417: verdicts, ...noVerdict }
+}
+
+const endpointCounts = counts(
+  'mirrored', 'inFlight', 'comparing', 'compared', 'matched', 'mismatched', 'failed', 'lost', 'leftOut', 'pairs', 'slower'
+).properties
+
+const endpointBackend = object({
+  name: text, verdict: nullableText, ...endpointCounts, p95: milliseconds, p99: milliseconds, latestMismatch: nullableText
+})
+
+export const endpoints = {
+  summary: 'One mirror\'s numbers by endpoint, the busiest first; those that do not fit are where the header Link says',
+  params: ofMirror,
+  querystring: object(page),
+  response: {
+    200: object({
+      limit: count,
+      limited: flag,
+      endpoints: { type: 'array', items: object({ name: text, share: number, backends: { type: 'array', items: endpointBackend } }) }
+    }),
+    404: notFound
+  }
 }
 
 export const reset = {

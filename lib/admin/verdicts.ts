@@ -42,7 +42,7 @@ export class Verdicts {
   }
 }
 
-async function inTurns<Result> (steps: Steps<Result>): Promise<Result> {
+export async function inTurns<Result> (steps: Steps<Result>): Promise<Result> {
   for (;;) {
     const { done, value } = steps.next()
     if (done === true) return value

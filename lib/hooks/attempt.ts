@@ -1,8 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { AsyncResource } from 'node:async_hooks'
 import type { Backend } from '../backend'
+import { Entry, KIND, KIND_OF_DROP, KIND_OF_FAILURE, KIND_OF_UNCOMPARED } from '../endpoints/books'
+import type { Endpoint } from '../endpoints/table'
 import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
 import type { Holder } from '../guard'
+import { isUnread } from '../metrics/books'
 import type { BackendBooks } from '../metrics/books'
 import type { MismatchGroups } from '../mismatches/groups'
 import type { MirroredRequest } from '../mismatches/mismatch'
@@ -34,6 +37,8 @@ export class Attempt implements CopySink, Holder {
   readonly #mirror: Mirror
   readonly #backend: Backend
   readonly #books: BackendBooks
+  /** Its place in the books of its endpoint. */
+  readonly entry: Entry
   readonly #groups: MismatchGroups
   /** Of the breaker, that it tries; 0: none. */
   #opening = 0
@@ -44,15 +49,16 @@ export class Attempt implements CopySink, Holder {
   /** The request's, where mismatches are told to somebody. */
   readonly #context: AsyncResource | null
 
-  /** `index`: the backend's, among its mirror's. `period`: that in which the request began. */
+  /** `index`: the backend's, among its mirror's. `period`: that in which the request began. `endpoint`: as far as it is known. */
   constructor (
-    mirror: Mirror, index: number, period: Period, request: RequestSnapshot | null, log: FastifyBaseLogger | null,
+    mirror: Mirror, index: number, period: Period, endpoint: Endpoint, request: RequestSnapshot | null, log: FastifyBaseLogger | null,
     context: AsyncResource | null
   ) {
     const backend = mirror.backends[index]
     this.#mirror = mirror
     this.#backend = backend
     this.#books = period.backends[index]
+    this.entry = new Entry(endpoint, index)
     this.#groups = period.groups
     this.#request = request
     this.#log = log
@@ -63,6 +69,7 @@ export class Attempt implements CopySink, Holder {
     this.#opening = this.#backend.gate.enter()
     this.#inGate = true
     this.#books.attempt()
+    this.entry.begin(KIND.inFlight)
     this.#state = 'open'
   }
 
@@ -70,6 +77,7 @@ export class Attempt implements CopySink, Holder {
     if (this.#state !== 'open') return
     this.#leave('aborted')
     this.#books.refuse()
+    this.entry.become(KIND_OF_DROP.error)
     this.#state = 'ended'
     this.#warn('the copy can not be sent', 'error', error)
   }
@@ -78,6 +86,7 @@ export class Attempt implements CopySink, Holder {
     if (this.#state !== 'open') return
     this.#leave(reason)
     this.#books.fail(reason)
+    this.entry.become(KIND_OF_FAILURE[reason])
     this.#state = 'ended'
     if (FAILED[reason].class !== 'left out') this.#warn('the copy failed', reason, error)
   }
@@ -86,18 +95,23 @@ export class Attempt implements CopySink, Holder {
     if (this.#state !== 'open') return
     this.#leave(null)
     this.#books.answer(status, ms)
+    this.entry.become(KIND.comparing)
     this.#state = 'answered'
   }
 
   onNotCompared (reason: NotComparedReason): void {
     if (this.#state !== 'answered') return
     this.#books.leaveUncompared(reason)
+    this.entry.become(KIND_OF_UNCOMPARED[reason])
     this.#state = 'ended'
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
     if (this.#state !== 'answered') return
-    this.#books.compare(difference, latency)
+    const slower = this.#books.compare(difference, latency)
+    if (difference === null) this.entry.become(KIND.matched)
+    else this.entry.mismatch(isUnread(difference) ? KIND.unread : KIND.mismatched)
+    if (latency !== null) this.entry.pair(latency.difference, slower)
     this.#state = 'ended'
     if (difference === null || this.#request === null) return
     const { body } = this.#request

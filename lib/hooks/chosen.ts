@@ -2,6 +2,11 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Backend } from '../backend'
+import { Entry, KIND, KIND_OF_DROP } from '../endpoints/books'
+import type { Kind } from '../endpoints/books'
+import { ownName, pathName } from '../endpoints/naming'
+import type { EndpointRoute } from '../endpoints/naming'
+import type { Endpoint } from '../endpoints/table'
 import { Backlog } from '../engine/backlog'
 import type { CopyInit, DropReason, ExchangeHandle } from '../engine/types'
 import type { BackendSkip } from '../metrics/books'
@@ -14,8 +19,10 @@ import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
 import type { BodyListener } from '../tap/request-body'
 import { Attempt } from './attempt'
 import type { RequestSnapshot } from './attempt'
-import { PrimaryAnswer } from './primary-answer'
+import { PrimaryAnswer, statusOf } from './primary-answer'
 import { Upstream } from './reply-from'
+
+const NOTHING = Buffer.alloc(0)
 
 type State = 'new' | 'pending' | 'sent' | 'unhandled'
 
@@ -55,12 +62,23 @@ export class Chosen implements BodyListener {
   #attempts: Attempt[] = []
   /** `null`: nothing is compared. */
   readonly #primary: PrimaryAnswer | null
+  readonly #route: EndpointRoute
+  readonly #named: boolean
+  /** As far as it is known. */
+  #endpoint: Endpoint
+  /** Where it is counted until its endpoint is known; `null`: it is known. */
+  #entries: Entry[] | null = null
+  /** What the client gets is not the primary's answer. */
+  #primaryFailed = false
 
-  constructor (mirror: Mirror, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
+  constructor (mirror: Mirror, route: EndpointRoute, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
     const { compare } = mirror.config
     this.mirror = mirror
+    this.#route = route
+    this.#named = mirror.config.endpoint !== 'auto'
     this.guard = mirror.engine.guard
     this.#period = mirror.period
+    this.#endpoint = mirror.period.endpoints.pending
     this.#key = key
     this.#keyFailed = keyFailed
     this.#log = compare.logMismatches ? request.log : null
@@ -77,7 +95,7 @@ export class Chosen implements BodyListener {
     this.#state = 'pending'
     if (!this.#bodyOpen) return
     this.#backlog = new Backlog(this.mirror.engine.budget, this.#length)
-    if (this.compares) this.#bodyHead = new BodyHead()
+    if (this.compares || this.#named) this.#bodyHead = new BodyHead()
     if (!tapRequestBody(this.#raw as IncomingMessage, this)) this.#loseBody()
   }
 
@@ -89,8 +107,10 @@ export class Chosen implements BodyListener {
       this.#state = 'sent'
     }
     if (this.#state === 'sent') {
-      for (; this.#decided < this.mirror.backends.length; this.#decided++) this.#period.backends[this.#decided].drop('error')
+      if (this.#endpoint === this.#period.endpoints.pending) this.#entries ??= []
+      for (; this.#decided < this.mirror.backends.length; this.#decided++) this.#drop(this.#decided, 'error')
     }
+    this.#settle(this.#period.endpoints.other)
     for (const attempt of this.#attempts) attempt.fail(error)
     this.#attempts = []
     this.#exchange?.fail(error)
@@ -132,11 +152,13 @@ export class Chosen implements BodyListener {
 
   /** The primary's backend failed: what the gateway answers is its own. */
   primaryFails (): void {
+    this.#primaryFailed = true
     if (this.#primary !== null) this.#primary.failed = true
   }
 
   /** The upstream's answer begins, with these headers before anybody rewrites them. */
   onUpstreamHeaders (headers: IncomingHttpHeaders): void {
+    this.#primaryFailed = false
     this.#primary?.onUpstreamHeaders(headers)
   }
 
@@ -197,6 +219,8 @@ export class Chosen implements BodyListener {
 
   /** Counts what is decided for each backend. Returns the copies for those that get one. */
   #offer (verdicts: Verdict[], path: string, snapshot: RequestSnapshot | null): Array<CopyInit<unknown>> {
+    this.#endpoint = this.#knownEndpoint()
+    if (this.#endpoint === this.#period.endpoints.pending) this.#entries = []
     this.#period.books.offer()
     this.#state = 'sent'
     const copies: Array<CopyInit<unknown>> = []
@@ -206,18 +230,77 @@ export class Chosen implements BodyListener {
       const verdict = verdicts[i]
       if (verdict === 'disabled' || verdict === 'unsampled') {
         this.#period.backends[i].skip(verdict)
+        this.#count(i, KIND.leftOut)
       } else if (typeof verdict === 'string') {
-        this.#period.backends[i].drop(verdict)
+        this.#drop(i, verdict)
       } else {
         const { target, config } = this.mirror.backends[i]
-        const sink = new Attempt(this.mirror, i, this.#period, snapshot, this.#log, context)
+        const sink = new Attempt(this.mirror, i, this.#period, this.#endpoint, snapshot, this.#log, context)
         this.#attempts.push(sink)
         sink.start()
+        this.#entries?.push(sink.entry)
         copies.push({ target, head: { path: config.basePath + path, headers: verdict }, sink })
       }
       this.#decided++
     }
     return copies
+  }
+
+  #drop (backend: number, reason: DropReason): void {
+    this.#period.backends[backend].drop(reason)
+    this.#count(backend, KIND_OF_DROP[reason])
+  }
+
+  /** Counts a request that this backend does not get. */
+  #count (backend: number, kind: Kind): void {
+    if (this.#entries === null) {
+      this.#endpoint.of(backend).counts[kind]++
+      return
+    }
+    const entry = new Entry(this.#endpoint, backend)
+    entry.begin(kind)
+    this.#entries.push(entry)
+  }
+
+  /** Its endpoint; that of pending ones where its end or its answer must be awaited. */
+  #knownEndpoint (): Endpoint {
+    const { endpoints } = this.#period
+    if (this.#named) return endpoints.pending
+    const raw = this.#raw as IncomingMessage
+    const path = pathName(this.#route, raw)
+    if (this.#route.wildcard) return endpoints.find(raw.method as string, path) ?? endpoints.pending
+    return endpoints.add(raw.method as string, path)
+  }
+
+  /** Its endpoint by its path, now that the primary has answered. `status`: 0 where it has not. */
+  #answeredEndpoint (status: number): Endpoint {
+    const { endpoints } = this.#period
+    const raw = this.#raw as IncomingMessage
+    const [method, path] = [raw.method as string, pathName(this.#route, raw)]
+    const isFound = status !== 0 && status !== 404 && status !== 405 && !this.#primaryFailed
+    if (!this.#route.wildcard || isFound) return endpoints.add(method, path)
+    return endpoints.find(method, path) ?? endpoints.notFound
+  }
+
+  /** Its endpoint by its own name, now that it is over, else by its path. */
+  #namedEndpoint (status: number): Endpoint {
+    const { endpoint } = this.mirror.config
+    try {
+      const name = endpoint === 'auto' ? undefined : ownName(endpoint, this.#route, this.#raw as IncomingMessage, this.#bodyHead?.bytes ?? NOTHING)
+      return name === undefined ? this.#answeredEndpoint(status) : this.#period.endpoints.add('', name)
+    } catch (error) {
+      this.mirror.warn('endpoint failed', error)
+      return this.#period.endpoints.other
+    }
+  }
+
+  /** What was counted as pending is this endpoint's. */
+  #settle (endpoint: Endpoint): void {
+    if (this.#entries === null) return
+    const entries = this.#entries
+    this.#entries = null
+    this.#endpoint = endpoint
+    for (const entry of entries) entry.moveTo(endpoint)
   }
 
   /** What a mismatch of this request would be shown with. */
@@ -238,12 +321,14 @@ export class Chosen implements BodyListener {
       if (this.handled && !this.upstream.proxied) this.sendAsIs(request)
       else this.#leaveUnhandled()
     }
+    if (this.#entries !== null && !this.#named) this.#settle(this.#answeredEndpoint(statusOf(reply, payload)))
     if (this.#primary !== null) this.guard.enter(this.#primary, observePayload, request, reply, payload)
   }
 
   /** The response is closed, whatever happened: nothing more will come. */
   onClose (response: ServerResponse): void {
     if (this.#state === 'pending') this.#leaveUnhandled()
+    if (this.#entries !== null) this.#settle(this.#namedEndpoint(response.headersSent ? response.statusCode : 0))
     if (this.#bodyOpen) {
       untapRequestBody(this.#raw as IncomingMessage, this)
       this.#bodyOpen = false

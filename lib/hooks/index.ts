@@ -1,5 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import { endpointRoute } from '../endpoints/naming'
+import type { EndpointRoute } from '../endpoints/naming'
 import { door } from '../guard'
 import type { Mirror } from '../mirror'
 import { kChosen } from '../symbols'
@@ -24,7 +26,7 @@ export function installAppHooks (fastify: FastifyInstance): void {
 
 /** Makes a route's requests mirrored. To be called in an onRoute hook: it adds hooks and wraps the handler. */
 export function installRouteHooks (route: RouteOptions, mirror: Mirror, { pluginName }: FastifyInstance): void {
-  route.onRequest = [makeOnRequest(mirror), ...listOf(route.onRequest)]
+  route.onRequest = [makeOnRequest(mirror, endpointRoute(route.url)), ...listOf(route.onRequest)]
   // First: the first that fails ends the row.
   route.onError = [onError, ...listOf(route.onError)]
   route.handler = wrapHandler(route.handler, pluginName.startsWith(HTTP_PROXY))
@@ -35,15 +37,15 @@ function listOf<T> (hooks: T | T[] | undefined): T[] {
   return Array.isArray(hooks) ? hooks : [hooks]
 }
 
-function makeOnRequest (mirror: Mirror) {
+function makeOnRequest (mirror: Mirror, route: EndpointRoute) {
   const { guard } = mirror.engine
   return function mirrorOnRequest (request: FastifyRequest, reply: FastifyReply, done: Done): void {
-    guard.enter(mirror, choose, request as Request, reply.raw)
+    guard.enter(mirror, choose, request as Request, reply.raw, route)
     done()
   }
 }
 
-function choose (mirror: Mirror, request: Request, response: Response): void {
+function choose (mirror: Mirror, request: Request, response: Response, route: EndpointRoute): void {
   const skip = mirror.skips(request.raw)
   if (skip !== null) {
     mirror.books.skip(skip)
@@ -57,7 +59,7 @@ function choose (mirror: Mirror, request: Request, response: Response): void {
     mirror.books.skip('unsampled')
     return
   }
-  const chosen = new Chosen(mirror, request, key, keyError !== null)
+  const chosen = new Chosen(mirror, route, request, key, keyError !== null)
   mirror.engine.guard.enter(chosen, begin, request, response)
 }
 

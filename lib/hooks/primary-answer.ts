@@ -85,7 +85,7 @@ export class PrimaryAnswer implements AnswerListener {
 
   #observe (exchange: ExchangeHandle, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const response = isResponse(payload) ? payload : null
-    const status = response === null ? reply.statusCode : response.status
+    const status = statusOf(reply, payload)
     const encoding = this.#upstreamEncoding ??
       codings(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding'))
     const headers = this.#diffs ? this.#upstreamHeaders ?? flatHeaders(reply.getHeaders() as OutgoingHttpHeaders, response) : null
@@ -147,6 +147,11 @@ export class PrimaryAnswer implements AnswerListener {
     this.exchange?.primaryLost(reason)
     this.#told = true
   }
+}
+
+/** Of the answer that goes out: Fastify takes a `Response`'s only afterwards. */
+export function statusOf (reply: FastifyReply, payload: unknown): number {
+  return isResponse(payload) ? payload.status : reply.statusCode
 }
 
 function isResponse (payload: unknown): payload is Response {

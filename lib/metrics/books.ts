@@ -148,8 +148,8 @@ export class BackendBooks {
     if (!Number.isNaN(ms)) this.latency.mirror.add(ms)
   }
 
-  /** An answer was compared with the primary's. `null`: they match. */
-  compare (difference: Compared | null, latency: PairLatency | null): void {
+  /** An answer was compared with the primary's. `null`: they match. Returns whether the pair was slower than it may be. */
+  compare (difference: Compared | null, latency: PairLatency | null): boolean {
     this.comparing--
     this.compared++
     if (difference === null) {
@@ -159,11 +159,12 @@ export class BackendBooks {
       if (isUnread(difference)) this.unread++
       for (const part of difference.differs) this.mismatches[part]++
     }
-    if (latency !== null) {
-      this.latency.primary.add(latency.primary)
-      this.latency.difference.add(latency.difference)
-      if (latency.difference > this.#maxSlowdown) this.slower++
-    }
+    if (latency === null) return false
+    this.latency.primary.add(latency.primary)
+    this.latency.difference.add(latency.difference)
+    const slower = latency.difference > this.#maxSlowdown
+    if (slower) this.slower++
+    return slower
   }
 
   /** An answer was not compared, or could not be. */
@@ -193,7 +194,7 @@ function addCounts (into: object, from: object): void {
 }
 
 /** Nothing is known to differ but bytes that may mean the same. */
-function isUnread ({ differs, body }: Compared): boolean {
+export function isUnread ({ differs, body }: Compared): boolean {
   if (body?.kind !== 'hash' || differs.length !== 1) return false
   return body.reason === 'too long' || body.reason === 'too complex'
 }

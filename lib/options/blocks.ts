@@ -22,7 +22,9 @@ export interface MirrorBlock {
   removeHeaders: string[]
   rewriteRequestHeaders?: Exclude<MirrorConfig['rewriteRequestHeaders'], null>
   compare: CompareConfig
-  verdict: Omit<VerdictConfig, 'maxSlowdown'> & { maxSlowdown?: number }
+  endpoint: MirrorConfig['endpoint']
+  maxEndpoints: number
+  verdict: Omit<VerdictConfig, 'maxSlowdown' | 'maxEndpointMismatchRate'> & { maxSlowdown?: number, maxEndpointMismatchRate: number }
 }
 
 export interface BackendBlock {

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RE2JS } from 're2js'
 import type { AdminHook, MismatchEvent, PrometheusOptions } from '../../types/index'
+import type { EndpointOption } from '../endpoints/naming'
 
 /** A mirror's options as the rest of the plugin reads them: validated, complete, in one spelling. */
 export interface MirrorConfig {
@@ -25,6 +26,8 @@ export interface MirrorConfig {
   readonly removeHeaders: readonly string[]
   readonly rewriteRequestHeaders: ((request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders) | null
   readonly compare: CompareConfig
+  readonly endpoint: EndpointOption
+  readonly maxEndpoints: number
   readonly verdict: VerdictConfig
 }
 
@@ -85,6 +88,10 @@ export interface VerdictConfig {
   readonly maxMismatchRate: number
   /** Of the copies that ended, the share that may fail, 0 to 1. */
   readonly maxFailureRate: number
+  /** Of an endpoint's compared answers, the share that may differ, 0 to 1. */
+  readonly maxEndpointMismatchRate: number
+  /** Of the requests, the share below which an endpoint need not be shown to keep its limits, 0 to 1. */
+  readonly minEndpointShare: number
   /** Milliseconds at p95 of the latency difference; `null`: no limit. */
   readonly maxSlowdown: number | null
   /** Of the copies that should have been compared, the share that must have been, 0 to 1. */

@@ -28,7 +28,13 @@ export function readMirrorOptions (raw: unknown, defaults: Record<string, unknow
   const own = copyOptions(raw, mirrorSchema, place)
   const merged = mergeOptions(base, own, mirrorSchema)
   const idle = idleCompareKey(own, merged)
+  const { maxEndpointMismatchRate } = Object(merged.verdict) as Record<string, unknown>
   const block = validateMirror(merged, place)
+  // Who allows more for all allows it for each.
+  if (maxEndpointMismatchRate === undefined) {
+    const { verdict } = block
+    verdict.maxEndpointMismatchRate = Math.max(verdict.maxEndpointMismatchRate, verdict.maxMismatchRate)
+  }
   if (idle !== null) {
     const { key, needs } = idle
     throw invalid(place, ['compare', key], `left out, or compare.${needs} given: without it it can have no effect`, (own.compare as Record<string, unknown>)[key])
@@ -66,6 +72,8 @@ function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
       ignoreHeaders: compare.ignoreHeaders.map(lowerCase),
       redact: compare.redact.map(lowerCase)
     },
+    endpoint: block.endpoint,
+    maxEndpoints: block.maxEndpoints,
     verdict: { ...block.verdict, maxSlowdown: block.verdict.maxSlowdown ?? null }
   }
 }

@@ -154,9 +154,17 @@ export const mirrorSchema: OptionSchema = {
     removeHeaders: headers,
     rewriteRequestHeaders: { callable: 'sync', allowed: 'a synchronous function of the request and its headers' },
     compare,
+    endpoint: {
+      anyOf: [{ enum: ['auto', 'graphql'] }, { callable: 'sync' }],
+      default: 'auto',
+      allowed: '"auto", "graphql", or a synchronous function of the request'
+    },
+    maxEndpoints: integer(1, 1000, 200),
     verdict: object({
       maxMismatchRate: number(0, 1, 0.001),
       maxFailureRate: number(0, 1, 0.01),
+      maxEndpointMismatchRate: number(0, 1, 0.01),
+      minEndpointShare: number(0, 1, 0.001),
       maxSlowdown: { type: 'number', minimum: 0, allowed: 'a number of milliseconds, 0 or more' },
       minCoverage: number(0, 1, 0.9),
       minDuration: {

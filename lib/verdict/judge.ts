@@ -1,11 +1,15 @@
 import type { BackendVerdict, BreakerState, VerdictReason, VerdictWord } from '../../types/index'
 import type { BackendBooks } from '../metrics/books'
 import type { MirrorConfig, VerdictConfig } from '../options/config'
+import type { EndpointBooks } from '../endpoints/books'
+import { EndpointJudge } from './endpoints'
+import type { EndpointFacts } from './endpoints'
 import { failedCopies, judgeCoverage, tellCapped, tellLeftOut } from './losses'
 import type { OutageSummary } from './outages'
 import { judgeRate } from './rate'
 import { RateTest } from './sequential'
 import { shareErrors } from './shares'
+import type { Shares } from './shares'
 import { atOnce } from './steps'
 import type { Steps } from './steps'
 import { percent, span, times } from './words'
@@ -21,6 +25,8 @@ export interface BackendFacts {
   /** When the present outage began; `null`: there is none. */
   readonly since: Date | null
   readonly outages: OutageSummary
+  /** Those that are judged. */
+  readonly endpoints: readonly EndpointFacts[]
 }
 
 /** What all backends of a mirror have in common. */
@@ -29,6 +35,13 @@ export interface MirrorFacts {
   readonly age: number
   /** Requests that no backend got, by a roll. */
   readonly unsampled: number
+}
+
+/** How often the tests of a mirror, and of an endpoint, may err. */
+export function sharesOf ({ verdict, backends, maxEndpoints }: Pick<MirrorConfig, 'verdict' | 'maxEndpoints'> & { backends: readonly unknown[] }): Shares {
+  const tests = (verdict.maxSlowdown === null ? 2 : 3) * backends.length
+  // Beside those of the table what came later, and what was not found.
+  return shareErrors(verdict.confidence, { own: tests, endpoint: (maxEndpoints + 2) * tests })
 }
 
 export type Judged = Pick<BackendVerdict, 'verdict'> & { backends: BackendVerdict[] }
@@ -40,15 +53,21 @@ export class Judge {
   readonly #mismatches: RateTest
   readonly #failures: RateTest
   readonly #slowdown: RateTest | null
+  readonly #endpoints: EndpointJudge
 
-  constructor ({ verdict, compare, backends }: Pick<MirrorConfig, 'verdict' | 'compare' | 'backends'>) {
+  constructor ({ verdict, compare, backends, maxEndpoints }: Pick<MirrorConfig, 'verdict' | 'compare' | 'backends' | 'maxEndpoints'>) {
     this.#limits = verdict
     this.#compares = compare.enabled
-    const tests = verdict.maxSlowdown === null ? 2 : 3
-    const { own } = shareErrors(verdict.confidence, { own: tests * backends.length, endpoint: 1 })
+    const { own, endpoint } = sharesOf({ verdict, backends, maxEndpoints })
     this.#mismatches = new RateTest(verdict.maxMismatchRate, own)
     this.#failures = new RateTest(verdict.maxFailureRate, own)
     this.#slowdown = verdict.maxSlowdown === null ? null : new RateTest(MAX_SLOWER, own)
+    this.#endpoints = new EndpointJudge(verdict, compare.enabled, endpoint, MAX_SLOWER)
+  }
+
+  /** What is concluded of one endpoint of one backend. */
+  endpoint (books: EndpointBooks): VerdictWord {
+    return word([this.#endpoints.judge(books)])
   }
 
   /** Any bad reason makes a backend not ready; else any undecided one asks for more data. A mirror is as its worst backend. */
@@ -67,7 +86,7 @@ export class Judge {
     return { verdict: worst(judged.map(({ verdict }) => verdict)), backends: judged }
   }
 
-  #reasons ({ books, breaker, since, outages }: BackendFacts, { age, unsampled }: MirrorFacts): VerdictReason[] {
+  #reasons ({ books, breaker, since, outages, endpoints }: BackendFacts, { age, unsampled }: MirrorFacts): VerdictReason[] {
     const { confidence, maxSlowdown, minCoverage, minDuration } = this.#limits
     const context = { confidence, age }
     const reasons: VerdictReason[] = []
@@ -82,6 +101,7 @@ export class Judge {
     const words = { about: 'failures', of: 'copies', limit: `the limit of ${percent(this.#failures.limit)}` } as const
     reasons.push(judgeRate(this.#failures, { count: failed, total: books.success + failed }, words, context))
     if (this.#slowdown !== null) reasons.push(judgeSlowdown(this.#slowdown, books, maxSlowdown as number, context))
+    reasons.push(...this.#endpoints.reasons(endpoints, books.offered, context))
     reasons.push(judgeCoverage(books, minCoverage, this.#compares))
     if (breaker !== 'closed') reasons.push(refuseBreaker(breaker, since))
     if (age < minDuration) reasons.push(awaitDuration(age, minDuration))

@@ -1,4 +1,4 @@
-// npm run verdict:simulate -- [--limit 0.001] [--confidence 0.95] [--runs 2000] [--length 200000] [--seed 1] [--slowdown]
+// npm run verdict:simulate -- [--limit 0.001] [--confidence 0.95] [--runs 2000] [--length 200000] [--seed 1] [--slowdown] [--endpoints]
 //
 // How often the verdict's test is right and wrong, and after how many comparisons, by simulation. For true rates from 0 to 10 times the limit:
 // the share of runs that were ever found good (`ready`, as far as this test goes) or bad (`not ready`), looked at after every comparison.
@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { RateTest } from '../../lib/verdict/sequential'
 import { shareErrors } from '../../lib/verdict/shares'
 import { seeded, simulate } from './simulate'
+import { simulateAllWrong, simulateOneWrong } from './simulate-endpoints'
 
 const { values } = parseArgs({
   options: {
@@ -14,7 +15,8 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '2000' },
     length: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    slowdown: { type: 'boolean', default: false }
+    slowdown: { type: 'boolean', default: false },
+    endpoints: { type: 'boolean', default: false }
   }
 })
 const limit = Number(values.limit)
@@ -30,15 +32,29 @@ const { own } = shareErrors(confidence, { own: values.slowdown ? 3 : 2, endpoint
 const test = new RateTest(limit, own)
 const random = seeded(seed)
 
-console.log(`limit ${limit}, confidence ${confidence}, ${runs} runs of ${length} comparisons, seed ${seed}`)
-console.log(`may err: ready of a rate at or over the limit ${percent(own.good)}, not ready of one at or under it ${percent(own.bad)}\n`)
-console.log('| true rate | ever ready | half of the runs by | ever not ready | half of the runs by |')
-console.log('|---:|---:|---:|---:|---:|')
-for (const factor of FACTORS) {
-  const rate = factor * limit
-  if (rate > 1) continue
-  const { good, bad, goodAt, badAt } = simulate(test, rate, runs, length, random)
-  console.log(`| ${factor} × limit | ${percent(good)} | ${goodAt ?? '–'} | ${percent(bad)} | ${badAt ?? '–'} |`)
+if (values.endpoints) tellEndpoints()
+else tellRates()
+
+function tellRates (): void {
+  console.log(`limit ${limit}, confidence ${confidence}, ${runs} runs of ${length} comparisons, seed ${seed}`)
+  console.log(`may err: ready of a rate at or over the limit ${percent(own.good)}, not ready of one at or under it ${percent(own.bad)}\n`)
+  console.log('| true rate | ever ready | half of the runs by | ever not ready | half of the runs by |')
+  console.log('|---:|---:|---:|---:|---:|')
+  for (const factor of FACTORS) {
+    const rate = factor * limit
+    if (rate > 1) continue
+    const { good, bad, goodAt, badAt } = simulate(test, rate, runs, length, random)
+    console.log(`| ${factor} × limit | ${percent(good)} | ${goodAt ?? '–'} | ${percent(bad)} | ${badAt ?? '–'} |`)
+  }
+}
+
+/** Of 30 endpoints one is wrong, or all are just at their limit; the usual limits, 120,000 requests. */
+function tellEndpoints (): void {
+  const { ready, named, notReady } = simulateOneWrong(runs, 0.05, random)
+  console.log(`30 endpoints, ${runs} runs of 120000 comparisons, seed ${seed}\n`)
+  console.log('One has 0.5 % of the traffic and is wrong in 5 % of its own answers:')
+  console.log(`ever ready: ${percent(ready)}; named within 40000: ${percent(named)}; not ready within 120000: ${percent(notReady)}`)
+  console.log(`All are wrong at just their limit: any is ever accused: ${percent(simulateAllWrong(runs, random))}`)
 }
 
 function percent (share: number): string {

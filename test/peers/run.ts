@@ -116,7 +116,7 @@ async function runWay (
   return {
     results,
     unsteady,
-    faults: [...reports.flatMap(({ faults }) => faults), ...mirrors.flatMap(imbalances)],
+    faults: [...reports.flatMap(({ faults }) => faults), ...mirrors.flatMap(mirror => imbalances(mirror))],
     apps: sum(reports.map(({ apps }) => apps)),
     routes: sum(reports.map(({ routes }) => routes)),
     copies: sum(mirrors.flatMap(({ backends }) => backends.map(({ total }) => total)))

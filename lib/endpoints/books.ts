@@ -1,0 +1,133 @@
+import { DROPPED, FAILED, NOT_COMPARED } from '../reasons'
+import type { Reason, ReasonClass } from '../reasons'
+import type { DropReason, FailureReason, NotComparedReason } from '../../types/index'
+import { Spread } from './spread'
+import type { Endpoint } from './table'
+
+/** What a request can be to a backend, one at a time. The numbers are places in an array. */
+export const KIND = {
+  inFlight: 0,
+  comparing: 1,
+  matched: 2,
+  mismatched: 3,
+  /** A mismatch whose bodies were too long, or too complex, to be looked into. */
+  unread: 4,
+  failed: 5,
+  /** No answer, by no fault of the backend's. */
+  lost: 6,
+  /** No answer, by choice or by nature. */
+  leftOut: 7,
+  /** Answered, known to differ in bytes, and not looked into. */
+  busy: 8,
+  /** Answered, and lost. */
+  uncompared: 9,
+  /** Answered, and left out. */
+  aside: 10
+} as const
+export type Kind = typeof KIND[keyof typeof KIND]
+
+const KINDS = 11
+
+const UNANSWERED: Readonly<Record<ReasonClass, Kind>> = { failure: KIND.failed, lost: KIND.lost, 'left out': KIND.leftOut }
+const ANSWERED: Readonly<Record<ReasonClass, Kind>> = { failure: KIND.uncompared, lost: KIND.uncompared, 'left out': KIND.aside }
+
+/** What the reasons of a backend's books are here. */
+export const KIND_OF_DROP: Readonly<Record<DropReason, Kind>> = kindsOf(DROPPED, UNANSWERED)
+export const KIND_OF_FAILURE: Readonly<Record<FailureReason, Kind>> = kindsOf(FAILED, UNANSWERED)
+export const KIND_OF_UNCOMPARED: Readonly<Record<NotComparedReason, Kind>> = { ...kindsOf(NOT_COMPARED, ANSWERED), busy: KIND.busy }
+
+function kindsOf<R extends string> (reasons: Readonly<Record<R, Reason>>, kinds: Readonly<Record<ReasonClass, Kind>>): Record<R, Kind> {
+  return Object.fromEntries(Object.entries<Reason>(reasons).map(([name, reason]) => [name, kinds[reason.class]])) as Record<R, Kind>
+}
+
+/** One endpoint's counters of one backend. Each request is in one of them, whatever moves: so their sums are the backend's books. */
+export class EndpointBooks {
+  readonly counts = new Float64Array(KINDS)
+  /** Pairs that were slower than the limit. */
+  slower = 0
+  /** `null`: there was no pair yet. */
+  differences: Spread | null = null
+  /** In milliseconds since 1970; 0: none. */
+  latestMismatch = 0
+
+  get mirrored (): number {
+    let sum = 0
+    for (let kind = 0; kind < KINDS; kind++) sum += this.counts[kind]
+    return sum
+  }
+
+  get inFlight (): number { return this.counts[KIND.inFlight] }
+  get comparing (): number { return this.counts[KIND.comparing] }
+  get matched (): number { return this.counts[KIND.matched] }
+  get mismatched (): number { return this.counts[KIND.mismatched] + this.counts[KIND.unread] }
+  get compared (): number { return this.matched + this.mismatched }
+  get failed (): number { return this.counts[KIND.failed] }
+  get lost (): number { return this.counts[KIND.lost] + this.counts[KIND.busy] + this.counts[KIND.uncompared] }
+  get leftOut (): number { return this.counts[KIND.leftOut] + this.counts[KIND.aside] }
+  get pairs (): number { return this.differences?.total ?? 0 }
+
+  get success (): number {
+    const { counts } = this
+    return this.comparing + this.compared + counts[KIND.busy] + counts[KIND.uncompared] + counts[KIND.aside]
+  }
+}
+
+/** Where one request to one backend is counted. */
+export class Entry {
+  readonly #backend: number
+  #books: EndpointBooks
+  #kind: Kind = KIND.inFlight
+  /** NaN: it gave no pair. */
+  #difference = NaN
+  #slower = false
+  #mismatchAt = 0
+
+  /** `backend`: its place among its mirror's. */
+  constructor (endpoint: Endpoint, backend: number) {
+    this.#backend = backend
+    this.#books = endpoint.of(backend)
+  }
+
+  /** From now on it is counted. */
+  begin (kind: Kind): void {
+    this.#kind = kind
+    this.#books.counts[kind]++
+  }
+
+  become (kind: Kind): void {
+    const { counts } = this.#books
+    counts[this.#kind]--
+    counts[kind]++
+    this.#kind = kind
+  }
+
+  mismatch (kind: typeof KIND.mismatched | typeof KIND.unread): void {
+    this.become(kind)
+    this.#mismatchAt = this.#books.latestMismatch = Date.now()
+  }
+
+  /** `slower`: by more than the limit. */
+  pair (difference: number, slower: boolean): void {
+    this.#difference = difference
+    this.#slower = slower
+    this.#countPair(1)
+  }
+
+  /** It turns out to be another endpoint's. */
+  moveTo (endpoint: Endpoint): void {
+    const books = endpoint.of(this.#backend)
+    this.#books.counts[this.#kind]--
+    books.counts[this.#kind]++
+    if (!Number.isNaN(this.#difference)) this.#countPair(-1)
+    this.#books = books
+    if (!Number.isNaN(this.#difference)) this.#countPair(1)
+    books.latestMismatch = Math.max(books.latestMismatch, this.#mismatchAt)
+  }
+
+  #countPair (sign: 1 | -1): void {
+    const books = this.#books
+    books.differences ??= new Spread()
+    books.differences.add(this.#difference, sign)
+    if (this.#slower) books.slower += sign
+  }
+}
