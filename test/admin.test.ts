@@ -252,6 +252,10 @@ t.test('of a store only what is asked for is masked, one group in a turn of the 
   t.equal(most, 1)
   await app.inject(`/mirrors/ui/group?mirror=api&group=${id}&base=http://a`)
   t.ok(read <= 104, 'of the group alone: the example, and a line for either side')
+  store.spare({ backend: 'a', primaryStatus: 200, mirrorStatus: 200 }, 0)
+  const [other] = store.index().others
+  const none = (await app.inject(`/mirrors/ui/group?mirror=api&group=${other.id}&base=http://a`)).json()
+  t.strictSame(none, { example: null, curl: null }, 'where there was no time for any')
 })
 
 t.test('the page has less than 2 MB in one answer, and says what is left out', async t => {
