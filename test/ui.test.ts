@@ -288,6 +288,7 @@ inBrowser('numbers move by themselves, and add up', async (t, look) => {
   await page.getByRole('heading', { name: 'api', exact: true }).waitFor()
   await shows(page, 'Seen', 0)
   await page.getByText('No samples yet.').waitFor()
+  await page.locator('.verdict').getByText(/^What is still to be settled: mismatches \([\d,]+ more\), failures /).waitFor()
 
   const request = async (headers: Record<string, string> = {}) => { await app.inject({ url: '/api', headers }) }
   for (let i = 0; i < 5; i++) await request()
@@ -321,6 +322,7 @@ inBrowser('numbers move by themselves, and add up', async (t, look) => {
   await page.getByText('Too many failures in a row: the shadow is left alone for a while.', { exact: true }).waitFor()
   await page.getByText('breaker open', { exact: true }).first().waitFor()
   await page.locator('.verdict').getByText('Not ready').waitFor()
+  await page.locator('.verdict').getByText(/^What keeps it from being ready: .*breaker/).waitFor()
   await page.locator('.reasons').getByText(/^Bad: Mismatches: \d+ of \d+ comparisons/).or(page.locator('.reasons').getByText(/^Mismatches: \d+ of \d+ comparisons/)).first().waitFor()
   await page.getByRole('img', { name: /^Latency since .*: mirror p95 [\d.]+ ms, primary p95 [\d.]+ ms$/ }).waitFor()
   t.match(await page.locator('.chart .line.mirror.p50').getAttribute('d'), /^M[\d.]+ [\d.]+h0/, 'a line that began where the samples did')

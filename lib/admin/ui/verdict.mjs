@@ -1,7 +1,7 @@
 // Whether what has been counted allows to release, and why.
 
 import { el, keyed, setAttribute, setText } from './dom.mjs'
-import { at, foreign } from './format.mjs'
+import { at, count, foreign } from './format.mjs'
 import { SIGNS } from './words.mjs'
 
 /**
@@ -15,13 +15,14 @@ export function createVerdict (askReset) {
   const sign = el('span', { class: 'sign', 'aria-hidden': 'true' })
   const word = el('strong')
   const since = el('span', { class: 'quiet' })
+  const missing = el('p', { class: 'quiet' })
   const backends = el('div')
   let several = false
   const show = keyed(backends, (/** @type {BackendVerdict} */ { name }) => name, createBackend)
   const node = el('section', { class: 'verdict' },
     el('h3', { class: 'hidden' }, 'Verdict'),
     el('p', { class: 'word' }, sign, word, since, el('button', { type: 'button', class: 'plain', click: askReset }, 'Count anew…')),
-    backends
+    missing, backends
   )
   return {
     node,
@@ -31,6 +32,8 @@ export function createVerdict (askReset) {
       setText(sign, SIGNS[verdict.verdict])
       setText(word, capital(verdict.verdict))
       setText(since, `counted since ${at(verdict.since, now)}`)
+      setText(missing, missingFor(verdict.backends))
+      missing.hidden = missing.textContent === ''
       show(verdict.backends)
     }
   }
@@ -48,6 +51,23 @@ export function createVerdict (askReset) {
       }
     }
   }
+}
+
+/** What stands between the backends and `ready`. @param {BackendVerdict[]} backends */
+function missingFor (backends) {
+  const reasons = backends.flatMap(({ reasons }) => reasons)
+  const bad = new Set(reasons.filter(({ state }) => state === 'bad').map(({ about }) => about))
+  if (bad.size > 0) return `What keeps it from being ready: ${[...bad].join(', ')}.`
+  const open = reasons.filter(({ state }) => state === 'undecided')
+  /** Of each kind what the backend needs that is furthest from it; `null`: no number is known. @type {Map<string, number | null>} */
+  const needs = new Map()
+  for (const { about, needed = null } of open) {
+    const known = needs.get(about)
+    needs.set(about, known === null || needed === null ? null : Math.max(known ?? 0, needed))
+  }
+  if (needs.size === 0) return ''
+  const words = [...needs].map(([about, needed]) => needed === null ? about : `${about} (${count(needed)} more)`)
+  return `What is still to be settled: ${words.join(', ')}.`
 }
 
 /** @returns {import('./dom.mjs').Part<Reason>} */
