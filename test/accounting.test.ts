@@ -546,7 +546,7 @@ for (const { mode, plugin } of modes) {
     const state = { over: false }
     const watching = (async () => {
       while (!state.over) {
-        for (const mirror of Object.values(gateway.app.mirrors.list())) broken.push(...imbalances(mirror))
+        for (const id of Object.keys(gateway.app.mirrors.list())) broken.push(...imbalances(gateway.mirror(id)))
         checks++
         await turn()
       }

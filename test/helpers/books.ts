@@ -70,15 +70,24 @@ function negatives (mirror: MirrorSnapshot): number[] {
   return [mirror.pending, ...mirror.backends.flatMap(({ inFlight, comparing }) => [inFlight, comparing])].filter(count => count < 0)
 }
 
+/** What snapshots are to agree with. */
+const endpointsOf = new WeakMap<MirrorSnapshot, EndpointList>()
+
+/** The snapshot, and with it the endpoints of the same moment, for its books to be closed with. */
+export function withEndpoints (mirror: MirrorSnapshot, endpoints: EndpointList): MirrorSnapshot {
+  endpointsOf.set(mirror, endpoints)
+  return mirror
+}
+
 /** `endpoints`: as they were at the same moment. */
-export function booksClose (t: Test, mirror: MirrorSnapshot, endpoints?: EndpointList): void {
+export function booksClose (t: Test, mirror: MirrorSnapshot, endpoints = endpointsOf.get(mirror)): void {
   const all = [...equations(mirror), ...endpoints === undefined ? [] : endpointEquations(mirror, endpoints)]
   for (const { name, found, wanted } of all) t.equal(found, wanted, name)
   t.same(negatives(mirror), [], 'nothing ends twice')
 }
 
 /** The equations that do not hold, in words; none of them should be. */
-export function imbalances (mirror: MirrorSnapshot, endpoints?: EndpointList): string[] {
+export function imbalances (mirror: MirrorSnapshot, endpoints = endpointsOf.get(mirror)): string[] {
   const all = [...equations(mirror), ...endpoints === undefined ? [] : endpointEquations(mirror, endpoints)]
   return [
     ...all.filter(({ found, wanted }) => found !== wanted).map(({ name, found, wanted }) => `${name}: ${found} is not ${wanted}`),

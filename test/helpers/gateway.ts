@@ -4,7 +4,8 @@ import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { Client } from 'undici'
 import fastifyMirror from '../../lib'
-import type { BackendSnapshot, FastifyMirrorOptions, MirrorOptions, MirrorSnapshot } from '../../types/index'
+import { withEndpoints } from './books'
+import type { BackendSnapshot, EndpointList, FastifyMirrorOptions, MirrorOptions, MirrorSnapshot } from '../../types/index'
 
 /** The ways in which the mirror's work is run. What concerns the engine is tested in each. */
 export const modes: ReadonlyArray<{ mode: string, plugin: FastifyMirrorOptions }> = [
@@ -27,7 +28,7 @@ export interface Gateway {
   port: number
   /** Lines of level warn and above. */
   log: LogLine[]
-  /** The numbers of a mirror; the only one when no id is given. */
+  /** The numbers of a mirror, and for `booksClose` its endpoints; the only one when no id is given. */
   mirror (id?: string): MirrorSnapshot
   /** The numbers of the only backend of the only mirror. */
   backend (): BackendSnapshot
@@ -47,7 +48,11 @@ export async function startGateway (t: Test, { plugin, server, routes }: Gateway
     url,
     port: Number(new URL(url).port),
     log,
-    mirror: id => id === undefined ? Object.values(app.mirrors.list())[0] : app.mirrors.get(id) as MirrorSnapshot,
+    mirror: (id = Object.keys(app.mirrors.list())[0]) => {
+      const snapshot = app.mirrors.get(id)
+      // Of one that is not there there is nothing.
+      return snapshot === undefined ? snapshot as never : withEndpoints(snapshot, app.mirrors.endpoints(id) as EndpointList)
+    },
     backend: () => Object.values(app.mirrors.list())[0].backends[0]
   }
 }
