@@ -226,6 +226,15 @@ t.test('all who look share the rows for a second, but see each change', async t 
   t.match((await stateOf(gateway)).mirrors, [{ seen: 0 }])
 })
 
+t.test('the page is told of the endpoints that somebody ought to look at, as far as there is room', async t => {
+  const names = Array.from({ length: 60 }, (_, i) => ({ name: `${i}`.padEnd(90, 'x'), url: `http://127.0.0.1:${i + 1}`, percentage: 0 }))
+  const gateway = await setUp(t, { mirror: { backends: names, endpoint: ({ path }) => path.slice(-2) } })
+  for (let i = 10; i < 60; i++) await gateway.send(1, `/api?${i}`)
+  const { total, endpoints } = (await stateOf(gateway, 'api')).mirror?.endpoints ?? { total: 0, endpoints: [] }
+  t.equal(total, 50)
+  t.ok(endpoints.length > 5 && endpoints.length < 20, `${endpoints.length}`)
+})
+
 // In a real browser.
 
 type Look = (gateway: Gateway, address?: string, options?: BrowserContextOptions & { url?: string }) => Promise<Page>
@@ -326,6 +335,34 @@ inBrowser('numbers move by themselves, and add up', async (t, look) => {
   await page.locator('.reasons').getByText(/^Bad: Mismatches: \d+ of \d+ comparisons/).or(page.locator('.reasons').getByText(/^Mismatches: \d+ of \d+ comparisons/)).first().waitFor()
   await page.getByRole('img', { name: /^Latency since .*: mirror p95 [\d.]+ ms, primary p95 [\d.]+ ms$/ }).waitFor()
   t.match(await page.locator('.chart .line.mirror.p50').getAttribute('d'), /^M[\d.]+ [\d.]+h0/, 'a line that began where the samples did')
+})
+
+inBrowser('endpoints are a table, to be searched and sorted', async (t, look) => {
+  const gateway = await setUp(t, {
+    answer: (request, response, received) => json({ version: received.url === '/api?c' ? 2 : 1 })(request, response, received),
+    mirror: { compare: { enabled: true }, endpoint: ({ path }) => `kind ${path.slice(5)}` }
+  })
+  const page = await look(gateway)
+  t.equal(await page.locator('.endpoints').isVisible(), false, 'there is none yet')
+  for (const [i, kind] of [...'abcdefg'].entries()) await gateway.send(7 - i, `/api?${kind}`)
+  await gateway.send(20, '/api?c')
+  await page.getByRole('heading', { name: '7 endpoints' }).waitFor()
+  const rows = () => page.locator('.endpoints tbody tr').evaluateAll(lines => lines.map(line => line.querySelector('code')?.textContent))
+  const sort = page.locator('.tools select')
+  await until('the worst is first', async () => (await rows())[0] === 'kind c')
+  await page.locator('.endpoints tr[data-state="not ready"]', { hasText: '25 · 100 %' }).waitFor()
+  await sort.selectOption('name')
+  t.strictSame(await rows(), [...'abcdefg'].map(kind => `kind ${kind}`))
+  for (const order of ['busiest', 'slowest', 'latest']) {
+    await sort.selectOption(order)
+    t.equal((await rows()).length, 7)
+  }
+  t.equal((await rows())[0], 'kind c')
+  const filter = page.getByRole('searchbox', { name: 'Endpoints' })
+  await filter.fill('KIND B')
+  t.strictSame(await rows(), ['kind b'])
+  await filter.fill('not ready')
+  t.strictSame(await rows(), ['kind c'])
 })
 
 inBrowser('a mirror, one of its backends, and all of them are switched', async (t, look) => {

@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type {
-  BackendSnapshot, BreakerState, LatencySummary, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchCount, MismatchShape,
+  BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchCount, MismatchShape,
   VerdictWord
 } from '../../types/index'
 import type { Mirror } from '../mirror'
 import { joined } from './joined'
 import { SHARED } from './numbers'
+import type { EndpointLists } from './endpoint-page'
 import type { Verdicts } from './verdicts'
 
 /** Everything that the page shows but the examples of mismatches. */
@@ -44,7 +45,13 @@ export type PagePercentiles = Pick<LatencySummary, 'p50' | 'p95'>
 export interface PageMirror {
   snapshot: MirrorSnapshot
   verdict: MirrorVerdict
+  endpoints: PageEndpoints
   groups: PageGroups
+}
+
+export interface PageEndpoints extends EndpointList {
+  /** Those that there are; not for all may there be room. */
+  total: number
 }
 
 export interface PageGroups {
@@ -71,9 +78,10 @@ export interface PageExample {
 
 /** Groups that are shown of one mirror: a store may hold ten thousand. */
 const MAX_GROUPS = 200
-/** Bytes of the rows, and of the groups. A mirror of a hundred backends takes as much again, and all is less than 2 MB. */
+/** Bytes of the rows, of the groups and of the endpoints. A mirror of a hundred backends takes as much again, and all is less than 2 MB. */
 const MAX_ROWS_BYTES = 600_000
 const MAX_GROUPS_BYTES = 400_000
+const MAX_ENDPOINTS_BYTES = 200_000
 
 /** The rows that an answer has room for. */
 export interface Rows {
@@ -148,11 +156,31 @@ function backendOf ({ name, total, compared, mismatched, breaker, failure, laten
 }
 
 /** One mirror in full, as JSON. */
-export async function pageMirror (mirror: Mirror, verdicts: Verdicts): Promise<Buffer> {
+export async function pageMirror (mirror: Mirror, verdicts: Verdicts, lists: EndpointLists): Promise<Buffer> {
   const verdict = Buffer.from(JSON.stringify(await verdicts.of(mirror)))
   await nextTurn()
+  const endpoints = pageEndpoints(await lists.of(mirror))
+  await nextTurn()
   const snapshot = JSON.stringify(mirror.snapshot())
-  return joined(`{"snapshot":${snapshot},"verdict":`, [verdict], ',"groups":', [pageGroups(mirror)], '}')
+  return joined(`{"snapshot":${snapshot},"verdict":`, [verdict], ',"endpoints":', [endpoints], ',"groups":', [pageGroups(mirror)], '}')
+}
+
+/** Those that somebody ought to look at first, as far as there is room: of two hundred, and one backend, for all. */
+function pageEndpoints ({ limit, limited, endpoints }: EndpointList): Buffer {
+  const byRank = endpoints.map(endpoint => ({ endpoint, rank: rankOf(endpoint) })).sort((a, b) => a.rank - b.rank)
+  const shown: Buffer[] = []
+  let bytes = 0
+  for (const { endpoint } of byRank) {
+    const json = Buffer.from(JSON.stringify(endpoint))
+    bytes += json.length + 1
+    if (bytes > MAX_ENDPOINTS_BYTES) break
+    shown.push(json)
+  }
+  return joined(`{"limit":${limit},"limited":${limited},"total":${endpoints.length},"endpoints":[`, shown, ']}')
+}
+
+function rankOf ({ backends }: EndpointSnapshot): number {
+  return Math.min(...backends.map(({ verdict }) => verdict === null ? RANKS.length : RANKS.indexOf(verdict)))
 }
 
 function pageGroups ({ mismatches: { groups: store } }: Mirror): Buffer {

@@ -5,6 +5,7 @@ import { extname, join } from 'node:path'
 import type { MirrorPatch, Mirrors, SwitchState } from '../../types/index'
 import { JSON_TYPE, changeLog, unchecked } from './route'
 import type { AddRoute } from './route'
+import type { EndpointLists } from './endpoint-page'
 import { HEADERS as OF_ALL } from './headers'
 import { joined } from './joined'
 import { pageExample, pageMirror } from './page-data'
@@ -42,7 +43,9 @@ interface OfGroup extends OfOne { group: string, base: string }
  * The page for people, at `{prefix}/ui`, its files and its data below that. A mirror's id goes into the query: it may hold
  * slashes, which proxies on the way decode in a path.
  */
-export function addPage (mirrors: Mirrors, verdicts: Verdicts, rows: PageRows, add: AddRoute, forget: () => void): void {
+export function addPage (
+  mirrors: Mirrors, verdicts: Verdicts, endpoints: EndpointLists, rows: PageRows, add: AddRoute, forget: () => void
+): void {
   for (const name of readdirSync(FOLDER)) addFile(name)
   const instance = randomUUID()
   const find = (id: string) => verdicts.mirrors().get(id)
@@ -51,7 +54,7 @@ export function addPage (mirrors: Mirrors, verdicts: Verdicts, rows: PageRows, a
     const { mirror: id } = request.query as OfAny
     const { rows: shown, more } = await rows.read()
     const mirror = id === undefined ? undefined : find(id)
-    const one = mirror === undefined ? 'null' : [await pageMirror(mirror, verdicts)]
+    const one = mirror === undefined ? 'null' : [await pageMirror(mirror, verdicts, endpoints)]
     const prefix = request.routeOptions.url?.replace(/\/ui\/state\/?$/, '')
     const rest = JSON.stringify({ instance, prefix, time: new Date().toISOString(), enabled: mirrors.enabled, more }).slice(0, -1)
     return reply.headers(HEADERS).type(JSON_TYPE).send(joined(`${rest},"mirrors":[`, shown, '],"mirror":', one, '}'))

@@ -1,5 +1,3 @@
-import { UNTOLD } from '../guard'
-import type { Guard, Holder } from '../guard'
 import type { LoopClock } from './loop-clock'
 
 /**
@@ -9,7 +7,7 @@ import type { LoopClock } from './loop-clock'
 export const EXPIRING_A_TURN = 4
 
 /** Something that can run out of time; its links are the list's own. */
-export interface Expiring extends Holder {
+export interface Expiring {
   deadline: number
   earlier: this | null
   later: this | null
@@ -20,10 +18,9 @@ export interface Expiring extends Holder {
  * The deadlines of one backend's copies. All have the same time, so the first to start is the first to end: a list
  * and one timer for all of them, instead of a timer a copy.
  */
-export class Deadlines<T extends Expiring> implements Holder {
+export class Deadlines<T extends Expiring> {
   readonly #time: number
   readonly #clock: Pick<LoopClock, 'now'>
-  readonly #guard: Guard
   #first: T | null = null
   #last: T | null = null
   #timer: NodeJS.Timeout | null = null
@@ -31,9 +28,8 @@ export class Deadlines<T extends Expiring> implements Holder {
   #goingOn: NodeJS.Immediate | null = null
 
   /** @param time milliseconds of the clock, which stands still while the loop is blocked */
-  constructor (time: number, clock: Pick<LoopClock, 'now'>, guard = UNTOLD) {
+  constructor (time: number, clock: Pick<LoopClock, 'now'>) {
     this.#time = time
-    this.#guard = guard
     this.#clock = clock
   }
 
@@ -73,19 +69,14 @@ export class Deadlines<T extends Expiring> implements Holder {
   }
 
   #arm (ms: number): void {
-    this.#timer = this.#guard.after<Deadlines<T>>(Math.ceil(ms), this, readFirst)
-  }
-
-  /** Those that are left get their timer all the same. */
-  fail (): void {
-    this.close()
-    if (this.#first !== null) this.#arm(this.#time)
+    this.#timer = setTimeout(readFirst, Math.ceil(ms), this)
+    this.#timer.unref()
   }
 
   /** Timers come before the connections, where an answer may lie that came in time. */
   readFirst (): void {
     this.#timer = null
-    this.#goingOn = this.#guard.soon<Deadlines<T>>(this, expire)
+    this.#goingOn = setImmediate(expire, this)
   }
 
   expire (): void {
@@ -95,22 +86,18 @@ export class Deadlines<T extends Expiring> implements Holder {
     while (this.#first !== null && this.#first.deadline <= now) {
       if (left-- === 0) {
         this.#timer = null
-        this.#goingOn = this.#guard.soon<Deadlines<T>>(this, expire)
+        this.#goingOn = setImmediate(expire, this)
         return
       }
       const item = this.#first
       this.stop(item)
-      this.#guard.enter<T, void>(item, onDeadline)
+      item.onDeadline()
     }
     // Not before: what starts meanwhile needs no timer of its own.
     this.#timer = this.#goingOn = null
     // Others may have taken longer than is left. Node warns of a negative time.
     if (this.#first !== null) this.#arm(Math.max(0, this.#first.deadline - this.#clock.now()))
   }
-}
-
-function onDeadline (item: Expiring): void {
-  item.onDeadline()
 }
 
 function readFirst<T extends Expiring> (deadlines: Deadlines<T>): void {

@@ -1,4 +1,3 @@
-import type { Guard } from '../guard'
 import { compareByStatus } from '../compare/answers'
 import type { ComparedAnswer, Comparison } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
@@ -8,7 +7,7 @@ import { Copy } from './copy'
 import type { Backlog } from './backlog'
 import type { Expiring } from './deadlines'
 import type { Target } from './target'
-import type { CopySink, Difference, ExchangeHandle, ExchangeInit, FailureReason, NotComparedReason, PairLatency } from './types'
+import type { ExchangeHandle, ExchangeInit, NotComparedReason } from './types'
 
 const CUT = constantError('the request ended before its body was complete')
 const SLOW = constantError('the backend takes the request body too slowly')
@@ -35,7 +34,6 @@ export class Exchange implements ExchangeHandle, Expiring {
   readonly length: number
   readonly #copies: Copy[] = []
   readonly #onSettled: (exchange: Exchange) => void
-  readonly #guard: Guard
   #live: number
   #answered: Copy[] | null = null
 
@@ -45,10 +43,8 @@ export class Exchange implements ExchangeHandle, Expiring {
   #primaryCapture: Capture | null = null
   /** Copies that may still be compared with the primary's answer. */
   #undecided: number
-  #settled = false
 
-  constructor (init: ExchangeInit<Target>, guard: Guard, onSettled: (exchange: Exchange) => void) {
-    this.#guard = guard
+  constructor (init: ExchangeInit<Target>, onSettled: (exchange: Exchange) => void) {
     this.method = init.method
     this.backlog = init.backlog
     this.length = init.length
@@ -81,18 +77,20 @@ export class Exchange implements ExchangeHandle, Expiring {
   }
 
   #hold (bytes: number): void {
-    for (const copy of this.#copies) this.#guard.enter(copy, hold, bytes)
+    for (const copy of this.#copies) if (!copy.hold(bytes)) copy.abort('memory', NO_MEMORY)
   }
 
   /** The client has sent nothing for a while. */
   onDeadline (): void {
-    for (const copy of this.#copies) this.#guard.enter(copy, abort, 'bodyTimeout', STALLED)
+    for (const copy of this.#copies) copy.abort('bodyTimeout', STALLED)
   }
 
   dispatch (): void {
     for (const copy of this.#copies) {
       if (copy.ended) continue
-      this.#guard.enter(copy, dispatch)
+      // Before the body is complete: for the connection alone.
+      copy.target.deadlines.start(copy)
+      copy.dispatch()
     }
   }
 
@@ -109,7 +107,7 @@ export class Exchange implements ExchangeHandle, Expiring {
     if (this.#live === 0) return
     this.#stalls.restart(this)
     if (!backlog.append(chunk)) this.overflow('memory')
-    else for (const copy of this.#copies) this.#guard.enter(copy, wake)
+    else for (const copy of this.#copies) copy.wake()
   }
 
   /** Ends copies whose backend falls behind the client by more than it may. */
@@ -117,7 +115,7 @@ export class Exchange implements ExchangeHandle, Expiring {
     const { backlog } = this
     if (backlog === null) return
     for (const copy of this.#copies) {
-      if (copy.fellBehind(backlog.received)) this.#guard.enter(copy, abort, 'slow', SLOW)
+      if (copy.fellBehind(backlog.received)) copy.abort('slow', SLOW)
     }
   }
 
@@ -127,21 +125,22 @@ export class Exchange implements ExchangeHandle, Expiring {
     this.#stalls.stop(this)
     for (const copy of this.#copies) {
       if (copy.ended) continue
-      this.#guard.enter(copy, end)
+      copy.target.deadlines.restart(copy)
+      copy.wake()
     }
   }
 
   /** The body can't be held any longer. */
   overflow (reason: 'memory' | 'thread'): void {
-    for (const copy of this.#copies) this.#guard.enter(copy, abort, reason, reason === 'memory' ? NO_MEMORY : BEHIND)
+    for (const copy of this.#copies) copy.abort(reason, reason === 'memory' ? NO_MEMORY : BEHIND)
   }
 
   cut (): void {
-    for (const copy of this.#copies) this.#guard.enter(copy, abort, 'aborted', CUT)
+    for (const copy of this.#copies) copy.abort('aborted', CUT)
   }
 
   fail (error: unknown): void {
-    for (const copy of this.#copies) this.#guard.enter(copy, failed, error)
+    for (const copy of this.#copies) copy.abort('error', error as Error)
     this.primaryLost('error')
   }
 
@@ -159,10 +158,6 @@ export class Exchange implements ExchangeHandle, Expiring {
 
   copyEnded (): void {
     this.#live--
-    this.#freeBody()
-  }
-
-  #freeBody (): void {
     if (this.#live > 0) {
       this.advanced()
       return
@@ -226,36 +221,26 @@ export class Exchange implements ExchangeHandle, Expiring {
   #settle (): void {
     const answered = this.#answered
     this.#answered = null
-    if (answered !== null) for (const copy of answered) this.#guard.enter(copy, judge)
+    if (answered !== null) for (const copy of answered) this.#judge(copy)
   }
 
   /** A copy has ended without an answer. */
   failed (copy: Copy): void {
-    this.#decide(copy)
-  }
-
-  /** Something of ours threw when a copy had ended: whatever was not done, is. */
-  lose (copy: Copy, error: unknown): void {
-    copy.freeAnswer()
-    this.#guard.enter(copy.sink, failSink, error)
-    this.#freeBody()
-    this.#decide(copy)
+    copy.told = true
+    this.#decided()
   }
 
   answered (copy: Copy): void {
-    this.#guard.enter(copy.sink, answered, copy.status, copy.ms)
+    copy.sink.onAnswered(copy.status, copy.ms)
     if (this.#primary === 'open') {
       copy.wait()
       ;(this.#answered ??= []).push(copy)
     } else {
-      this.judge(copy)
+      this.#judge(copy)
     }
   }
 
-  /** @internal */
-  judge (copy: Copy): void {
-    // It has failed meanwhile.
-    if (copy.told) return
+  #judge (copy: Copy): void {
     const { comparer } = copy.target
     if (this.#primary !== 'complete') {
       this.#tell(copy, this.#primary as NotComparedReason)
@@ -277,25 +262,22 @@ export class Exchange implements ExchangeHandle, Expiring {
   #tell (copy: Copy, comparison: Comparison | NotComparedReason): void {
     // A comparison may come to its end when the app has been closed.
     if (copy.told) return
+    copy.told = true
     copy.freeAnswer()
+    this.#decided()
     if (typeof comparison === 'string') {
-      this.#guard.enter(copy.sink, notCompared, comparison)
+      copy.sink.onNotCompared(comparison)
     } else {
       const ms = this.#primaryMs
       const difference = copy.ms - ms
-      this.#guard.enter(copy.sink, compared, comparison, Number.isNaN(difference) ? null : { primary: ms, difference })
+      copy.sink.onCompared(comparison, Number.isNaN(difference) ? null : { primary: ms, difference })
     }
-    this.#decide(copy)
   }
 
-  /** The copy's sink has heard the last. Called again where something of it threw. */
-  #decide (copy: Copy): void {
-    if (!copy.told) this.#undecided--
-    copy.told = true
-    if (this.#undecided > 0 || this.#settled) return
+  #decided (): void {
+    if (--this.#undecided > 0) return
     this.#freePrimary()
     this.#onSettled(this)
-    this.#settled = true
   }
 
   /** The primary's body will not be looked into any more. */
@@ -305,51 +287,4 @@ export class Exchange implements ExchangeHandle, Expiring {
     this.#primaryAnswer.body = 'memory'
     this.#primaryAnswer.digest = NO_DIGEST
   }
-}
-
-function dispatch (copy: Copy): void {
-  // Before the body is complete: for the connection alone.
-  copy.target.deadlines.start(copy)
-  copy.dispatch()
-}
-
-function wake (copy: Copy): void {
-  copy.wake()
-}
-
-function end (copy: Copy): void {
-  copy.target.deadlines.restart(copy)
-  copy.wake()
-}
-
-function hold (copy: Copy, bytes: number): void {
-  if (!copy.hold(bytes)) copy.abort('memory', NO_MEMORY)
-}
-
-function abort (copy: Copy, reason: FailureReason, error: Error): void {
-  copy.abort(reason, error)
-}
-
-function failed (copy: Copy, error: unknown): void {
-  copy.fail(error)
-}
-
-function judge (copy: Copy): void {
-  copy.exchange.judge(copy)
-}
-
-function answered (sink: CopySink, status: number, ms: number): void {
-  sink.onAnswered(status, ms)
-}
-
-function compared (sink: CopySink, difference: Difference | null, latency: PairLatency | null): void {
-  sink.onCompared(difference, latency)
-}
-
-function notCompared (sink: CopySink, reason: NotComparedReason): void {
-  sink.onNotCompared(reason)
-}
-
-function failSink (sink: CopySink, error: unknown): void {
-  sink.fail(error)
 }

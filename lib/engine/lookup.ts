@@ -1,5 +1,4 @@
 import type { LookupAddress, LookupAllOptions, LookupOptions } from 'node:dns'
-import { door } from '../guard'
 import { constantError } from './constant-error'
 import { NameServers } from './name-servers'
 
@@ -85,7 +84,7 @@ export class Lookups {
         return
       }
     }
-    process.nextTick(enterAnswer, host, options, callback)
+    process.nextTick(answer, host, options, callback)
   }
 
   #next (): void {
@@ -93,16 +92,16 @@ export class Lookups {
     const host = this.#queue.shift()
     if (host === undefined) return
     this.#busy = true
-    const enterLearn = door((error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {
+    const learn = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {
       this.#busy = false
       host.learn(error, addresses, performance.now())
       this.#next()
-    })
+    }
     try {
-      this.#resolve(host.hostname, host.options, enterLearn)
+      this.#resolve(host.hostname, host.options, learn)
     } catch (error) {
       // Options that it refuses, which must not keep the other hosts waiting.
-      process.nextTick(enterLearn, error as Error, [])
+      process.nextTick(learn, error as Error, [])
     }
   }
 }
@@ -125,7 +124,7 @@ class Host {
 
   /** Of too many the oldest gets no answer: most likely nobody waits for it any more, which can't be seen here. */
   wait (waiter: Waiter): void {
-    if (this.waiters.length === MAX_WAITERS) process.nextTick(enterGiveUp, this.waiters.shift() as Waiter)
+    if (this.waiters.length === MAX_WAITERS) process.nextTick((this.waiters.shift() as Waiter).callback, GIVEN_UP, [])
     this.waiters.push(waiter)
   }
 
@@ -149,7 +148,7 @@ class Host {
     this.#until = now + (error === null ? ANSWER_KEPT : FAILURE_KEPT)
     const waiters = this.waiters
     this.waiters = []
-    for (const { options, callback } of waiters) enterAnswer(this, options, callback)
+    for (const { options, callback } of waiters) answer(this, options, callback)
   }
 }
 
@@ -158,10 +157,6 @@ function answer (host: Host, options: LookupOptions, callback: LookupCallback): 
   else if (options.all === true) callback(null, host.addresses)
   else callback(null, host.addresses[0].address, host.addresses[0].family)
 }
-
-const enterAnswer = door(answer)
-
-const enterGiveUp = door(({ callback }: Waiter) => callback(GIVEN_UP, []))
 
 const servers = new NameServers()
 

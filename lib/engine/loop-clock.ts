@@ -1,5 +1,3 @@
-import { door } from '../guard'
-
 /** Milliseconds between two looks at the clock. */
 const PERIOD = 20
 /** A look that comes so many milliseconds late finds that the loop was blocked. */
@@ -42,7 +40,7 @@ export class LoopClock {
     this.#users++
     if (this.#timer !== null) return
     this.#lookedAt = performance.now()
-    this.#timer = setInterval(enterLook, PERIOD, this).unref()
+    this.#timer = setInterval(look, PERIOD, this).unref()
   }
 
   leave (): void {
@@ -60,4 +58,6 @@ export class LoopClock {
   }
 }
 
-const enterLook = door((clock: LoopClock) => clock.look())
+function look (clock: LoopClock): void {
+  clock.look()
+}

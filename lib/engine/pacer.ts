@@ -1,6 +1,3 @@
-import { UNTOLD } from '../guard'
-import type { Guard, Holder } from '../guard'
-
 /** Bytes of mirrors' answers that one turn of the event loop takes in. */
 const BYTES_A_TURN = 512 * 1024
 /** Milliseconds that one turn of the event loop works on them. Bytes alone say little: answers may come in chunks of one. */
@@ -12,18 +9,13 @@ const REST = 2
  * Keeps backends that answer at full speed from taking the event loop: past the share of a turn their answers are
  * paused, and go on, in turn, when the loop has served everything else. Long answers let it rest for a while, too.
  */
-export class Pacer implements Holder {
+export class Pacer {
   #bytes = 0
   #ms = 0
   #scheduled = false
   #waiting: Array<() => void> = []
   #resting: Array<() => void> = []
   #timer: NodeJS.Timeout | null = null
-  readonly #guard: Guard
-
-  constructor (guard = UNTOLD) {
-    this.#guard = guard
-  }
 
   /** Whether this turn has room for more. */
   get room (): boolean {
@@ -41,7 +33,7 @@ export class Pacer implements Holder {
   wait (resume: () => void, long: boolean): void {
     if (long) {
       this.#resting.push(resume)
-      this.#timer ??= this.#guard.after<Pacer>(REST, this, goOn).ref()
+      this.#timer ??= setTimeout(goOn, REST, this)
     } else {
       this.#waiting.push(resume)
       this.#schedule()
@@ -51,15 +43,7 @@ export class Pacer implements Holder {
   #schedule (): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#guard.soon<Pacer>(this, nextTurn)
-  }
-
-  /** Those that wait get their turn all the same. */
-  fail (): void {
-    this.#scheduled = false
-    this.#timer = null
-    if (this.#waiting.length > 0) this.#schedule()
-    if (this.#resting.length > 0) this.#timer = this.#guard.after<Pacer>(REST, this, goOn).ref()
+    setImmediate(nextTurn, this)
   }
 
   nextTurn (): void {
@@ -72,7 +56,7 @@ export class Pacer implements Holder {
   goOn (): void {
     this.#timer = null
     this.#resume(this.#resting)
-    if (this.#resting.length > 0) this.#timer ??= this.#guard.after<Pacer>(REST, this, goOn).ref()
+    if (this.#resting.length > 0) this.#timer ??= setTimeout(goOn, REST, this)
   }
 
   /** What is resumed may come to wait again. */

@@ -1,4 +1,3 @@
-import { door } from '../guard'
 import type { PrometheusRegistry } from '../../types/index'
 import { families } from './families'
 import type { AppTotals, Family } from './families'
@@ -64,7 +63,7 @@ class Exposition {
   #read (): AppTotals[] {
     if (this.#totals === null) {
       this.#totals = Array.from(this.#apps, app => app())
-      queueMicrotask(door(() => { this.#totals = null }))
+      queueMicrotask(() => { this.#totals = null })
     }
     return this.#totals
   }

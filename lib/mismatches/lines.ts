@@ -1,4 +1,3 @@
-import { door } from '../guard'
 import { AsyncResource } from 'node:async_hooks'
 
 const PERIOD = 10_000
@@ -48,7 +47,7 @@ export class Lines {
   suppress (): void {
     if (this.#suppressed++ > 0) return
     this.#context.runInAsyncScope(() => {
-      this.#timer = setTimeout(door(() => this.end()), PERIOD)
+      this.#timer = setTimeout(() => this.end(), PERIOD)
       this.#timer.unref()
     })
   }

@@ -2,6 +2,7 @@
 
 import { el, keyed, setAttribute, setText } from './dom.mjs'
 import { foreign } from './format.mjs'
+import { createEndpoints } from './endpoints.mjs'
 import { createFlow } from './flow.mjs'
 import { createGroups } from './groups.mjs'
 import { createLatency } from './latency.mjs'
@@ -37,6 +38,7 @@ export function createMirror (id, { change, askReset, load }) {
   const routes = el('p', { class: 'routes' })
   const switches = createSwitches(name, change)
   const verdict = createVerdict(askReset)
+  const endpoints = createEndpoints()
   const groups = createGroups(load)
   const backends = el('div')
   /** @type {Data | null} */
@@ -47,7 +49,7 @@ export function createMirror (id, { change, askReset, load }) {
     node: el('article', {},
       el('a', { class: 'back', href: '#' }, '‹ All mirrors'),
       el('div', { class: 'top' }, el('div', {}, heading, routes), switches.node),
-      verdict.node, backends, groups.node
+      verdict.node, backends, endpoints.node, groups.node
     ),
     update (now) {
       data = now
@@ -56,6 +58,7 @@ export function createMirror (id, { change, askReset, load }) {
       switches.update({ ...snapshot, stopped: now.stopped })
       verdict.update({ verdict: now.mirror.verdict, now: now.now })
       showBackends(snapshot.backends)
+      endpoints.update({ endpoints: now.mirror.endpoints, now: now.now })
       groups.update({ groups: now.mirror.groups, now: now.now, countsOf: now.countsOf, backends: snapshot.backends.length })
     }
   }
