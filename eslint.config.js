@@ -6,6 +6,25 @@ const tsFiles = ['**/*.ts', '**/*.mts']
 const fastify = ['fastify', 'fastify-plugin', '@fastify/*']
 const sockets = ['undici', 'node:dns*', 'node:http*', 'node:net', 'node:tls']
 
+// Foreign code calls ours through lib/guard.ts alone: a function that is handed over is made by `door`, called `enter...`, or does nothing of ours.
+const handedOver = [
+  ':not([callee.name="door"])', ':not([callee.property.name="door"])', ':not([name=/^(?:enter[A-Z].*|resolve|noop)$/])'
+].join('')
+const entrances = [
+  { what: 'callee.name=/^(?:setTimeout|setImmediate|setInterval|queueMicrotask)$/', at: 0 },
+  { what: 'callee.property.name="nextTick"', at: 0 },
+  { what: 'callee.property.name=/^(?:on|once|addListener|prependListener)$/', at: 1 },
+  { what: 'callee.property.name=/^(?:then|catch|finally)$/', at: 0 }
+].map(({ what, at }) => ({
+  selector: `CallExpression[${what}] > ${handedOver}.arguments:nth-child(${at + 1})`,
+  message: 'Foreign code comes in through the guard alone: make it a door (lib/guard.ts).'
+}))
+
+entrances.push({
+  selector: 'VariableDeclarator[id.name=/^enter[A-Z]/]:not([init.callee.name="door"]):not([init.callee.property.name="door"])',
+  message: 'Only a door may be called so.'
+})
+
 module.exports = [
   ...neostandard({ ts: true, noJsx: true, filesTs: ['**/*.mts'], ignores: ['dist', '.tap', 'node_modules'] }),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -33,6 +52,13 @@ module.exports = [
   walls(['lib/**/*.ts'], sockets, 'Only lib/engine opens sockets.'),
   walls(['lib/engine/**/*.ts'], fastify, 'The engine knows nothing of Fastify.'),
   walls(['lib/{compare,decision,metrics}/**/*.ts'], [...fastify, ...sockets], 'This part knows nothing of Fastify or of sockets.'),
+  {
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/guard.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', ...entrances]
+    }
+  },
   walls(['examples/**/*.ts'], ['**/lib/**', '!**/lib/index'], 'Examples use the public API only.')
 ]
 

@@ -202,8 +202,9 @@ function thread (load: Load): Case[] {
       outbox.ops.push(ToThread.Open, 1, 'GET', 0, false, true, 1)
       outbox.ops.push(0, '/api/v2/users/1?a=b', joinHeaders(RAW_HEADERS))
       outbox.ops.push(ToThread.PrimaryStarts, 1, 200, '', null)
+      outbox.place(SMALL)
       outbox.ops.push(ToThread.PrimaryData, 1)
-      outbox.pushBytes(SMALL)
+      outbox.pushPlaced()
       outbox.ops.push(ToThread.PrimaryEnds, 1, 1.5)
       if (outbox.ops.length >= 32 * 26) outbox.take()
     }

@@ -67,8 +67,10 @@ export class Guard {
   }
 
   /** A function for foreign code to call: each call runs `run(holder, a, b)` behind this guard. */
-  door<H extends Holder, A, R> (holder: H, run: (holder: H, a: A) => R): (a: A) => R | undefined {
-    return a => this.enter(holder, run, a)
+  door<H extends Holder, A, R> (holder: H, run: (holder: H, a: A) => R): (a: A) => R | undefined
+  door<H extends Holder, A, B, R> (holder: H, run: (holder: H, a: A, b: B) => R): (a: A, b: B) => R | undefined
+  door<H extends Holder, R> (holder: H, run: (holder: H, a: unknown, b: unknown) => R): (a: unknown, b: unknown) => R | undefined {
+    return (a, b) => this.enter(holder, run, a, b)
   }
 
   /** Runs `run(holder)` after `ms`. Does not keep the process alive. */
@@ -93,6 +95,9 @@ function enterLater<H extends Holder> (guard: Guard, holder: H, run: (holder: H)
 
 /** Those of all apps and threads, for what belongs to none of them. */
 const guards = new Set<Guard>()
+
+/** Where nobody is told, and nothing is timed. */
+export const UNTOLD = new Guard(() => {})
 
 /**
  * A function for foreign code to call, of which it is not known before whom it concerns: it finds the guards itself. What it throws in doing so

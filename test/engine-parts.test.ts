@@ -28,6 +28,7 @@ import { Pacer } from '../lib/engine/pacer'
 import { Reads, readInto } from '../lib/engine/reads'
 import type { Target } from '../lib/engine/target'
 import type { FailureReason } from '../lib/engine/types'
+import { UNTOLD } from '../lib/guard'
 import { startTcp } from './helpers/backend'
 import { RecordingSink } from './helpers/engine'
 import { seeded } from './helpers/random'
@@ -43,6 +44,8 @@ class Timed implements Expiring {
   constructor (onDeadline: () => void = () => {}) {
     this.#onDeadline = onDeadline
   }
+
+  fail (): void {}
 
   onDeadline (): void {
     this.expired++
@@ -692,7 +695,7 @@ t.test('paced reads', async t => {
     }
   }
 
-  interface Reader { copy: { running: boolean, status: number } | null }
+  interface Reader { copy: { running: boolean, status: number } | null, fail (): void }
 
   /** A connection from which whatever has been pushed can be read; each piece is worked on for so many ms. */
   function pacedSocket (t: Test, pacer: Pacer, copy: Reader['copy'] = { running: true, status: 0 }, ms = 0) {
@@ -707,7 +710,7 @@ t.test('paced reads', async t => {
       }
     }
     socket.on('readable', take)
-    const reader: Reader = { copy }
+    const reader: Reader = { copy, fail () {} }
     const reads = Reads.attach(socket, reader, pacer)
     t.teardown(() => socket.destroy())
     return { socket, got, reads, reader, take, work }
@@ -1145,7 +1148,7 @@ t.test('copy body', async t => {
   function setUp () {
     const backlog = new Backlog(new Budget(1_000_000), 0)
     const advances: number[] = []
-    const sender = { flushed: true, advanced: () => advances.push(body.offset) }
+    const sender = { flushed: true, advanced: () => advances.push(body.offset), guard: UNTOLD, fail () {} }
     const body: CopyBody = new CopyBody(backlog, sender)
     return { backlog, body, advances, sender }
   }
@@ -1214,7 +1217,7 @@ t.test('copy', async t => {
     const killed: Error[] = []
     const slot = { client: { dispatch () {} }, kill: (error: Error) => killed.push(error) }
     const target = {
-      origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }, share: new Share(new Budget(0))
+      guard: UNTOLD, origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }, share: new Share(new Budget(0))
     } as unknown as Target
     const exchange = {
       method: 'GET', backlog: null, length: 0, copyEnded () {}, failed () {}

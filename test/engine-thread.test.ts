@@ -464,7 +464,8 @@ t.test('an outbox writes to slabs that came back, where they are long enough, an
   const outbox = new Outbox()
   const bytes = Buffer.alloc(3000)
   const takeSlab = () => {
-    outbox.pushBytes(bytes)
+    outbox.place(bytes)
+    outbox.pushPlaced()
     return outbox.take().slabs[0]
   }
   const first = takeSlab()
@@ -489,9 +490,12 @@ t.test('an outbox writes to slabs that came back, where they are long enough, an
 
 t.test('an outbox keeps slabs as large as the last batch needed, and its bytes apart', async t => {
   const outbox = new Outbox()
-  outbox.pushBytes(Buffer.alloc(5000, 1))
-  outbox.pushBytes(Buffer.alloc(1500, 2))
-  outbox.pushBytes(Buffer.alloc(8000, 3))
+  outbox.place(Buffer.alloc(5000, 1))
+  outbox.pushPlaced()
+  outbox.place(Buffer.alloc(1500, 2))
+  outbox.pushPlaced()
+  outbox.place(Buffer.alloc(8000, 3))
+  outbox.pushPlaced()
   const { ops, slabs } = outbox.take()
   const pieces = []
   for (let i = 0; i < ops.length; i += 3) {
@@ -501,7 +505,8 @@ t.test('an outbox keeps slabs as large as the last batch needed, and its bytes a
   t.same(pieces, [Buffer.alloc(5000, 1), Buffer.alloc(1500, 2), Buffer.alloc(8000, 3)])
   t.same(outbox.take(), { ops: [], slabs: [] })
   const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-  outbox.pushBytes(every)
+  outbox.place(every)
+  outbox.pushPlaced()
   t.same(Buffer.from(outbox.take().ops[0] as string, 'latin1'), every, 'short ones cross as text')
   for (const slab of slabs) t.equal(slab.byteOffset, 0, 'a slab is no piece of a pool')
 })

@@ -552,7 +552,7 @@ declare namespace fastifyMirror {
    * too long, too deep or with too many values; no memory was left for it. Where the codings are not the same, or for want
    * of memory, it is not known whether the bodies differ, and `mismatches.body` does not count them.
    */
-  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex' | 'memory' | 'busy'
+  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex' | 'memory' | 'busy' | 'error'
 
   /** One value that differs. */
   export interface JsonDifference {

@@ -1,3 +1,4 @@
+import { door } from '../guard'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
 import type { AdminHook } from '../../types/index'
 
@@ -39,7 +40,7 @@ export function asGuard (hook: AdminHook) {
     const fail = (error: unknown) => goOn((error || new Error('the guard failed, and did not say why')) as Error)
     try {
       const result = hook.call(this, request, reply, goOn)
-      if (typeof result?.then === 'function') result.then(() => goOn(), fail)
+      if (typeof result?.then === 'function') result.then(door(() => goOn()), door(fail))
     } catch (error) {
       fail(error)
     }

@@ -1,3 +1,4 @@
+import { door } from '../guard'
 import type { FastifyReply } from 'fastify'
 import type { VerdictWord } from '../../types/index'
 import type { Mirror } from '../mirror'
@@ -36,19 +37,16 @@ export class Waiting {
   async wait (subject: Subject, ms: number, { raw }: FastifyReply): Promise<void> {
     if (this.#closing || raw.destroyed) return
     await new Promise<void>(resolve => {
-      const waiter: Waiter = {
-        subject,
-        until: performance.now() + ms,
-        end: () => {
-          this.#waiters.delete(waiter)
-          raw.off('close', waiter.end)
-          resolve()
-        }
-      }
-      raw.on('close', waiter.end)
+      const enterEnd = door(() => {
+        this.#waiters.delete(waiter)
+        raw.off('close', enterEnd)
+        resolve()
+      })
+      const waiter: Waiter = { subject, until: performance.now() + ms, end: enterEnd }
+      raw.on('close', enterEnd)
       this.#waiters.add(waiter)
-      this.#timer ??= setInterval(() => { this.#look() }, PAUSE).unref()
-      this.#lookAt(subject)
+      this.#timer ??= setInterval(door(() => { this.#look().catch(enterFault) }), PAUSE).unref()
+      this.#lookAt(subject).catch(enterFault)
     })
     if (this.#waiters.size > 0 || this.#timer === null) return
     clearInterval(this.#timer)
@@ -61,8 +59,11 @@ export class Waiting {
     // To look at many may take longer than a pause.
     if (this.#looking) return
     this.#looking = true
-    for (const subject of new Set(Array.from(this.#waiters, ({ subject }) => subject))) await this.#lookAt(subject)
-    this.#looking = false
+    try {
+      for (const subject of new Set(Array.from(this.#waiters, ({ subject }) => subject))) await this.#lookAt(subject)
+    } finally {
+      this.#looking = false
+    }
   }
 
   async #lookAt (subject: Subject): Promise<void> {
@@ -76,3 +77,6 @@ export class Waiting {
     for (const { end } of this.#waiters) end()
   }
 }
+
+/** Tells of what was thrown. */
+const enterFault = door((error: unknown) => { throw error })

@@ -7,7 +7,7 @@ import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
 import type { HeaderList } from './headers'
 import { compileIgnored } from './ignored'
 import { createRedactor } from './redact'
-import type { LoopTime } from '../metrics/loop-time'
+import type { Guard } from '../guard'
 import type { BodyDifference, HashReason, HeaderDifference, MismatchPart } from '../../types/index'
 
 /** What a detailed diff leaves out, hides and keeps. Plain data. */
@@ -53,7 +53,7 @@ export interface Difference {
 }
 
 /** `null`: they match. A word: they can not be compared. */
-export type Comparison = Difference | null | 'encoding' | 'memory' | 'busy'
+export type Comparison = Difference | null | 'encoding' | 'memory' | 'busy' | 'error'
 
 /** Compares pairs of answers. */
 export interface Comparer {
@@ -74,8 +74,8 @@ export class HashComparer implements Comparer {
   readonly #coded: CodedComparer
 
   /** `limit`: bytes that a coded body may have, and decode to. `memory`: what decoded bodies are held in. */
-  constructor (limit: number, memory: Memory, loopTime?: LoopTime) {
-    this.#coded = new CodedComparer({ limit, memory, loopTime })
+  constructor (limit: number, memory: Memory, guard?: Guard) {
+    this.#coded = new CodedComparer({ limit, memory, guard })
   }
 
   keeps (encoding: string): boolean {
@@ -110,13 +110,13 @@ export class AnswerComparer implements Comparer {
   readonly #ignore: ReadonlySet<string>
   readonly #bodies: BodyComparer
 
-  /** `memory`: what decoded bodies are held in. `loopTime`: is told of the time that it takes. */
-  constructor (options: DiffOptions, memory: Memory, loopTime?: LoopTime) {
+  /** `memory`: what decoded bodies are held in. `guard`: what comes back later comes behind it. */
+  constructor (options: DiffOptions, memory: Memory, guard?: Guard) {
     this.#ignore = ignoredHeaders(options.ignoreHeaders)
     this.#bodies = new BodyComparer({
       limit: options.maxBodyCapture,
       memory,
-      loopTime,
+      guard,
       ignore: compileIgnored(options.ignoreJsonFields),
       redactor: createRedactor(options.redact)
     })
@@ -156,7 +156,7 @@ function captured ({ body, headers, encoding }: ComparedAnswer) {
 
 /** The bodies can not be compared; where something else differs, that is a difference all the same. */
 function withoutBodies (
-  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory' | 'busy')
+  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory' | 'busy' | 'error')
 ): Comparison {
   const difference = differenceOf(primary, mirror, headers, null)
   return difference === null ? reason : { ...difference, body: { kind: 'hash', reason } }

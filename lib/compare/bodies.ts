@@ -3,7 +3,8 @@ import { Decoder, sameCodings } from './decode'
 import { diffJson } from './json'
 import { essence, isJson } from './redact'
 import { Slices } from './slices'
-import type { LoopTime } from '../metrics/loop-time'
+import { UNTOLD } from '../guard'
+import type { Guard, Holder } from '../guard'
 import type { BodyDifference } from '../../types/index'
 import type { DecodeFailure } from './decode'
 import type { IgnoredPlaces } from './ignored'
@@ -30,9 +31,9 @@ export type BodyOutcome =
   | { outcome: 'mismatch', difference: BodyDifference }
   /**
    * The hashes say nothing: `encoding` where the bodies are coded differently and could not both be decoded, `busy` where too
-   * many comparisons wait, `memory` where there is none to decode.
+   * many comparisons wait, `memory` where there is none to decode, `error` where the mirror itself failed.
    */
-  | { outcome: 'unknown', reason: 'encoding' | 'busy' | 'memory' }
+  | { outcome: 'unknown', reason: 'encoding' | 'busy' | 'memory' | 'error' }
 
 /** Bytes that may be held: taken before, given back once. */
 export interface Memory {
@@ -50,8 +51,8 @@ export interface BodyComparerOptions {
   /** Default: those of this thread, which all comparers share. */
   decoder?: Decoder
   slices?: Slices
-  /** Is told of the time that it takes. */
-  loopTime?: LoopTime
+  /** What comes back later comes behind it. */
+  guard?: Guard
 }
 
 export const sharedDecoder = new Decoder()
@@ -61,6 +62,7 @@ const MATCH: BodyOutcome = { outcome: 'match' }
 const TOO_COMPLEX: BodyOutcome = { outcome: 'mismatch', difference: { kind: 'hash', reason: 'too complex' } }
 const BUSY: BodyOutcome = { outcome: 'unknown', reason: 'busy' }
 const NO_MEMORY: BodyOutcome = { outcome: 'unknown', reason: 'memory' }
+const BROKEN: BodyOutcome = { outcome: 'unknown', reason: 'error' }
 
 /** Looks into pairs of bodies whose hashes differ. */
 export class BodyComparer {
@@ -69,15 +71,15 @@ export class BodyComparer {
   readonly #options: JsonDiffOptions
   readonly #decoder: Decoder
   readonly #slices: Slices
-  readonly #loopTime: LoopTime | undefined
+  readonly #guard: Guard
 
-  constructor ({ limit, memory, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices, loopTime }: BodyComparerOptions) {
+  constructor ({ limit, memory, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD }: BodyComparerOptions) {
     this.#limit = limit
     this.#memory = memory
     this.#options = { ignore, redactor }
     this.#decoder = decoder
     this.#slices = slices
-    this.#loopTime = loopTime
+    this.#guard = guard
   }
 
   /**
@@ -85,32 +87,77 @@ export class BodyComparer {
    * are held. Throws nothing; the callback must not throw either.
    */
   compare (primary: CapturedBody, mirror: CapturedBody, callback: (outcome: BodyOutcome) => void): void {
-    if (primary.bytes === null || mirror.bytes === null) return callback(undecided(primary, mirror, 'too long'))
-    let held = 0
-    const end = (outcome: BodyOutcome): void => {
-      this.#memory.free(held)
-      callback(outcome)
-    }
-    const decode = (body: Buffer, { contentEncoding }: CapturedBody, onDecoded: (decoded: Buffer) => void): void => {
-      this.#decoder.decode(body, contentEncoding, this.#limit, (decoded) => {
-        if (typeof decoded === 'string') return end(undecided(primary, mirror, decoded))
-        // What was not coded is held by whoever called.
-        const more = decoded === body ? 0 : decoded.length
-        if (!this.#memory.take(more)) return end(NO_MEMORY)
-        held += more
-        onDecoded(decoded)
-      })
-    }
-    decode(asBuffer(primary.bytes), primary, (before) => decode(asBuffer(mirror.bytes as Uint8Array), mirror, (after) => {
-      const json = maybeJson(primary) && maybeJson(mirror)
-      if (!this.#slices.run(compareBytes(before, after, json, this.#options), end, this.#loopTime)) end(BUSY)
-    }))
+    const pair = new Pair(this, this.#memory, primary, mirror, callback)
+    this.#guard.enter(pair, decodeBoth)
   }
+
+  /** @internal */
+  decode (pair: Pair, { bytes, contentEncoding }: CapturedBody, onDecoded: (decoded: Buffer) => void): void {
+    const body = asBuffer(bytes as Uint8Array)
+    this.#decoder.decode(body, contentEncoding, this.#limit, decoded => {
+      if (typeof decoded === 'string') return pair.end(undecided(pair.primary, pair.mirror, decoded))
+      // What was not coded is held by whoever called.
+      if (decoded === body || pair.hold(decoded.length)) onDecoded(decoded)
+      else pair.end(NO_MEMORY)
+    }, this.#guard)
+  }
+
+  /** @internal */
+  compareBytes (pair: Pair, primary: Buffer, mirror: Buffer): void {
+    const json = maybeJson(pair.primary) && maybeJson(pair.mirror)
+    const steps = compareBytes(primary, mirror, json, this.#options)
+    if (!this.#slices.run(steps, outcome => pair.end(outcome), this.#guard, BROKEN)) pair.end(BUSY)
+  }
+}
+
+/** Two bodies that are compared, and who hears of it: once, whatever throws. */
+class Pair implements Holder {
+  readonly comparer: BodyComparer
+  readonly primary: CapturedBody
+  readonly mirror: CapturedBody
+  readonly #memory: Memory
+  readonly #callback: (outcome: BodyOutcome) => void
+  #held = 0
+  #ended = false
+
+  constructor (comparer: BodyComparer, memory: Memory, primary: CapturedBody, mirror: CapturedBody, callback: (outcome: BodyOutcome) => void) {
+    this.comparer = comparer
+    this.#memory = memory
+    this.primary = primary
+    this.mirror = mirror
+    this.#callback = callback
+  }
+
+  /** `false`: there is not so much memory. */
+  hold (bytes: number): boolean {
+    if (!this.#memory.take(bytes)) return false
+    this.#held += bytes
+    return true
+  }
+
+  end (outcome: BodyOutcome): void {
+    if (this.#ended) return
+    this.#memory.free(this.#held)
+    this.#held = 0
+    this.#callback(outcome)
+    this.#ended = true
+  }
+
+  fail (): void {
+    this.end(BROKEN)
+  }
+}
+
+function decodeBoth (pair: Pair): void {
+  const { comparer, primary, mirror } = pair
+  if (primary.bytes === null || mirror.bytes === null) return pair.end(undecided(primary, mirror, 'too long'))
+  comparer.decode(pair, primary, before => comparer.decode(pair, mirror, after => comparer.compareBytes(pair, before, after)))
 }
 
 /** The bytes could not be looked into. Their hashes decide, unless they are hashes of different codings. */
 function undecided (primary: CapturedBody, mirror: CapturedBody, reason: DecodeFailure): BodyOutcome {
   if (reason === 'busy') return BUSY
+  if (reason === 'error') return BROKEN
   if (!sameCodings(primary.contentEncoding, mirror.contentEncoding)) return { outcome: 'unknown', reason: 'encoding' }
   return { outcome: 'mismatch', difference: { kind: 'hash', reason } }
 }

@@ -6,7 +6,8 @@ import { Digest } from './digest'
 import type { ComparedAnswer } from './answers'
 import type { Slices } from './slices'
 import type { Steps } from './tape'
-import type { LoopTime } from '../metrics/loop-time'
+import { UNTOLD } from '../guard'
+import type { Guard } from '../guard'
 
 /** Bytes that are hashed at a stretch. */
 const BLOCK = 64 * 1024
@@ -14,7 +15,7 @@ const BLOCK = 64 * 1024
 type Failure = DecodeFailure | 'memory'
 
 /** `not decodable`: they differ, and one at least is not what it says it is. The rest: it is not known whether they differ. */
-export type CodedOutcome = 'match' | 'mismatch' | 'not decodable' | 'encoding' | 'busy' | 'memory'
+export type CodedOutcome = 'match' | 'mismatch' | 'not decodable' | 'encoding' | 'busy' | 'memory' | 'error'
 
 export interface CodedComparerOptions {
   /** Bytes that a body may decode to. */
@@ -24,8 +25,8 @@ export interface CodedComparerOptions {
   /** Default: those of this thread, which all comparers share. */
   decoder?: Decoder
   slices?: Slices
-  /** Is told of the time that it takes. */
-  loopTime?: LoopTime
+  /** What comes back later comes behind it. */
+  guard?: Guard
 }
 
 /** Compares pairs of bodies of which one at least is coded, by the hashes of what they decode to. Of one that is not coded the hash is known. */
@@ -34,14 +35,14 @@ export class CodedComparer {
   readonly #memory: Memory
   readonly #decoder: Decoder
   readonly #slices: Slices
-  readonly #loopTime: LoopTime | undefined
+  readonly #guard: Guard
 
-  constructor ({ limit, memory, decoder = sharedDecoder, slices = sharedSlices, loopTime }: CodedComparerOptions) {
+  constructor ({ limit, memory, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD }: CodedComparerOptions) {
     this.#limit = limit
     this.#memory = memory
     this.#decoder = decoder
     this.#slices = slices
-    this.#loopTime = loopTime
+    this.#guard = guard
   }
 
   /** Calls back once, at once or later; until then both bodies are held. */
@@ -62,12 +63,15 @@ export class CodedComparer {
     this.#decoder.decode(bytes, encoding, this.#limit, decoded => {
       if (typeof decoded === 'string') return then(decoded)
       if (!this.#memory.take(decoded.length)) return then('memory')
-      const end = (digest: Digest | 'busy'): void => {
-        this.#memory.free(decoded.length)
+      let held = decoded.length
+      const end = (digest: Digest | Failure): void => {
+        this.#memory.free(held)
+        // Told again where somebody behind it threw.
+        held = 0
         then(digest)
       }
-      if (!this.#slices.run(digestOf(decoded), end, this.#loopTime)) end('busy')
-    })
+      if (!this.#slices.run<Digest | Failure>(digestOf(decoded), end, this.#guard, 'error')) end('busy')
+    }, this.#guard)
   }
 }
 

@@ -1,4 +1,6 @@
 import zlib from 'node:zlib'
+import { UNTOLD } from '../guard'
+import type { Guard, Holder } from '../guard'
 
 /** More codings than that, one on the other, are not taken off. */
 const MAX_CODINGS = 3
@@ -7,8 +9,8 @@ const MAX_WAITING = 64
 /** `ZSTD_d_windowLogMax`: a window of at most 8 MiB, 2^23 (RFC 9659); by default a few bytes can ask for 128 MiB. */
 const ZSTD_PARAMS = { 100: 23 }
 
-/** `encoding`: a coding that is not known; `not decodable`: broken; `busy`: too many wait. */
-export type DecodeFailure = 'encoding' | 'not decodable' | 'too long' | 'busy'
+/** `encoding`: a coding that is not known; `not decodable`: broken; `busy`: too many wait; `error`: our own fault. */
+export type DecodeFailure = 'encoding' | 'not decodable' | 'too long' | 'busy' | 'error'
 
 /** The body without its codings, or why it cannot be had. */
 export type Decoded = Buffer | DecodeFailure
@@ -26,12 +28,37 @@ interface Coding {
   params?: DecodeOptions['params']
 }
 
-interface Job {
+/** A body to be decoded, and who hears of it: once, whatever throws. */
+class Job implements Holder {
+  ended = false
   body: Buffer
   /** Still to be taken off, the outermost last. */
-  codings: Coding[]
-  limit: number
-  onDecoded: (result: Decoded) => void
+  readonly codings: Coding[]
+  readonly limit: number
+  readonly onDecoded: (result: Decoded) => void
+  readonly guard: Guard
+  readonly #decoder: Decoder
+
+  constructor (decoder: Decoder, body: Buffer, codings: Coding[], limit: number, onDecoded: (result: Decoded) => void, guard: Guard) {
+    this.#decoder = decoder
+    this.body = body
+    this.codings = codings
+    this.limit = limit
+    this.onDecoded = onDecoded
+    this.guard = guard
+  }
+
+  step (): void {
+    this.#decoder.step(this)
+  }
+
+  end (result: Decoded): void {
+    this.#decoder.end(this, result)
+  }
+
+  fail (): void {
+    this.end('error')
+  }
 }
 
 /** By name, RFC 9110 section 8.4.1, RFC 7932 and RFC 8878. */
@@ -48,44 +75,55 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
  */
 export class Decoder {
   readonly #waiting: Job[] = []
-  #working = false
+  #current: Job | undefined = undefined
 
   /**
    * Calls back with the decoded body, or why there is none: at once where nothing has to be decoded or nothing can be.
-   * No step of the decoding gives more than `limit` bytes. Throws nothing.
+   * No step of the decoding gives more than `limit` bytes. What comes back later comes behind `guard`.
    */
-  decode (body: Buffer, contentEncoding: string | undefined, limit: number, onDecoded: (result: Decoded) => void): void {
+  decode (
+    body: Buffer, contentEncoding: string | undefined, limit: number, onDecoded: (result: Decoded) => void, guard = UNTOLD
+  ): void {
     const names = codingsOf(contentEncoding)
     // HEAD, 204 and 304 have no body, whatever their headers say.
     if (names.length === 0 || body.length === 0) return onDecoded(body.length > limit ? 'too long' : body)
     const codings = known(names)
     if (codings === null) return onDecoded('encoding')
     if (this.#waiting.length === MAX_WAITING) return onDecoded('busy')
-    this.#waiting.push({ body, codings, limit, onDecoded })
-    if (!this.#working) this.#next()
+    this.#waiting.push(new Job(this, body, codings, limit, onDecoded, guard))
+    if (this.#current === undefined) this.#next()
   }
 
   #next (): void {
-    const job = this.#waiting.shift()
-    this.#working = job !== undefined
-    if (job !== undefined) this.#step(job)
+    const job = this.#current = this.#waiting.shift()
+    if (job !== undefined) job.guard.enter(job, step)
   }
 
-  #step (job: Job): void {
+  /** @internal Takes the next coding off. */
+  step (job: Job): void {
     const coding = job.codings.pop()
-    if (coding === undefined) return this.#end(job, job.body)
+    if (coding === undefined) return this.end(job, job.body)
     const { decode, params } = coding
-    decode(job.body, { maxOutputLength: job.limit, params }, (error, result) => {
-      if (error !== null) return this.#end(job, error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too long' : 'not decodable')
-      job.body = result
-      this.#step(job)
-    })
+    decode(job.body, { maxOutputLength: job.limit, params }, job.guard.door(job, decoded))
   }
 
-  #end (job: Job, result: Decoded): void {
-    this.#next()
+  /** @internal */
+  end (job: Job, result: Decoded): void {
+    if (job.ended) return
+    if (this.#current === job) this.#next()
     job.onDecoded(result)
+    job.ended = true
   }
+}
+
+function step (job: Job): void {
+  job.step()
+}
+
+function decoded (job: Job, error: (Error & { code?: string }) | null, result: Buffer): void {
+  if (error !== null) return job.end(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too long' : 'not decodable')
+  job.body = result
+  job.step()
 }
 
 function known (names: readonly string[]): Coding[] | null {

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { LoopTime } from '../metrics/loop-time'
+import { UNTOLD, door } from '../guard'
+import type { Guard, Holder } from '../guard'
 import type { Steps } from './tape'
 
 /** Work that waits for its turn, past which more is refused. */
@@ -9,20 +10,48 @@ const SLICE = 2
 /** Share of the event loop's time that may be taken in the long run. */
 const SHARE = 0.2
 
-interface Job {
-  steps: Steps<unknown>
-  callback: (result: unknown) => void
-  loopTime: LoopTime
+/** Work to be done, and who hears of its result: once, whatever throws. */
+class Job<T> implements Holder {
+  readonly guard: Guard
+  readonly #steps: Steps<T>
+  readonly #callback: (result: T) => void
+  readonly #broken: T
+  #ended = false
+
+  constructor (steps: Steps<T>, callback: (result: T) => void, broken: T, guard: Guard) {
+    this.#steps = steps
+    this.#callback = callback
+    this.#broken = broken
+    this.guard = guard
+  }
+
+  /** Returns whether it goes on. */
+  step (): boolean {
+    const { done, value } = this.#steps.next()
+    if (done === true) this.#end(value)
+    return done !== true
+  }
+
+  fail (): void {
+    if (!this.#ended) this.#end(this.#broken)
+  }
+
+  #end (result: T): void {
+    this.#callback(result)
+    this.#ended = true
+  }
 }
 
-const UNTOLD = new LoopTime(false)
+function step (job: Job<unknown>): boolean {
+  return job.step()
+}
 
 /**
  * Does long work in short slices, so that whatever else this thread has to do is never held up by a big document, nor by
  * many: one job at a time, a few milliseconds at a stretch, a fifth of the time in all.
  */
 export class Slices {
-  readonly #waiting: Job[] = []
+  readonly #waiting: Array<Job<unknown>> = []
   readonly #share: number
   #credit = SLICE
   #at = 0
@@ -35,11 +64,11 @@ export class Slices {
 
   /**
    * Takes a job in, unless too many wait, and answers whether it did. Calls back with its result: before it returns where
-   * the job is short and none waits. Neither the job nor the callback may throw. `loopTime` is told of its time.
+   * the job is short and none waits. A job that throws behind `guard` has the result `broken`.
    */
-  run<T> (steps: Steps<T>, callback: (result: T) => void, loopTime = UNTOLD): boolean {
+  run<T> (steps: Steps<T>, callback: (result: T) => void, guard = UNTOLD, broken = undefined as T): boolean {
     if (this.#waiting.length === MAX_WAITING) return false
-    this.#waiting.push({ steps, callback: callback as (result: unknown) => void, loopTime })
+    this.#waiting.push(new Job(steps, callback, broken, guard) as Job<unknown>)
     if (!this.#active) this.work()
     return true
   }
@@ -51,20 +80,15 @@ export class Slices {
     this.#credit = Math.min(SLICE, this.#credit + (now - this.#at) * this.#share)
     this.#at = now
     while (this.#waiting.length > 0 && this.#credit > 0) {
-      const { steps, callback, loopTime } = this.#waiting[0]
-      const begun = loopTime.begin()
-      const step = steps.next()
-      if (step.done === true) {
-        this.#waiting.shift()
-        callback(step.value)
-      }
-      loopTime.end(begun)
+      const job = this.#waiting[0]
+      // `undefined`: it threw, and has been told of as broken.
+      if (job.guard.enter(job, step) !== true) this.#waiting.shift()
       this.#spend()
     }
     this.#active = this.#waiting.length > 0
     if (!this.#active) return
     // Not a reason for the process to stay: nobody waits for a comparison.
-    setTimeout(work, Math.ceil((SLICE - this.#credit) / this.#share), this).unref()
+    setTimeout(enterWork, Math.ceil((SLICE - this.#credit) / this.#share), this).unref()
   }
 
   #spend (): void {
@@ -74,6 +98,4 @@ export class Slices {
   }
 }
 
-function work (slices: Slices): void {
-  slices.work()
-}
+const enterWork = door((slices: Slices) => slices.work())

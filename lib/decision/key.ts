@@ -1,3 +1,4 @@
+import { door } from '../guard'
 import type { IncomingHttpHeaders } from 'node:http'
 import { isPromise } from 'node:util/types'
 
@@ -41,6 +42,6 @@ function functionKey (value: unknown, failed: (error: unknown) => void): string 
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
   // Nobody else would handle the rejection of an async function.
-  if (isPromise(value)) value.catch(failed)
+  if (isPromise(value)) value.catch(door(failed))
   throw new TypeError(`sampleBy must return a string or undefined, not ${typeof value}`)
 }

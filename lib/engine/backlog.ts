@@ -71,10 +71,19 @@ export class Backlog {
     const wanted = Math.min(Math.max(coming, this.received, SMALLEST_BLOCK), LARGEST_BLOCK)
     const size = missing > 0 ? Math.min(missing, wanted) : wanted
     if (!this.#budget.take(size)) return null
-    const bytes = this.#budget.blocks?.take(size) ?? Buffer.allocUnsafeSlow(size)
-    const block = { start: this.received, bytes, length: 0 }
+    const block = { start: this.received, bytes: this.#memory(size), length: 0 }
     this.#blocks.push(block)
     return block
+  }
+
+  /** The budget has it already; where there is none, it has it back. */
+  #memory (size: number): Buffer {
+    try {
+      return this.#budget.blocks?.take(size) ?? Buffer.allocUnsafeSlow(size)
+    } catch (error) {
+      this.#budget.free(size)
+      throw error
+    }
   }
 
   /** The bytes at hand from `offset` on, as far as they lie together; `null`: none yet. */
@@ -108,16 +117,18 @@ export class Backlog {
     while (this.#blocks.length > 0) {
       const { start, bytes, length } = this.#blocks[0]
       if (start + length > offset || (this.#open && this.#blocks.length === 1)) return
-      this.#blocks.shift()
       this.#budget.free(bytes.length)
+      this.#blocks.shift()
       if (start + length <= flushed) this.#budget.blocks?.give(bytes)
     }
   }
 
   /** Frees everything. */
   dispose (): void {
-    for (const block of this.#blocks) this.#budget.free(block.bytes.length)
-    this.#blocks = []
+    for (let last = this.#blocks.at(-1); last !== undefined; last = this.#blocks.at(-1)) {
+      this.#budget.free(last.bytes.length)
+      this.#blocks.pop()
+    }
     this.#open = false
   }
 }

@@ -28,8 +28,8 @@ export class Capture {
   }
 
   #lose (reason: 'too long' | 'memory'): void {
-    this.#lost = reason
     this.#backlog.dispose()
+    this.#lost = reason
   }
 
   /** The whole body, or why it is not at hand. */

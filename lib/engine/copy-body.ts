@@ -1,7 +1,9 @@
+import type { Guard, Holder } from '../guard'
 import type { Backlog } from './backlog'
 
 /** Whose body it is. */
-export interface BodySender {
+export interface BodySender extends Holder {
+  readonly guard: Guard
   /** The connection has nothing left to write. */
   readonly flushed: boolean
   /** The socket has taken more. */
@@ -35,6 +37,12 @@ export class CopyBody implements AsyncIterableIterator<Buffer> {
   }
 
   next (): Promise<IteratorResult<Buffer>> {
+    // Never the end, which the backend would take for the body's: whoever waits is let go of with its connection.
+    return this.#sender.guard.enter(this.#sender, next, this) ?? new Promise(() => {})
+  }
+
+  /** @internal The next piece. */
+  piece (): Promise<IteratorResult<Buffer>> {
     if (this.#given > 0) {
       this.offset += this.#given
       this.#given = 0
@@ -76,4 +84,8 @@ export class CopyBody implements AsyncIterableIterator<Buffer> {
     }
     return this.#backlog.ended ? DONE : null
   }
+}
+
+function next (_: BodySender, body: CopyBody): Promise<IteratorResult<Buffer>> {
+  return body.piece()
 }

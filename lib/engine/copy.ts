@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import type { Guard, Holder } from '../guard'
 import type { CapturedBody, ComparedAnswer } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
 import { latin1 } from '../compare/latin1'
@@ -13,6 +14,7 @@ import type { Slot, Target } from './target'
 import type { CopyHead, CopySink, FailureReason } from './types'
 
 const TIMED_OUT = constantError('not complete within the mirror\'s timeout')
+const GIVEN_UP = constantError('the copy was given up')
 const FLOODED = constantError('too many interim answers')
 /** Interim answers (1xx) of one copy. Each costs as much as an answer. */
 const MAX_INTERIM = 256
@@ -27,7 +29,7 @@ const REFUSALS: ReadonlySet<unknown> =
  *
  * The callbacks are undici's older set: those of the newer one cost an object and a parsed header record an answer.
  */
-export class Copy implements Expiring, ComparedAnswer, BodySender {
+export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
   deadline = 0
   earlier: this | null = null
   later: this | null = null
@@ -63,6 +65,10 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   #reason: FailureReason | null = null
   #dispatchedAt = 0
   #interim = 0
+  /** The client library has the request. */
+  #given = false
+  /** It has let go of it. */
+  #released = false
   /** Bytes of the request body that are held for the backend. */
   #held = 0
   /** Bytes by which the backend may lag without being slow: what waited for its connection, as far as it has not caught up. */
@@ -138,6 +144,11 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
       body: this.#bodyToSend() as Dispatcher.DispatchOptions['body'],
       servername: target.servername
     } as Dispatcher.DispatchOptions, this)
+    this.#given = true
+  }
+
+  get guard (): Guard {
+    return this.target.guard
   }
 
   #framed (): string[] {
@@ -170,13 +181,54 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
   abort (reason: FailureReason, error: Error): void {
     if (this.ended || this.#reason !== null) return
     this.#reason = reason
-    if (this.#slot === null) this.onError(error)
+    this.#giveUp(error)
+  }
+
+  /** The mirror itself failed: whatever state the copy is in, it ends. */
+  fail (error: unknown): void {
+    if (this.ended) {
+      this.exchange.lose(this, error)
+    } else {
+      this.#reason ??= 'error'
+      this.#giveUp(error as Error)
+    }
+  }
+
+  #giveUp (error: Error): void {
+    if (this.#slot === null || !this.#given || this.#released) this.breaks(error)
     else if (this.#abort === null) this.#slot.kill(error)
     else this.#slot.abandon(this.#abort, error)
   }
 
-  // undici: the request is about to be written on a connection.
+  // undici's callbacks.
+
   onConnect (abort: (error?: Error) => void): void {
+    this.guard.enter<Copy, typeof abort, void>(this, connects, abort)
+  }
+
+  onHeaders (status: number, headers: Buffer[]): boolean {
+    this.guard.enter<Copy, number, Buffer[], void>(this, answers, status, headers)
+    return true
+  }
+
+  // `false` would pause the answer.
+  onData (chunk: Buffer): boolean {
+    this.guard.enter<Copy, Buffer, void>(this, adds, chunk)
+    return true
+  }
+
+  onComplete (): void {
+    this.#released = true
+    this.guard.enter<Copy, void>(this, completes)
+  }
+
+  onError (error: NodeJS.ErrnoException): void {
+    this.#released = true
+    this.guard.enter<Copy, NodeJS.ErrnoException, void>(this, breaks, error)
+  }
+
+  /** @internal The request is about to be written on a connection. */
+  connects (abort: (error?: Error) => void): void {
     this.#abort = abort
     if (this.#reason !== null) {
       abort()
@@ -190,15 +242,14 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.#dispatchedAt = performance.now()
   }
 
-  // undici: also for every 1xx answer.
-  onHeaders (status: number, headers: Buffer[]): boolean {
+  /** @internal A head has come, of a 1xx answer too. */
+  answers (status: number, headers: Buffer[]): void {
     if (status < 200) {
       if (++this.#interim > MAX_INTERIM) this.abort('reset', FLOODED)
-      return true
+      return
     }
     this.status = status
     if (this.digest !== NO_DIGEST) this.#keep(headers)
-    return true
   }
 
   /** Of the answer, what a comparison may need. */
@@ -211,17 +262,17 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     if (comparer.keeps(this.encoding)) this.capture = new Capture(share, maxCapture, true)
   }
 
-  // undici: `false` would pause the answer.
-  onData (chunk: Buffer): boolean {
+  /** @internal */
+  adds (chunk: Buffer): void {
     if (this.digest !== NO_DIGEST) this.digest.update(chunk)
     this.capture?.add(chunk)
-    return true
   }
 
-  onComplete (): void {
+  /** @internal */
+  completes (): void {
     const { broken } = this.#slot as Slot
-    if (broken === null) this.#complete()
-    else this.onError(broken)
+    if (broken === null && this.#reason === null) this.#complete()
+    else this.breaks(broken ?? GIVEN_UP)
   }
 
   #complete (): void {
@@ -234,7 +285,8 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.exchange.answered(this)
   }
 
-  onError (error: NodeJS.ErrnoException): void {
+  /** @internal */
+  breaks (error: NodeJS.ErrnoException): void {
     if (this.ended) return
     // A 304 may tell the length of what it stands for, and a 204 must not tell any (RFC 9110, section 8.6): neither has a body, which undici
     // takes for one cut short.
@@ -246,8 +298,8 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     const reason = this.#reason ?? this.#brokeBy()
     this.freeAnswer()
     this.#end()
-    if (refused) this.sink.onRefused(error)
-    else this.sink.onFailed(reason, error)
+    if (refused) this.guard.enter(this.sink, refusedAs, error)
+    else this.guard.enter(this.sink, failedAs, reason, error)
     this.exchange.failed(this)
   }
 
@@ -288,14 +340,15 @@ export class Copy implements Expiring, ComparedAnswer, BodySender {
     this.#kept = 0
   }
 
+  /** Each step may be taken again where a later one threw. */
   #end (): void {
-    this.ended = true
     this.target.deadlines.stop(this)
     this.#letGo(this.#held)
     if (this.#slot !== null) this.target.release(this.#slot)
     this.#slot = null
     this.#abort = null
     this.#body?.close()
+    this.ended = true
     this.exchange.copyEnded()
   }
 }
@@ -320,4 +373,32 @@ function contentEncoding (headers: Buffer[]): string {
     }
   }
   return found
+}
+
+function connects (copy: Copy, abort: (error?: Error) => void): void {
+  copy.connects(abort)
+}
+
+function answers (copy: Copy, status: number, headers: Buffer[]): void {
+  copy.answers(status, headers)
+}
+
+function adds (copy: Copy, chunk: Buffer): void {
+  copy.adds(chunk)
+}
+
+function completes (copy: Copy): void {
+  copy.completes()
+}
+
+function breaks (copy: Copy, error: NodeJS.ErrnoException): void {
+  copy.breaks(error)
+}
+
+function refusedAs (sink: CopySink, error: Error): void {
+  sink.onRefused(error)
+}
+
+function failedAs (sink: CopySink, reason: FailureReason, error: Error): void {
+  sink.onFailed(reason, error)
 }

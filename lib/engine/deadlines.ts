@@ -1,3 +1,5 @@
+import { UNTOLD } from '../guard'
+import type { Guard, Holder } from '../guard'
 import type { LoopClock } from './loop-clock'
 
 /**
@@ -7,7 +9,7 @@ import type { LoopClock } from './loop-clock'
 export const EXPIRING_A_TURN = 4
 
 /** Something that can run out of time; its links are the list's own. */
-export interface Expiring {
+export interface Expiring extends Holder {
   deadline: number
   earlier: this | null
   later: this | null
@@ -18,9 +20,10 @@ export interface Expiring {
  * The deadlines of one backend's copies. All have the same time, so the first to start is the first to end: a list
  * and one timer for all of them, instead of a timer a copy.
  */
-export class Deadlines<T extends Expiring> {
+export class Deadlines<T extends Expiring> implements Holder {
   readonly #time: number
   readonly #clock: Pick<LoopClock, 'now'>
+  readonly #guard: Guard
   #first: T | null = null
   #last: T | null = null
   #timer: NodeJS.Timeout | null = null
@@ -28,8 +31,9 @@ export class Deadlines<T extends Expiring> {
   #goingOn: NodeJS.Immediate | null = null
 
   /** @param time milliseconds of the clock, which stands still while the loop is blocked */
-  constructor (time: number, clock: Pick<LoopClock, 'now'>) {
+  constructor (time: number, clock: Pick<LoopClock, 'now'>, guard = UNTOLD) {
     this.#time = time
+    this.#guard = guard
     this.#clock = clock
   }
 
@@ -69,14 +73,19 @@ export class Deadlines<T extends Expiring> {
   }
 
   #arm (ms: number): void {
-    this.#timer = setTimeout(readFirst, Math.ceil(ms), this)
-    this.#timer.unref()
+    this.#timer = this.#guard.after<Deadlines<T>>(Math.ceil(ms), this, readFirst)
+  }
+
+  /** Those that are left get their timer all the same. */
+  fail (): void {
+    this.close()
+    if (this.#first !== null) this.#arm(this.#time)
   }
 
   /** Timers come before the connections, where an answer may lie that came in time. */
   readFirst (): void {
     this.#timer = null
-    this.#goingOn = setImmediate(expire, this)
+    this.#goingOn = this.#guard.soon<Deadlines<T>>(this, expire)
   }
 
   expire (): void {
@@ -86,18 +95,22 @@ export class Deadlines<T extends Expiring> {
     while (this.#first !== null && this.#first.deadline <= now) {
       if (left-- === 0) {
         this.#timer = null
-        this.#goingOn = setImmediate(expire, this)
+        this.#goingOn = this.#guard.soon<Deadlines<T>>(this, expire)
         return
       }
       const item = this.#first
       this.stop(item)
-      item.onDeadline()
+      this.#guard.enter<T, void>(item, onDeadline)
     }
     // Not before: what starts meanwhile needs no timer of its own.
     this.#timer = this.#goingOn = null
     // Others may have taken longer than is left. Node warns of a negative time.
     if (this.#first !== null) this.#arm(Math.max(0, this.#first.deadline - this.#clock.now()))
   }
+}
+
+function onDeadline (item: Expiring): void {
+  item.onDeadline()
 }
 
 function readFirst<T extends Expiring> (deadlines: Deadlines<T>): void {

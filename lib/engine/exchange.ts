@@ -1,3 +1,4 @@
+import type { Guard } from '../guard'
 import { compareByStatus } from '../compare/answers'
 import type { ComparedAnswer, Comparison } from '../compare/answers'
 import { Digest, NO_DIGEST } from '../compare/digest'
@@ -7,7 +8,7 @@ import { Copy } from './copy'
 import type { Backlog } from './backlog'
 import type { Expiring } from './deadlines'
 import type { Target } from './target'
-import type { ExchangeHandle, ExchangeInit, NotComparedReason } from './types'
+import type { CopySink, Difference, ExchangeHandle, ExchangeInit, FailureReason, NotComparedReason, PairLatency } from './types'
 
 const CUT = constantError('the request ended before its body was complete')
 const SLOW = constantError('the backend takes the request body too slowly')
@@ -34,6 +35,7 @@ export class Exchange implements ExchangeHandle, Expiring {
   readonly length: number
   readonly #copies: Copy[] = []
   readonly #onSettled: (exchange: Exchange) => void
+  readonly #guard: Guard
   #live: number
   #answered: Copy[] | null = null
 
@@ -43,8 +45,10 @@ export class Exchange implements ExchangeHandle, Expiring {
   #primaryCapture: Capture | null = null
   /** Copies that may still be compared with the primary's answer. */
   #undecided: number
+  #settled = false
 
-  constructor (init: ExchangeInit<Target>, onSettled: (exchange: Exchange) => void) {
+  constructor (init: ExchangeInit<Target>, guard: Guard, onSettled: (exchange: Exchange) => void) {
+    this.#guard = guard
     this.method = init.method
     this.backlog = init.backlog
     this.length = init.length
@@ -77,20 +81,18 @@ export class Exchange implements ExchangeHandle, Expiring {
   }
 
   #hold (bytes: number): void {
-    for (const copy of this.#copies) if (!copy.hold(bytes)) copy.abort('memory', NO_MEMORY)
+    for (const copy of this.#copies) this.#guard.enter(copy, hold, bytes)
   }
 
   /** The client has sent nothing for a while. */
   onDeadline (): void {
-    for (const copy of this.#copies) copy.abort('bodyTimeout', STALLED)
+    for (const copy of this.#copies) this.#guard.enter(copy, abort, 'bodyTimeout', STALLED)
   }
 
   dispatch (): void {
     for (const copy of this.#copies) {
       if (copy.ended) continue
-      // Before the body is complete: for the connection alone.
-      copy.target.deadlines.start(copy)
-      copy.dispatch()
+      this.#guard.enter(copy, dispatch)
     }
   }
 
@@ -107,7 +109,7 @@ export class Exchange implements ExchangeHandle, Expiring {
     if (this.#live === 0) return
     this.#stalls.restart(this)
     if (!backlog.append(chunk)) this.overflow('memory')
-    else for (const copy of this.#copies) copy.wake()
+    else for (const copy of this.#copies) this.#guard.enter(copy, wake)
   }
 
   /** Ends copies whose backend falls behind the client by more than it may. */
@@ -115,7 +117,7 @@ export class Exchange implements ExchangeHandle, Expiring {
     const { backlog } = this
     if (backlog === null) return
     for (const copy of this.#copies) {
-      if (copy.fellBehind(backlog.received)) copy.abort('slow', SLOW)
+      if (copy.fellBehind(backlog.received)) this.#guard.enter(copy, abort, 'slow', SLOW)
     }
   }
 
@@ -125,22 +127,21 @@ export class Exchange implements ExchangeHandle, Expiring {
     this.#stalls.stop(this)
     for (const copy of this.#copies) {
       if (copy.ended) continue
-      copy.target.deadlines.restart(copy)
-      copy.wake()
+      this.#guard.enter(copy, end)
     }
   }
 
   /** The body can't be held any longer. */
   overflow (reason: 'memory' | 'thread'): void {
-    for (const copy of this.#copies) copy.abort(reason, reason === 'memory' ? NO_MEMORY : BEHIND)
+    for (const copy of this.#copies) this.#guard.enter(copy, abort, reason, reason === 'memory' ? NO_MEMORY : BEHIND)
   }
 
   cut (): void {
-    for (const copy of this.#copies) copy.abort('aborted', CUT)
+    for (const copy of this.#copies) this.#guard.enter(copy, abort, 'aborted', CUT)
   }
 
   fail (error: unknown): void {
-    for (const copy of this.#copies) copy.abort('error', error as Error)
+    for (const copy of this.#copies) this.#guard.enter(copy, failed, error)
     this.primaryLost('error')
   }
 
@@ -158,6 +159,10 @@ export class Exchange implements ExchangeHandle, Expiring {
 
   copyEnded (): void {
     this.#live--
+    this.#freeBody()
+  }
+
+  #freeBody (): void {
     if (this.#live > 0) {
       this.advanced()
       return
@@ -221,26 +226,36 @@ export class Exchange implements ExchangeHandle, Expiring {
   #settle (): void {
     const answered = this.#answered
     this.#answered = null
-    if (answered !== null) for (const copy of answered) this.#judge(copy)
+    if (answered !== null) for (const copy of answered) this.#guard.enter(copy, judge)
   }
 
   /** A copy has ended without an answer. */
   failed (copy: Copy): void {
-    copy.told = true
-    this.#decided()
+    this.#decide(copy)
+  }
+
+  /** Something of ours threw when a copy had ended: whatever was not done, is. */
+  lose (copy: Copy, error: unknown): void {
+    copy.freeAnswer()
+    this.#guard.enter(copy.sink, failSink, error)
+    this.#freeBody()
+    this.#decide(copy)
   }
 
   answered (copy: Copy): void {
-    copy.sink.onAnswered(copy.status, copy.ms)
+    this.#guard.enter(copy.sink, answered, copy.status, copy.ms)
     if (this.#primary === 'open') {
       copy.wait()
       ;(this.#answered ??= []).push(copy)
     } else {
-      this.#judge(copy)
+      this.judge(copy)
     }
   }
 
-  #judge (copy: Copy): void {
+  /** @internal */
+  judge (copy: Copy): void {
+    // It has failed meanwhile.
+    if (copy.told) return
     const { comparer } = copy.target
     if (this.#primary !== 'complete') {
       this.#tell(copy, this.#primary as NotComparedReason)
@@ -262,22 +277,25 @@ export class Exchange implements ExchangeHandle, Expiring {
   #tell (copy: Copy, comparison: Comparison | NotComparedReason): void {
     // A comparison may come to its end when the app has been closed.
     if (copy.told) return
-    copy.told = true
     copy.freeAnswer()
-    this.#decided()
     if (typeof comparison === 'string') {
-      copy.sink.onNotCompared(comparison)
+      this.#guard.enter(copy.sink, notCompared, comparison)
     } else {
       const ms = this.#primaryMs
       const difference = copy.ms - ms
-      copy.sink.onCompared(comparison, Number.isNaN(difference) ? null : { primary: ms, difference })
+      this.#guard.enter(copy.sink, compared, comparison, Number.isNaN(difference) ? null : { primary: ms, difference })
     }
+    this.#decide(copy)
   }
 
-  #decided (): void {
-    if (--this.#undecided > 0) return
+  /** The copy's sink has heard the last. Called again where something of it threw. */
+  #decide (copy: Copy): void {
+    if (!copy.told) this.#undecided--
+    copy.told = true
+    if (this.#undecided > 0 || this.#settled) return
     this.#freePrimary()
     this.#onSettled(this)
+    this.#settled = true
   }
 
   /** The primary's body will not be looked into any more. */
@@ -287,4 +305,51 @@ export class Exchange implements ExchangeHandle, Expiring {
     this.#primaryAnswer.body = 'memory'
     this.#primaryAnswer.digest = NO_DIGEST
   }
+}
+
+function dispatch (copy: Copy): void {
+  // Before the body is complete: for the connection alone.
+  copy.target.deadlines.start(copy)
+  copy.dispatch()
+}
+
+function wake (copy: Copy): void {
+  copy.wake()
+}
+
+function end (copy: Copy): void {
+  copy.target.deadlines.restart(copy)
+  copy.wake()
+}
+
+function hold (copy: Copy, bytes: number): void {
+  if (!copy.hold(bytes)) copy.abort('memory', NO_MEMORY)
+}
+
+function abort (copy: Copy, reason: FailureReason, error: Error): void {
+  copy.abort(reason, error)
+}
+
+function failed (copy: Copy, error: unknown): void {
+  copy.fail(error)
+}
+
+function judge (copy: Copy): void {
+  copy.exchange.judge(copy)
+}
+
+function answered (sink: CopySink, status: number, ms: number): void {
+  sink.onAnswered(status, ms)
+}
+
+function compared (sink: CopySink, difference: Difference | null, latency: PairLatency | null): void {
+  sink.onCompared(difference, latency)
+}
+
+function notCompared (sink: CopySink, reason: NotComparedReason): void {
+  sink.onNotCompared(reason)
+}
+
+function failSink (sink: CopySink, error: unknown): void {
+  sink.fail(error)
 }

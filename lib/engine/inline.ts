@@ -1,5 +1,5 @@
-import { Guard } from '../guard'
-import { timed } from '../metrics/loop-time'
+import { UNTOLD } from '../guard'
+import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
 import { constantError } from './constant-error'
 import { Exchange } from './exchange'
@@ -12,12 +12,12 @@ import type { Engine, ExchangeInit, TargetOptions } from './types'
 const CLOSED = constantError('the app is closing')
 
 /** The engine on the caller's own event loop. */
-export class InlineEngine implements Engine<Target> {
+export class InlineEngine implements Engine<Target>, Holder {
   readonly threaded = false
   readonly budget: Budget
   readonly guard: Guard
   readonly clock = new LoopClock()
-  readonly #pacer = new Pacer()
+  readonly #pacer: Pacer
   readonly #targets: Target[] = []
   /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
   #waiting: Exchange[] = []
@@ -26,16 +26,11 @@ export class InlineEngine implements Engine<Target> {
   readonly #leaveLookups = lookups.enter()
   #stopped = false
   #onIdle: (() => void) | null = null
-  readonly #dispatchWaiting: () => void
 
-  constructor (budget: Budget, guard = new Guard(() => {})) {
+  constructor (budget: Budget, guard = UNTOLD) {
     this.budget = budget
     this.guard = guard
-    this.#dispatchWaiting = timed(guard.loopTime, () => {
-      const waiting = this.#waiting
-      this.#waiting = []
-      for (const exchange of waiting) exchange.dispatch()
-    })
+    this.#pacer = new Pacer(guard)
   }
 
   get loopSeconds (): { main: number } {
@@ -47,7 +42,7 @@ export class InlineEngine implements Engine<Target> {
   }
 
   addTarget (options: TargetOptions): Target {
-    const target = new Target(options, this.#pacer, this.budget, this.guard.loopTime, this.clock)
+    const target = new Target(options, this.#pacer, this.budget, this.guard, this.clock)
     this.#targets.push(target)
     return target
   }
@@ -65,13 +60,25 @@ export class InlineEngine implements Engine<Target> {
   }
 
   open (init: ExchangeInit<Target>): Exchange {
-    const exchange = new Exchange(init, this.#onSettled)
+    const exchange = new Exchange(init, this.guard, this.#onSettled)
     exchange.place = this.#open.push(exchange) - 1
     this.clock.enter()
-    exchange.begin()
-    if (exchange.hasAllOfBody) exchange.dispatch()
-    else if (this.#waiting.push(exchange) === 1) setImmediate(this.#dispatchWaiting)
+    this.guard.enter(exchange, begin)
+    if (exchange.hasAllOfBody) this.guard.enter(exchange, dispatch)
+    else if (this.#waiting.push(exchange) === 1) this.guard.soon<InlineEngine>(this, dispatchWaiting)
     return exchange
+  }
+
+  /** @internal At the end of a turn. */
+  dispatchWaiting (): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const exchange of waiting) this.guard.enter(exchange, dispatch)
+  }
+
+  /** What waits is sent all the same. */
+  fail (): void {
+    this.dispatchWaiting()
   }
 
   readonly #onSettled = (exchange: Exchange): void => {
@@ -95,9 +102,29 @@ export class InlineEngine implements Engine<Target> {
         }
       })
     }
-    for (const exchange of this.#waiting) exchange.cut()
+    for (const exchange of this.#waiting) this.guard.enter(exchange, cut)
     await Promise.all(this.#targets.map(target => target.close(CLOSED)))
     this.#leaveLookups()
-    for (const exchange of this.#open.slice()) exchange.close()
+    for (const exchange of this.#open.slice()) this.guard.enter(exchange, close)
   }
+}
+
+function begin (exchange: Exchange): void {
+  exchange.begin()
+}
+
+function dispatch (exchange: Exchange): void {
+  exchange.dispatch()
+}
+
+function cut (exchange: Exchange): void {
+  exchange.cut()
+}
+
+function close (exchange: Exchange): void {
+  exchange.close()
+}
+
+function dispatchWaiting (engine: InlineEngine): void {
+  engine.dispatchWaiting()
 }

@@ -1,4 +1,5 @@
 import type { LookupAddress, LookupAllOptions, LookupOptions } from 'node:dns'
+import { door } from '../guard'
 import { constantError } from './constant-error'
 import { NameServers } from './name-servers'
 
@@ -84,7 +85,7 @@ export class Lookups {
         return
       }
     }
-    process.nextTick(answer, host, options, callback)
+    process.nextTick(enterAnswer, host, options, callback)
   }
 
   #next (): void {
@@ -92,16 +93,16 @@ export class Lookups {
     const host = this.#queue.shift()
     if (host === undefined) return
     this.#busy = true
-    const learn = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {
+    const enterLearn = door((error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {
       this.#busy = false
       host.learn(error, addresses, performance.now())
       this.#next()
-    }
+    })
     try {
-      this.#resolve(host.hostname, host.options, learn)
+      this.#resolve(host.hostname, host.options, enterLearn)
     } catch (error) {
       // Options that it refuses, which must not keep the other hosts waiting.
-      process.nextTick(learn, error as Error, [])
+      process.nextTick(enterLearn, error as Error, [])
     }
   }
 }
@@ -124,7 +125,7 @@ class Host {
 
   /** Of too many the oldest gets no answer: most likely nobody waits for it any more, which can't be seen here. */
   wait (waiter: Waiter): void {
-    if (this.waiters.length === MAX_WAITERS) process.nextTick((this.waiters.shift() as Waiter).callback, GIVEN_UP, [])
+    if (this.waiters.length === MAX_WAITERS) process.nextTick(enterGiveUp, this.waiters.shift() as Waiter)
     this.waiters.push(waiter)
   }
 
@@ -148,7 +149,7 @@ class Host {
     this.#until = now + (error === null ? ANSWER_KEPT : FAILURE_KEPT)
     const waiters = this.waiters
     this.waiters = []
-    for (const { options, callback } of waiters) answer(this, options, callback)
+    for (const { options, callback } of waiters) enterAnswer(this, options, callback)
   }
 }
 
@@ -157,6 +158,10 @@ function answer (host: Host, options: LookupOptions, callback: LookupCallback): 
   else if (options.all === true) callback(null, host.addresses)
   else callback(null, host.addresses[0].address, host.addresses[0].family)
 }
+
+const enterAnswer = door(answer)
+
+const enterGiveUp = door(({ callback }: Waiter) => callback(GIVEN_UP, []))
 
 const servers = new NameServers()
 

@@ -1,3 +1,5 @@
+import { door } from '../guard'
+
 /** Milliseconds between two looks at the clock. */
 const PERIOD = 20
 /** A look that comes so many milliseconds late finds that the loop was blocked. */
@@ -40,7 +42,7 @@ export class LoopClock {
     this.#users++
     if (this.#timer !== null) return
     this.#lookedAt = performance.now()
-    this.#timer = setInterval(look, PERIOD, this).unref()
+    this.#timer = setInterval(enterLook, PERIOD, this).unref()
   }
 
   leave (): void {
@@ -58,6 +60,4 @@ export class LoopClock {
   }
 }
 
-function look (clock: LoopClock): void {
-  clock.look()
-}
+const enterLook = door((clock: LoopClock) => clock.look())

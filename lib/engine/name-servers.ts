@@ -2,6 +2,7 @@ import dns from 'node:dns'
 import { readFile, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { door } from '../guard'
 import { constantError } from './constant-error'
 import type { Resolve } from './lookup'
 
@@ -40,15 +41,13 @@ export class NameServers {
   /** One at a time. */
   readonly resolve: Resolve = (hostname, options, callback) => {
     this.#cancelled = false
-    this.#fault(hostname, options.family === 6).then(fault => {
+    const enterFault = door((fault: Error | null) => {
       this.#resolver = null
-      // Not from within a promise, which would make another error of what it throws.
-      setImmediate(() => {
-        if (this.#cancelled) callback(CANCELLED, [])
-        else if (fault !== null) callback(fault, [])
-        else look(hostname, options, callback)
-      })
+      if (this.#cancelled) callback(CANCELLED, [])
+      else if (fault !== null) callback(fault, [])
+      else look(hostname, options, callback)
     })
+    this.#fault(hostname, options.family === 6).then(enterFault)
   }
 
   /** Calls off what is under way, unless the system has been asked by now. */

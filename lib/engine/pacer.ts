@@ -1,3 +1,6 @@
+import { UNTOLD } from '../guard'
+import type { Guard, Holder } from '../guard'
+
 /** Bytes of mirrors' answers that one turn of the event loop takes in. */
 const BYTES_A_TURN = 512 * 1024
 /** Milliseconds that one turn of the event loop works on them. Bytes alone say little: answers may come in chunks of one. */
@@ -9,13 +12,18 @@ const REST = 2
  * Keeps backends that answer at full speed from taking the event loop: past the share of a turn their answers are
  * paused, and go on, in turn, when the loop has served everything else. Long answers let it rest for a while, too.
  */
-export class Pacer {
+export class Pacer implements Holder {
   #bytes = 0
   #ms = 0
   #scheduled = false
   #waiting: Array<() => void> = []
   #resting: Array<() => void> = []
   #timer: NodeJS.Timeout | null = null
+  readonly #guard: Guard
+
+  constructor (guard = UNTOLD) {
+    this.#guard = guard
+  }
 
   /** Whether this turn has room for more. */
   get room (): boolean {
@@ -33,7 +41,7 @@ export class Pacer {
   wait (resume: () => void, long: boolean): void {
     if (long) {
       this.#resting.push(resume)
-      this.#timer ??= setTimeout(goOn, REST, this)
+      this.#timer ??= this.#guard.after<Pacer>(REST, this, goOn).ref()
     } else {
       this.#waiting.push(resume)
       this.#schedule()
@@ -43,7 +51,15 @@ export class Pacer {
   #schedule (): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(nextTurn, this)
+    this.#guard.soon<Pacer>(this, nextTurn)
+  }
+
+  /** Those that wait get their turn all the same. */
+  fail (): void {
+    this.#scheduled = false
+    this.#timer = null
+    if (this.#waiting.length > 0) this.#schedule()
+    if (this.#resting.length > 0) this.#timer = this.#guard.after<Pacer>(REST, this, goOn).ref()
   }
 
   nextTurn (): void {
@@ -56,7 +72,7 @@ export class Pacer {
   goOn (): void {
     this.#timer = null
     this.#resume(this.#resting)
-    if (this.#resting.length > 0) this.#timer ??= setTimeout(goOn, REST, this)
+    if (this.#resting.length > 0) this.#timer ??= this.#guard.after<Pacer>(REST, this, goOn).ref()
   }
 
   /** What is resumed may come to wait again. */

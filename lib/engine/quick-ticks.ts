@@ -1,3 +1,4 @@
+import { door } from '../guard'
 import { executionAsyncResource } from 'node:async_hooks'
 
 let kept: object | null = null
@@ -10,5 +11,5 @@ let kept: object | null = null
  * 300 ns instead of 40. One of them that is held on to prevents that.
  */
 export function keepTicksQuick (): void {
-  if (kept === null) process.nextTick(() => { kept = executionAsyncResource() })
+  if (kept === null) process.nextTick(door(() => { kept = executionAsyncResource() }))
 }

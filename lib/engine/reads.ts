@@ -1,9 +1,11 @@
 import type { OnReadOpts, Socket } from 'node:net'
+import { UNTOLD, door } from '../guard'
+import type { Guard, Holder } from '../guard'
 import { Interim } from './interim'
 import type { Pacer } from './pacer'
 
 /** Whose connection it is. */
-export interface Reader {
+export interface Reader extends Holder {
   /** The copy whose answer is awaited or comes, if any. `status` 0: its head is not complete. */
   readonly copy: { readonly running: boolean, readonly status: number } | null
 }
@@ -36,6 +38,7 @@ export class Reads {
   readonly #pacer: Pacer
   readonly #read: Socket['read']
   readonly #goOn: () => void
+  readonly #guard: Guard
   readonly #interim = new Interim()
   #waiting = false
   /** It is its turn. */
@@ -50,24 +53,20 @@ export class Reads {
   /** Milliseconds that have been worked on this answer. */
   #ms = 0
 
-  private constructor (socket: Socket, reader: Reader, pacer: Pacer) {
+  private constructor (socket: Socket, reader: Reader, pacer: Pacer, guard: Guard) {
+    this.#guard = guard
     this.#socket = socket
     this.#reader = reader
     this.#pacer = pacer
     this.#read = socket.read
-    this.#goOn = () => {
-      this.#waiting = false
-      this.#resumed = true
-      socket.emit('readable')
-      this.#resumed = false
-    }
+    this.#goOn = guard.door(reader, () => this.#resume()) as () => void
   }
 
   /** From now on all that the client library reads from a connection goes this way. */
-  static attach (socket: Socket, reader: Reader, pacer: Pacer): Reads {
-    const reads = new Reads(socket, reader, pacer)
+  static attach (socket: Socket, reader: Reader, pacer: Pacer, guard = UNTOLD): Reads {
+    const reads = new Reads(socket, reader, pacer, guard)
     // Node itself asks for a certain size, to have the buffer filled.
-    socket.read = size => size === undefined ? reads.#paced() : reads.#read.call(socket, size)
+    socket.read = size => size === undefined ? guard.enter(reader, paced, reads) ?? null : reads.#read.call(socket, size)
     ;(socket as ReadSocket)[READS] = reads
     return reads
   }
@@ -79,7 +78,15 @@ export class Reads {
     this.#interim.begin()
   }
 
-  #paced (): Buffer | null {
+  #resume (): void {
+    this.#waiting = false
+    this.#resumed = true
+    this.#socket.emit('readable')
+    this.#resumed = false
+  }
+
+  /** @internal The next piece, as far as there may be one now. */
+  paced (): Buffer | null {
     if (this.#given > 0) this.#worked()
     // Without an answer that is awaited nothing is held back: what comes unasked must be seen before the next request is sent, else it
     // would be taken for its answer.
@@ -124,6 +131,11 @@ export class Reads {
     this.#given = 0
   }
 
+  /** Behind the guard. @see enterBytes */
+  enterHand (bytes: Buffer): boolean {
+    return this.#guard.enter(this.#reader, hand, this, bytes) ?? false
+  }
+
   /** Hands over what lies in memory that is written to again; `false`: nothing more is to be read until the client library asks. */
   hand (bytes: Buffer): boolean {
     const socket = this.#socket
@@ -143,13 +155,21 @@ export class Reads {
  * @see https://nodejs.org/api/net.html#new-netsocketoptions `onread`
  */
 export function readInto (buffer: Buffer): OnReadOpts {
-  return { buffer, callback: handOver }
+  return { buffer, callback: enterBytes as OnReadOpts['callback'] }
 }
 
 /** Node calls it as the socket's own. */
-function handOver (this: ReadSocket, length: number, memory: Uint8Array): boolean {
+const enterBytes = door(function (this: ReadSocket, length: number, memory: Uint8Array): boolean {
   const bytes = (memory as Buffer).subarray(0, length)
   // Before it counts as connected.
   const reads = this[READS]
-  return reads === undefined ? this.push(Buffer.from(bytes)) : reads.hand(bytes)
+  return reads === undefined ? this.push(Buffer.from(bytes)) : reads.enterHand(bytes)
+})
+
+function paced (_: Reader, reads: Reads): Buffer | null {
+  return reads.paced()
+}
+
+function hand (_: Reader, reads: Reads, bytes: Buffer): boolean {
+  return reads.hand(bytes)
 }

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { Client, buildConnector } from 'undici'
 import { AnswerComparer, HashComparer } from '../compare/answers'
 import type { Comparer } from '../compare/answers'
-import type { LoopTime } from '../metrics/loop-time'
+import type { Guard, Holder } from '../guard'
 import { Share } from './budget'
 import type { Budget } from './budget'
 import { Deadlines } from './deadlines'
@@ -33,7 +33,7 @@ export class Target {
   readonly pacer: Pacer
   readonly budget: Budget
   readonly share: Share
-  readonly loopTime: LoopTime
+  readonly guard: Guard
   readonly comparer: Comparer
   /** Bytes of an answer that are kept for the comparer. */
   readonly maxCapture: number
@@ -45,18 +45,18 @@ export class Target {
   readonly #slots = new Set<Slot>()
   readonly #idle: Slot[] = []
 
-  constructor (options: TargetOptions, pacer: Pacer, budget: Budget, loopTime: LoopTime, clock: LoopClock) {
+  constructor (options: TargetOptions, pacer: Pacer, budget: Budget, guard: Guard, clock: LoopClock) {
     this.origin = options.origin
     this.maxBacklogBytes = options.maxBacklogBytes
     this.clock = clock
-    this.deadlines = new Deadlines(options.timeout, clock)
-    this.stalls = new Deadlines(options.bodyTimeout, clock)
+    this.deadlines = new Deadlines(options.timeout, clock, guard)
+    this.stalls = new Deadlines(options.bodyTimeout, clock, guard)
     this.pacer = pacer
     this.budget = budget
     this.share = new Share(budget)
-    this.loopTime = loopTime
+    this.guard = guard
     const { diff, maxCoded } = options
-    this.comparer = diff === null ? new HashComparer(maxCoded, budget, loopTime) : new AnswerComparer(diff, budget, loopTime)
+    this.comparer = diff === null ? new HashComparer(maxCoded, budget, guard) : new AnswerComparer(diff, budget, guard)
     this.maxCapture = diff?.maxBodyCapture ?? maxCoded
     this.#connector = this.#connectorOf(options.connect)
   }
@@ -115,7 +115,7 @@ export class Target {
   /** Ends every copy that has a connection, and all connections. */
   async close (error: Error): Promise<void> {
     const slots = [...this.#slots]
-    for (const slot of slots) slot.copy?.abort('aborted', error)
+    for (const slot of slots) if (slot.copy !== null) this.guard.enter(slot.copy, abort, error)
     this.deadlines.close()
     this.stalls.close()
     await Promise.all(slots.map(slot => slot.client.destroy(error)))
@@ -123,7 +123,7 @@ export class Target {
 }
 
 /** One connection. */
-export class Slot {
+export class Slot implements Holder {
   copy: Copy | null = null
   /** Not to be used again. */
   dead = false
@@ -140,17 +140,7 @@ export class Slot {
     this.client = new Client(target.origin, {
       connect: (options: buildConnector.Options, callback: buildConnector.Callback) => {
         this.#connecting = target.connect(options, (...result) => {
-          const [error, socket] = result
-          this.#connecting = null
-          if (error === null) {
-            this.#socket = socket
-            timeSocket(socket, target.loopTime)
-            this.#reads = Reads.attach(socket, this, target.pacer)
-            this.#used = false
-          } else {
-            // After a certificate for another name, undici's client takes its failed request for a running one, and begins no other.
-            this.dead = true
-          }
+          target.guard.enter<Slot, Target, Socket | null, void>(this, connected, target, result[1])
           callback(...result)
         })
       },
@@ -158,6 +148,24 @@ export class Slot {
       headersTimeout: 0,
       bodyTimeout: 0
     })
+  }
+
+  /** It has a connection, or could not get one. */
+  connected (target: Target, socket: Socket | null | undefined): void {
+    this.#connecting = null
+    // After a certificate for another name, undici's client takes its failed request for a running one, and begins no other.
+    this.dead ||= socket == null
+    if (socket == null) return
+    this.#socket = socket
+    timeSocket(socket, target.guard.loopTime)
+    this.#reads = Reads.attach(socket, this, target.pacer, target.guard)
+    this.#used = false
+  }
+
+  fail (error: unknown): void {
+    this.dead = true
+    if (this.copy === null) this.client.destroy(error as Error, noop)
+    else this.copy.fail(error)
   }
 
   /** Not to be used again, once its copy has ended. */
@@ -218,6 +226,14 @@ export class Slot {
       this.client.destroy(error, noop)
     }
   }
+}
+
+function connected (slot: Slot, target: Target, socket: Socket | null): void {
+  slot.connected(target, socket)
+}
+
+function abort (copy: Copy, error: Error): void {
+  copy.abort('aborted', error)
 }
 
 function noop (): void {}

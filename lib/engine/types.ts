@@ -43,7 +43,7 @@ export interface PairLatency {
 }
 
 /** Hears what became of one copy: `onRefused`, `onFailed`, or `onAnswered` and then one of the last two; each once. */
-export interface CopySink {
+export interface CopySink extends Holder {
   /** Never sent: the client library refuses such a request. */
   onRefused (error: Error): void
   onFailed (reason: FailureReason, error: Error): void

@@ -29,7 +29,8 @@ const NO_BODY = Buffer.alloc(0)
  * One copy that was attempted, as its backend's books see it: what the engine tells of it is counted and logged here.
  *
  * It is `new` until it is started, then `open`, then `answered` or `ended`, and `ended` after that. What is told too late, or twice, changes
- * nothing. Each state begins when the books have it, so that they close whatever fails on the way.
+ * nothing. Each state begins when the books have it, so that they close whatever fails on the way. The endpoint's entry comes before: it may
+ * become something else, while the books count once.
  */
 export class Attempt implements CopySink, Holder {
   #state: 'new' | 'open' | 'answered' | 'ended' = 'new'
@@ -68,16 +69,16 @@ export class Attempt implements CopySink, Holder {
   start (): void {
     this.#opening = this.#backend.gate.enter()
     this.#inGate = true
-    this.#books.attempt()
     this.entry.begin(KIND.inFlight)
+    this.#books.attempt()
     this.#state = 'open'
   }
 
   onRefused (error: Error): void {
     if (this.#state !== 'open') return
     this.#leave('aborted')
-    this.#books.refuse()
     this.entry.become(KIND_OF_DROP.error)
+    this.#books.refuse()
     this.#state = 'ended'
     this.#warn('the copy can not be sent', 'error', error)
   }
@@ -85,8 +86,8 @@ export class Attempt implements CopySink, Holder {
   onFailed (reason: FailureReason, error: Error): void {
     if (this.#state !== 'open') return
     this.#leave(reason)
-    this.#books.fail(reason)
     this.entry.become(KIND_OF_FAILURE[reason])
+    this.#books.fail(reason)
     this.#state = 'ended'
     if (FAILED[reason].class !== 'left out') this.#warn('the copy failed', reason, error)
   }
@@ -94,25 +95,25 @@ export class Attempt implements CopySink, Holder {
   onAnswered (status: number, ms: number): void {
     if (this.#state !== 'open') return
     this.#leave(null)
-    this.#books.answer(status, ms)
     this.entry.become(KIND.comparing)
+    this.#books.answer(status, ms)
     this.#state = 'answered'
   }
 
   onNotCompared (reason: NotComparedReason): void {
     if (this.#state !== 'answered') return
-    this.#books.leaveUncompared(reason)
     this.entry.become(KIND_OF_UNCOMPARED[reason])
+    this.#books.leaveUncompared(reason)
     this.#state = 'ended'
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
     if (this.#state !== 'answered') return
-    const slower = this.#books.compare(difference, latency)
     if (difference === null) this.entry.become(KIND.matched)
     else this.entry.mismatch(isUnread(difference) ? KIND.unread : KIND.mismatched)
-    if (latency !== null) this.entry.pair(latency.difference, slower)
+    const slower = this.#books.compare(difference, latency)
     this.#state = 'ended'
+    if (latency !== null) this.entry.pair(latency.difference, slower)
     if (difference === null || this.#request === null) return
     const { body } = this.#request
     const request = { ...this.#request, body: body?.bytes ?? NO_BODY, complete: body?.complete ?? true }

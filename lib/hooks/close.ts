@@ -6,17 +6,17 @@ import { kQueued } from '../symbols'
 type Listener = (this: ServerResponse) => void
 type Watched = Socket & { [kQueued]?: Map<ServerResponse, Listener> }
 
-/** Calls `listener` when a response is closed, whatever happened to it, once or twice. `false`: it is closed already. */
-export function onceClosed (request: IncomingMessage, response: ServerResponse, listener: Listener): boolean {
+/** Calls `enterClose`, a door, when a response is closed, whatever happened to it, once or twice. `false`: it is closed already. */
+export function onceClosed (request: IncomingMessage, response: ServerResponse, enterClose: Listener): boolean {
   // An older hook may have let the client wait until it left. Only HTTP/2 takes a response's socket away altogether.
   if (response.closed || response.socket === undefined) return false
   if (response.socket === null) {
     // Node takes the request's socket away, too, when all is done.
     if (request.socket?.closed !== false) return false
-    watchSocket(request.socket, response, listener)
+    watchSocket(request.socket, response, enterClose)
   }
   // Not `once`, which costs an object: whoever listens may hear it twice anyway.
-  response.on('close', listener)
+  response.on('close', enterClose)
   return true
 }
 

@@ -141,15 +141,22 @@ export class BackendBooks {
 
   /** An attempted copy got a complete answer, after so many milliseconds (NaN: it gives no sample); whether it is compared is told next. */
   answer (status: number, ms: number): void {
+    // What may throw comes first, so that an event is counted as a whole or not at all.
+    if (!Number.isNaN(ms)) this.latency.mirror.add(ms)
     this.inFlight--
     this.success++
     this.comparing++
     this.status[statusClass(status)]++
-    if (!Number.isNaN(ms)) this.latency.mirror.add(ms)
   }
 
   /** An answer was compared with the primary's. `null`: they match. Returns whether the pair was slower than it may be. */
   compare (difference: Compared | null, latency: PairLatency | null): boolean {
+    const slower = latency !== null && latency.difference > this.#maxSlowdown
+    if (latency !== null) {
+      this.latency.primary.add(latency.primary)
+      this.latency.difference.add(latency.difference)
+    }
+    if (slower) this.slower++
     this.comparing--
     this.compared++
     if (difference === null) {
@@ -159,11 +166,6 @@ export class BackendBooks {
       if (isUnread(difference)) this.unread++
       for (const part of difference.differs) this.mismatches[part]++
     }
-    if (latency === null) return false
-    this.latency.primary.add(latency.primary)
-    this.latency.difference.add(latency.difference)
-    const slower = latency.difference > this.#maxSlowdown
-    if (slower) this.slower++
     return slower
   }
 

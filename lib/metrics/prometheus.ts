@@ -1,3 +1,4 @@
+import { door } from '../guard'
 import type { PrometheusRegistry } from '../../types/index'
 import { families } from './families'
 import type { AppTotals, Family } from './families'
@@ -63,7 +64,7 @@ class Exposition {
   #read (): AppTotals[] {
     if (this.#totals === null) {
       this.#totals = Array.from(this.#apps, app => app())
-      queueMicrotask(() => { this.#totals = null })
+      queueMicrotask(door(() => { this.#totals = null }))
     }
     return this.#totals
   }

@@ -24,10 +24,10 @@ export class Ring {
   }
 
   add (ms: number): void {
+    if (this.#histogram !== null) this.#histogram.observe(ms)
     if (this.#samples === NONE) this.#samples = new Float64Array(SIZE)
     this.#samples[this.count % SIZE] = ms
     this.count++
-    if (this.#histogram !== null) this.#histogram.observe(ms)
   }
 
   /** Percentiles by nearest rank, in milliseconds rounded to the microsecond; `null` while there is no sample. */

@@ -1,3 +1,4 @@
+import { door } from '../guard'
 import { AsyncResource } from 'node:async_hooks'
 
 const PERIOD = 10_000
@@ -47,7 +48,7 @@ export class Lines {
   suppress (): void {
     if (this.#suppressed++ > 0) return
     this.#context.runInAsyncScope(() => {
-      this.#timer = setTimeout(() => this.end(), PERIOD)
+      this.#timer = setTimeout(door(() => this.end()), PERIOD)
       this.#timer.unref()
     })
   }

@@ -1,3 +1,4 @@
+import { door } from '../guard'
 import type { Difference } from '../compare/answers'
 import { createRedactor } from '../compare/redact'
 import type { Redactor } from '../compare/redact'
@@ -116,7 +117,7 @@ export class MismatchReporter {
     const failed = (error: unknown) => this.#onError('onMismatch failed', error)
     try {
       // Nobody else would handle the rejection of an async function, whoever made its promise.
-      Promise.resolve(onMismatch(event)).catch(failed)
+      Promise.resolve(onMismatch(event)).catch(door(failed))
     } catch (error) {
       failed(error)
     }

@@ -26,7 +26,7 @@ function call (source: ConnectSource, place: Place): unknown {
     throw invalid(place, ['connect'], `a function that returns options for undici's connect (${why})`, source)
   }
   // It is refused; nobody else would handle its rejection.
-  if (isPromise(given)) given.catch(() => {})
+  if (isPromise(given)) given.catch(noop)
   return given
 }
 
@@ -36,3 +36,5 @@ export function checkConnect (connect: ConnectOptions, protocol: string, place: 
   if (idle === null) return { ...connect }
   throw invalid(place, ['connect', idle.key], `left out, as ${idle.because}: it can have no effect`, connect[idle.key])
 }
+
+function noop (): void {}

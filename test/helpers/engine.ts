@@ -49,6 +49,10 @@ export class RecordingSink implements CopySink {
     this.calls.push(`not compared: ${reason}`)
   }
 
+  fail (error: unknown): void {
+    this.calls.push(`broken: ${error}`)
+  }
+
   get answered (): boolean {
     return this.calls.length > 0 && this.calls[0].startsWith('answered')
   }

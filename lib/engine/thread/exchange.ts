@@ -1,14 +1,18 @@
+import type { Guard } from '../../guard'
 import type { Budget } from '../budget'
 import type { LoopClock } from '../loop-clock'
-import type { CopySink, ExchangeHandle, ExchangeInit, NotComparedReason } from '../types'
+import type { CopySink, ExchangeHandle, ExchangeInit, FailureReason, NotComparedReason } from '../types'
 import { ToThread, joinHeaders } from './protocol'
 import type { OpToThread, Outbox } from './protocol'
 
 /** What an exchange needs of its engine. */
 export interface Line {
+  readonly guard: Guard
   readonly budget: Budget
   readonly outbox: Outbox
   readonly clock: LoopClock
+  /** All copies of the exchange have ended. */
+  forget (id: number, exchange: ThreadExchange): void
   /** The outbox has something; it goes out soon. */
   schedule (): void
   /** Counts so many more bytes as on their way to the thread; or says what there is too little of. */
@@ -35,9 +39,11 @@ export class ThreadExchange implements ExchangeHandle {
     this.#primaryOpen = init.compare
     this.#bodyOpen = init.backlog !== null
     line.clock.enter()
+    // An operation is pushed as a whole or not at all: what may throw comes before.
+    const headers = init.copies.map(({ head }) => joinHeaders(head.headers))
     const { ops } = line.outbox
     ops.push(ToThread.Open, id, init.method, init.length, this.#bodyOpen, init.compare, init.copies.length)
-    for (const { target, head } of init.copies) ops.push(target, head.path, joinHeaders(head.headers))
+    for (const [copy, { target, head }] of init.copies.entries()) ops.push(target, head.path, headers[copy])
     line.schedule()
     if (init.backlog !== null) this.#post(init.backlog)
   }
@@ -65,8 +71,9 @@ export class ThreadExchange implements ExchangeHandle {
       this.#say(ToThread.Overflow).push(refusal)
       return
     }
+    this.#line.outbox.place(chunk)
     this.#say(ToThread.Body)
-    this.#line.outbox.pushBytes(chunk)
+    this.#line.outbox.pushPlaced()
   }
 
   end (): void {
@@ -91,15 +98,18 @@ export class ThreadExchange implements ExchangeHandle {
       this.primaryLost(refusal)
       return
     }
-    this.#primaryOpen = false
+    const joined = headers === null ? null : joinHeaders(headers)
     const text = typeof body === 'string' ? body : null
-    this.#say(ToThread.PrimaryWhole).push(status, encoding, headers === null ? null : joinHeaders(headers), ms, text)
-    if (text === null) this.#line.outbox.pushBytes(body as Uint8Array)
+    if (text === null) this.#line.outbox.place(body as Uint8Array)
+    this.#primaryOpen = false
+    this.#say(ToThread.PrimaryWhole).push(status, encoding, joined, ms, text)
+    if (text === null) this.#line.outbox.pushPlaced()
   }
 
   primaryStarts (status: number, encoding: string, headers: string[] | null): void {
     if (!this.wantsPrimary) return
-    this.#say(ToThread.PrimaryStarts).push(status, encoding, headers === null ? null : joinHeaders(headers))
+    const joined = headers === null ? null : joinHeaders(headers)
+    this.#say(ToThread.PrimaryStarts).push(status, encoding, joined)
   }
 
   primaryData (chunk: Uint8Array): void {
@@ -109,8 +119,9 @@ export class ThreadExchange implements ExchangeHandle {
       this.primaryLost(refusal)
       return
     }
+    this.#line.outbox.place(chunk)
     this.#say(ToThread.PrimaryData)
-    this.#line.outbox.pushBytes(chunk)
+    this.#line.outbox.pushPlaced()
   }
 
   primaryEnds (ms: number): void {
@@ -128,8 +139,8 @@ export class ThreadExchange implements ExchangeHandle {
   /** Begins an operation; its arguments are pushed after it. */
   #say (op: OpToThread): unknown[] {
     const { ops } = this.#line.outbox
-    ops.push(op, this.#id)
     this.#line.schedule()
+    ops.push(op, this.#id)
     return ops
   }
 
@@ -147,14 +158,29 @@ export class ThreadExchange implements ExchangeHandle {
     return this.#sinks[copy]
   }
 
+  /** Something of ours threw when a copy was told of: it has ended. */
+  lose (copy: number, error: unknown): void {
+    const sink = this.#copies[copy] === 'ended' ? this.#sinks[copy] : this.ending(copy)
+    sink.fail(error)
+    this.#line.forget(this.#id, this)
+  }
+
   /** The thread is gone, as the app closes or by itself. */
   die (error: Error, closing: boolean): void {
     for (let copy = 0; copy < this.#copies.length; copy++) {
       const was = this.#copies[copy]
       if (was === 'ended') continue
       const sink = this.ending(copy)
-      if (was === 'open') sink.onFailed(closing ? 'aborted' : 'thread', error)
-      else sink.onNotCompared(closing ? 'closing' : 'thread')
+      if (was === 'open') this.#line.guard.enter(sink, failedAs, closing ? 'aborted' : 'thread', error)
+      else this.#line.guard.enter(sink, notCompared, closing ? 'closing' : 'thread')
     }
   }
+}
+
+function failedAs (sink: CopySink, reason: FailureReason, error: Error): void {
+  sink.onFailed(reason, error)
+}
+
+function notCompared (sink: CopySink, reason: NotComparedReason): void {
+  sink.onNotCompared(reason)
 }

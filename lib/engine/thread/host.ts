@@ -1,4 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
+import { Guard } from '../../guard'
+import type { Holder } from '../../guard'
 import { Backlog } from '../backlog'
 import { Blocks } from '../blocks'
 import { Budget } from '../budget'
@@ -9,13 +11,16 @@ import type { CopyInit, CopySink, Difference, FailureReason, NotComparedReason, 
 import { COLLECTING, FromThread, ToThread, splitHeaders } from './protocol'
 import type { Batch, JoinedHeaders, MessageFromThread, MessageToThread, OpFromThread, OpToThread, ThreadData } from './protocol'
 
+/** In place of an exchange's id. */
+const NOBODY = -1
 /** A turn of the event loop before all. */
 const NOT_YET = -1
 
 /** The thread's side: an inline engine of its own, driven by messages; what its copies tell goes back in batches. */
-export class Host {
+export class Host implements Holder {
   readonly #port: MessagePort
   readonly #engine: InlineEngine
+  readonly #guard: Guard
   readonly #targets: Target[] = []
   readonly #exchanges: Array<Exchange | undefined> = []
   ops: unknown[] = []
@@ -37,86 +42,84 @@ export class Host {
 
   constructor (port: MessagePort, data: ThreadData) {
     this.#port = port
-    this.#collecting = setTimeout(() => this.#flush(), COLLECTING)
-    this.#engine = new InlineEngine(new Budget(data.maxBufferedBytes, new Blocks()))
-    port.on('message', (message: MessageToThread) => this.#onMessage(message))
+    this.#guard = new Guard(error => this.#tellFault(error))
+    this.#collecting = this.#guard.after<Host>(COLLECTING, this, flush).ref()
+    this.#engine = new InlineEngine(new Budget(data.maxBufferedBytes, new Blocks()), this.#guard)
+    // A message that is lost as a whole leaves both sides apart: the other begins anew, with another thread.
+    port.on('message', this.#guard.door<Holder, MessageToThread, void>({ fail: () => port.close() }, (_, message) => this.#onMessage(message)))
   }
 
   #onMessage (message: MessageToThread): void {
     if ('batch' in message) this.#run(message.batch)
     else if ('target' in message) this.#targets.push(this.#engine.addTarget(message.target))
     else if ('retire' in message) this.#engine.retire(this.#targets[message.retire], message.connect)
-    else this.#engine.close(message.close).then(() => this.#end())
+    else this.#engine.close(message.close).then(this.#guard.door<Host, void, void>(this, end))
   }
 
-  #run ({ ops, slabs }: Batch): void {
-    let at = 0
-    const next = <T>() => ops[at++] as T
-    const bytes = () => {
-      const first = next<string | number>()
-      if (typeof first === 'string') return Buffer.from(first, 'latin1')
-      const slab = slabs[first]
-      const offset = next<number>()
-      return Buffer.from(slab.buffer, slab.byteOffset + offset, next<number>())
-    }
-    const headers = () => {
-      const joined = next<JoinedHeaders | null>()
-      return joined === null ? null : splitHeaders(joined)
-    }
-    while (at < ops.length) {
-      const op = next<OpToThread>()
-      const id = next<number>()
-      if (op === ToThread.Open) {
-        this.#open(id, next)
-        continue
-      }
-      const exchange = this.#exchanges[id]
-      switch (op) {
-        case ToThread.Body: this.#grow(id, exchange, bytes()); break
-        case ToThread.BodyEnd: exchange?.end(); break
-        case ToThread.Cut: exchange?.cut(); break
-        case ToThread.Fail: { const error = new Error(next<string>()); exchange?.fail(error); break }
-        case ToThread.Overflow: { const reason = next<'memory' | 'thread'>(); exchange?.overflow(reason); break }
-        case ToThread.PrimaryWhole: {
-          const [status, encoding, list, ms, text] = [next<number>(), next<string>(), headers(), next<number>(), next<string | null>()]
-          const body = text ?? bytes()
-          exchange?.primaryWhole(status, encoding, list, body, ms)
-          break
-        }
-        case ToThread.PrimaryStarts: {
-          const [status, encoding, list] = [next<number>(), next<string>(), headers()]
-          exchange?.primaryStarts(status, encoding, list)
-          break
-        }
-        case ToThread.PrimaryData: { const chunk = bytes(); exchange?.primaryData(chunk); break }
-        case ToThread.PrimaryEnds: { const ms = next<number>(); exchange?.primaryEnds(ms); break }
-        case ToThread.PrimaryLost: { const reason = next<NotComparedReason>(); exchange?.primaryLost(reason); break }
-      }
-    }
+  /** What is collected goes out all the same. */
+  fail (): void {
+    if (this.#scheduled) this.#collecting.refresh()
+  }
+
+  #run (batch: Batch): void {
+    const reader = new BatchReader(batch)
+    while (reader.more) this.#guard.enter(reader, runOne, this)
     this.#processed++
-    for (const slab of slabs) this.#slabs.push(slab)
+    for (const slab of batch.slabs) this.#slabs.push(slab)
     this.#schedule()
   }
 
-  #open (id: number, next: <T>() => T): void {
-    const method = next<string>()
-    const length = next<number>()
-    const hasBody = next<boolean>()
-    const compare = next<boolean>()
-    const count = next<number>()
-    const copies: Array<CopyInit<Target>> = []
-    const tracked = { open: count }
-    for (let copy = 0; copy < count; copy++) {
-      copies.push({
-        target: this.#targets[next<number>()],
-        head: { path: next<string>(), headers: splitHeaders(next<JoinedHeaders>()) },
-        sink: new RemoteSink(this, id, copy, tracked)
-      })
+  /** @internal All that belongs to an operation is read before anything is done: what throws must not leave half of it to the next. */
+  runOne (reader: BatchReader): void {
+    const op = reader.next<OpToThread>()
+    const id = reader.next<number>()
+    if (op === ToThread.Open) {
+      this.#open(id, reader)
+      return
     }
+    const exchange = reader.exchange = this.#exchanges[id]
+    switch (op) {
+      case ToThread.Body: this.#grow(id, exchange, reader.bytes()); break
+      case ToThread.BodyEnd: exchange?.end(); break
+      case ToThread.Cut: exchange?.cut(); break
+      case ToThread.Fail: { const message = reader.next<string>(); exchange?.fail(new Error(message)); break }
+      case ToThread.Overflow: { const reason = reader.next<'memory' | 'thread'>(); exchange?.overflow(reason); break }
+      case ToThread.PrimaryWhole: {
+        const [status, encoding, headers] = [reader.next<number>(), reader.next<string>(), reader.next<JoinedHeaders | null>()]
+        const ms = reader.next<number>()
+        const body = reader.next<string | null>() ?? reader.bytes()
+        exchange?.primaryWhole(status, encoding, listOf(headers), body, ms)
+        break
+      }
+      case ToThread.PrimaryStarts: {
+        const [status, encoding, headers] = [reader.next<number>(), reader.next<string>(), reader.next<JoinedHeaders | null>()]
+        exchange?.primaryStarts(status, encoding, listOf(headers))
+        break
+      }
+      case ToThread.PrimaryData: { const chunk = reader.bytes(); exchange?.primaryData(chunk); break }
+      case ToThread.PrimaryEnds: { const ms = reader.next<number>(); exchange?.primaryEnds(ms); break }
+      case ToThread.PrimaryLost: { const reason = reader.next<NotComparedReason>(); exchange?.primaryLost(reason); break }
+    }
+  }
+
+  #open (id: number, reader: BatchReader): void {
+    const [method, length] = [reader.next<string>(), reader.next<number>()]
+    const [hasBody, compare] = [reader.next<boolean>(), reader.next<boolean>()]
+    const count = reader.next<number>()
+    const tracked = { open: count }
+    const heads: Array<[target: number, path: string, headers: JoinedHeaders]> = []
+    for (let copy = 0; copy < count; copy++) {
+      heads.push([reader.next(), reader.next(), reader.next()])
+      reader.sinks.push(new RemoteSink(this, id, copy, tracked))
+    }
+    const copies: Array<CopyInit<Target>> = heads.map(([target, path, headers], copy) => (
+      { target: this.#targets[target], head: { path, headers: splitHeaders(headers) }, sink: reader.sinks[copy] }
+    ))
     const backlog = hasBody ? new Backlog(this.#engine.budget, length) : null
     const exchange = this.#engine.open({ method, backlog, length, compare, copies })
     if (tracked.open > 0) this.#exchanges[id] = exchange
     this.#grown[id] = NOT_YET
+    reader.sinks = []
   }
 
   /** What comes at once is no fault of the backends: slow is who has not taken it when more comes in another turn. */
@@ -125,13 +128,14 @@ export class Host {
     if (this.#grown[id] !== this.#turn) {
       this.#grown[id] = this.#turn
       exchange.giveUpSlow()
-      if (!this.#turning) setImmediate(this.#endTurn)
+      if (!this.#turning) this.#guard.soon<Host>(this, endTurn)
       this.#turning = true
     }
     exchange.append(chunk)
   }
 
-  readonly #endTurn = (): void => {
+  /** @internal */
+  endTurn (): void {
     this.#turn++
     this.#turning = false
   }
@@ -144,8 +148,17 @@ export class Host {
     return ops
   }
 
+  /** What was caught here is told there, where the log is. */
+  #tellFault (error: unknown): void {
+    const { message, stack } = error as Partial<Error>
+    this.tell(FromThread.Fault, NOBODY, 0).push(message ?? String(error), stack)
+  }
+
+  /** All its copies have been told of. The other side says no more of it: where one was told of as broken, it may still wait for the primary. */
   forget (id: number): void {
+    const exchange = this.#exchanges[id]
     this.#exchanges[id] = undefined
+    if (exchange?.wantsPrimary === true) exchange.primaryLost('error')
   }
 
   #schedule (): void {
@@ -154,7 +167,8 @@ export class Host {
     this.#collecting.refresh()
   }
 
-  #flush (): void {
+  /** @internal */
+  flush (): void {
     if (!this.#scheduled) return
     this.#scheduled = false
     const slabs = this.#slabs
@@ -165,12 +179,69 @@ export class Host {
     this.#port.postMessage(message, slabs.map(({ buffer }) => buffer as ArrayBuffer))
   }
 
-  /** Without its port the thread has nothing to live for. */
-  #end (): void {
-    this.#flush()
+  /** @internal Without its port the thread has nothing to live for. */
+  end (): void {
+    this.flush()
     clearTimeout(this.#collecting)
     this.#port.close()
   }
+}
+
+/** A batch as it is worked off. What throws ends the exchange that it was for. */
+class BatchReader implements Holder {
+  exchange: Exchange | undefined = undefined
+  /** Of copies that no exchange has yet. */
+  sinks: RemoteSink[] = []
+  readonly #ops: unknown[]
+  readonly #slabs: Uint8Array[]
+  #at = 0
+
+  constructor ({ ops, slabs }: Batch) {
+    this.#ops = ops
+    this.#slabs = slabs
+  }
+
+  get more (): boolean {
+    return this.#at < this.#ops.length
+  }
+
+  next<T> (): T {
+    return this.#ops[this.#at++] as T
+  }
+
+  bytes (): Buffer {
+    const first = this.next<string | number>()
+    if (typeof first === 'string') return Buffer.from(first, 'latin1')
+    const slab = this.#slabs[first]
+    const offset = this.next<number>()
+    return Buffer.from(slab.buffer, slab.byteOffset + offset, this.next<number>())
+  }
+
+  fail (error: unknown): void {
+    this.exchange?.fail(error)
+    for (const sink of this.sinks) sink.fail(error)
+    this.sinks = []
+  }
+}
+
+function listOf (headers: JoinedHeaders | null): string[] | null {
+  return headers === null ? null : splitHeaders(headers)
+}
+
+function runOne (reader: BatchReader, host: Host): void {
+  host.runOne(reader)
+}
+
+function flush (host: Host): void {
+  host.flush()
+}
+
+function endTurn (host: Host): void {
+  host.endTurn()
+}
+
+function end (host: Host): void {
+  host.end()
 }
 
 class RemoteSink implements CopySink {
@@ -178,6 +249,7 @@ class RemoteSink implements CopySink {
   readonly #id: number
   readonly #copy: number
   readonly #exchange: { open: number }
+  #state: 'open' | 'answered' | 'ended' = 'open'
   /** The batch in which the answer was told of, and its length then. */
   #answeredIn = -1
   #answeredAt = 0
@@ -190,21 +262,26 @@ class RemoteSink implements CopySink {
   }
 
   onRefused (error: NodeJS.ErrnoException): void {
+    if (this.#state !== 'open') return
     this.#host.tell(FromThread.Refused, this.#id, this.#copy).push(error.message, error.code)
     this.#ended()
   }
 
   onFailed (reason: FailureReason, error: NodeJS.ErrnoException): void {
+    if (this.#state !== 'open') return
     this.#host.tell(FromThread.Failed, this.#id, this.#copy).push(reason, error.message, error.code)
     this.#ended()
   }
 
   onAnswered (status: number, ms: number): void {
+    if (this.#state !== 'open') return
     this.#answeredIn = this.#host.batch
     this.#answeredAt = this.#host.tell(FromThread.Answered, this.#id, this.#copy).push(status, ms)
+    this.#state = 'answered'
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
+    if (this.#state !== 'answered') return
     const primary = latency === null ? NaN : latency.primary
     const { ops, batch } = this.#host
     if (difference === null && batch === this.#answeredIn && ops.length === this.#answeredAt) {
@@ -218,11 +295,18 @@ class RemoteSink implements CopySink {
   }
 
   onNotCompared (reason: NotComparedReason): void {
+    if (this.#state !== 'answered') return
     this.#host.tell(FromThread.NotCompared, this.#id, this.#copy).push(reason)
     this.#ended()
   }
 
+  fail (error: unknown): void {
+    this.onFailed('error', error as Error)
+    this.onNotCompared('error')
+  }
+
   #ended (): void {
+    this.#state = 'ended'
     if (--this.#exchange.open === 0) this.#host.forget(this.#id)
   }
 }

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import { Guard } from '../../guard'
-import { timed } from '../../metrics/loop-time'
+import { UNTOLD } from '../../guard'
+import type { Guard, Holder } from '../../guard'
 import { Budget } from '../budget'
 import { constantError } from '../constant-error'
 import { LoopClock } from '../loop-clock'
@@ -30,7 +30,7 @@ export type StartThread = (data: ThreadData) => Thread
  * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what it holds. What
  * happens goes out once a millisecond at most; nothing waits for an answer.
  */
-export class ThreadEngine implements Engine<number>, Line {
+export class ThreadEngine implements Engine<number>, Line, Holder {
   readonly threaded = true
   readonly budget: Budget
   readonly outbox = new Outbox()
@@ -51,6 +51,8 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly #restarts = new Restarts()
   #startedAt = 0
   #scheduled = false
+  /** What was collected has been taken, and has not gone out yet. */
+  #losing = false
   #stopped = false
   #closed: (() => void) | null = null
   readonly #transit: Transit
@@ -63,7 +65,7 @@ export class ThreadEngine implements Engine<number>, Line {
   readonly #collecting: NodeJS.Timeout
 
   constructor (
-    maxBufferedBytes: number, onDeath: OnDeath, start: StartThread = startWorker, guard = new Guard(() => {})
+    maxBufferedBytes: number, onDeath: OnDeath, start: StartThread = startWorker, guard = UNTOLD
   ) {
     const half = Math.floor(maxBufferedBytes / 2)
     this.budget = new Budget(half)
@@ -72,7 +74,7 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#onDeath = onDeath
     this.#start = start
     this.guard = guard
-    this.#collecting = setTimeout(timed(guard.loopTime, () => this.#flush()), COLLECTING).unref()
+    this.#collecting = guard.after<ThreadEngine>(COLLECTING, this, flush)
     this.#run()
   }
 
@@ -82,11 +84,12 @@ export class ThreadEngine implements Engine<number>, Line {
     const thread = this.#start(this.#data)
     this.#thread = thread
     // One that has been found dead may have last words.
-    thread.on('message', timed(this.guard.loopTime, (message: MessageFromThread) => {
+    const holder: Holder = { fail: error => this.#replace(thread, error) }
+    thread.on('message', this.guard.door<Holder, MessageFromThread, void>(holder, (_, message) => {
       if (this.#thread === thread) this.#onMessage(message)
     }))
-    thread.on('error', (error: Error) => this.#onEnd(thread, error))
-    thread.on('exit', () => this.#onEnd(thread, GONE))
+    thread.on('error', this.guard.door<ThreadEngine, Error, void>(this, (_, error) => this.#onEnd(thread, error)))
+    thread.on('exit', this.guard.door<ThreadEngine, void, void>(this, () => this.#onEnd(thread, GONE)))
     thread.unref()
     for (const target of this.#targets) this.#post({ target })
   }
@@ -145,13 +148,16 @@ export class ThreadEngine implements Engine<number>, Line {
     this.#collecting.refresh()
   }
 
-  #flush (): void {
+  /** @internal */
+  flush (): void {
     if (!this.#scheduled) return
-    this.#scheduled = false
-    const batch = this.outbox.take()
     this.#transit.send()
+    this.#scheduled = false
+    this.#losing = true
+    const batch = this.outbox.take()
     if (this.#thread === null) this.#transit.clear()
     else this.#post({ batch }, batch.slabs.map(slab => slab.buffer as ArrayBuffer))
+    this.#losing = false
   }
 
   #onMessage ({ ops, processed, held, slabs }: MessageFromThread): void {
@@ -162,43 +168,75 @@ export class ThreadEngine implements Engine<number>, Line {
   }
 
   #hear (ops: unknown[]): void {
-    let at = 0
-    const next = <T>() => ops[at++] as T
-    const latency = (): PairLatency | null => {
-      const [primary, difference] = [next<number>(), next<number>()]
-      return Number.isNaN(primary) ? null : { primary, difference }
+    const reader = new OpsReader(ops)
+    while (reader.more) this.guard.enter(reader, hearOne, this)
+  }
+
+  /** @internal All that belongs to an operation is read before anything is done: what throws must not leave half of it to the next. */
+  hearOne (reader: OpsReader): void {
+    const op = reader.next<OpFromThread>()
+    const id = reader.next<number>()
+    const copy = reader.copy = reader.next<number>()
+    if (op === FromThread.Fault) {
+      this.guard.report(faultOf(reader.next(), reader.next()))
+      return
     }
-    while (at < ops.length) {
-      const op = next<OpFromThread>()
-      const id = next<number>()
-      const copy = next<number>()
-      const exchange = this.#exchanges[id] as ThreadExchange
-      switch (op) {
-        case FromThread.Refused:
-          exchange.ending(copy).onRefused(errorOf(next(), next()))
-          break
-        case FromThread.Failed:
-          exchange.ending(copy).onFailed(next<FailureReason>(), errorOf(next(), next()))
-          break
-        case FromThread.Answered:
-          exchange.answered(copy).onAnswered(next<number>(), next<number>())
-          break
-        case FromThread.Matched:
-          exchange.answered(copy).onAnswered(next<number>(), next<number>())
-          exchange.ending(copy).onCompared(null, latency())
-          break
-        case FromThread.Compared:
-          exchange.ending(copy).onCompared(next<Difference | null>(), latency())
-          break
-        case FromThread.NotCompared:
-          exchange.ending(copy).onNotCompared(next<NotComparedReason>())
-          break
+    const exchange = reader.exchange = this.#exchanges[id] as ThreadExchange
+    switch (op) {
+      case FromThread.Refused: {
+        const error = errorOf(reader.next(), reader.next())
+        exchange.ending(copy).onRefused(error)
+        break
       }
-      if (exchange.done) {
-        this.#exchanges[id] = null
-        this.#freeIds.push(id)
+      case FromThread.Failed: {
+        const reason = reader.next<FailureReason>()
+        const error = errorOf(reader.next(), reader.next())
+        exchange.ending(copy).onFailed(reason, error)
+        break
+      }
+      case FromThread.Answered: {
+        const [status, ms] = [reader.next<number>(), reader.next<number>()]
+        exchange.answered(copy).onAnswered(status, ms)
+        break
+      }
+      case FromThread.Matched: {
+        const [status, ms, latency] = [reader.next<number>(), reader.next<number>(), reader.latency()]
+        exchange.answered(copy).onAnswered(status, ms)
+        exchange.ending(copy).onCompared(null, latency)
+        break
+      }
+      case FromThread.Compared: {
+        const [difference, latency] = [reader.next<Difference | null>(), reader.latency()]
+        exchange.ending(copy).onCompared(difference, latency)
+        break
+      }
+      case FromThread.NotCompared: {
+        const reason = reader.next<NotComparedReason>()
+        exchange.ending(copy).onNotCompared(reason)
+        break
       }
     }
+    this.forget(id, exchange)
+  }
+
+  /** @internal Its id is given again when its last copy has ended. */
+  forget (id: number, exchange: ThreadExchange): void {
+    if (!exchange.done || this.#exchanges[id] !== exchange) return
+    this.#exchanges[id] = null
+    this.#freeIds.push(id)
+  }
+
+  /** What is collected goes out all the same, unless some of it is lost. */
+  fail (error: unknown): void {
+    if (this.#scheduled) this.#collecting.refresh()
+    if (this.#losing && this.#thread !== null) this.#replace(this.#thread, error)
+    this.#losing = false
+  }
+
+  /** Something of what the two sides said is lost, so that they are apart: another thread begins anew. */
+  #replace (thread: Thread, error: unknown): void {
+    this.#onEnd(thread, error as Error)
+    thread.terminate()
   }
 
   /** The thread died, or has been closed. */
@@ -206,13 +244,14 @@ export class ThreadEngine implements Engine<number>, Line {
     if (this.#thread !== thread) return
     this.#thread = null
     // What has not gone out must not reach the next thread, whose exchanges are given the same ids.
-    this.#flush()
+    this.#scheduled = true
+    this.flush()
     this.#transit.clear()
     this.#heldThere = 0
     const exchanges = this.#exchanges
     this.#exchanges = []
     this.#freeIds = []
-    for (const exchange of exchanges) exchange?.die(error, this.#stopped)
+    for (const exchange of exchanges) if (exchange !== null) this.guard.enter(exchange, die, error, this.#stopped)
     this.#closed?.()
     if (this.#stopped) return
     this.#startLater(error)
@@ -221,15 +260,16 @@ export class ThreadEngine implements Engine<number>, Line {
   #startLater (error: Error): void {
     const restart = this.#restarts.next(performance.now() - this.#startedAt)
     this.#onDeath(error, restart)
-    this.#restart = setTimeout(() => {
-      try {
-        this.#run()
-      } catch (error) {
-        // What a thread dies of, too little memory or too many processes, also prevents the next.
-        this.#startLater(error as Error)
-      }
-    }, restart.pause)
-    this.#restart.unref()
+    this.#restart = this.guard.after<ThreadEngine>(restart.pause, this, () => this.#startAgain())
+  }
+
+  #startAgain (): void {
+    try {
+      this.#run()
+    } catch (error) {
+      // What a thread dies of, too little memory or too many processes, also prevents the next.
+      this.#startLater(error as Error)
+    }
   }
 
   async close (ms: number): Promise<void> {
@@ -243,7 +283,7 @@ export class ThreadEngine implements Engine<number>, Line {
         clearTimeout(timer)
         resolve()
       }
-      this.#flush()
+      this.flush()
       this.#post({ close: ms })
     })
     // A thread that has not ended by itself by now is ended.
@@ -251,6 +291,51 @@ export class ThreadEngine implements Engine<number>, Line {
     clearTimeout(this.#collecting)
     await thread.terminate()
   }
+}
+
+/** Operations as they are heard. What throws ends the copy that it was of. */
+class OpsReader implements Holder {
+  exchange: ThreadExchange | null = null
+  copy = 0
+  readonly #ops: unknown[]
+  #at = 0
+
+  constructor (ops: unknown[]) {
+    this.#ops = ops
+  }
+
+  get more (): boolean {
+    return this.#at < this.#ops.length
+  }
+
+  next<T> (): T {
+    return this.#ops[this.#at++] as T
+  }
+
+  latency (): PairLatency | null {
+    const [primary, difference] = [this.next<number>(), this.next<number>()]
+    return Number.isNaN(primary) ? null : { primary, difference }
+  }
+
+  fail (error: unknown): void {
+    this.exchange?.lose(this.copy, error)
+  }
+}
+
+function hearOne (reader: OpsReader, engine: ThreadEngine): void {
+  engine.hearOne(reader)
+}
+
+function flush (engine: ThreadEngine): void {
+  engine.flush()
+}
+
+function die (exchange: ThreadExchange, error: Error, closing: boolean): void {
+  exchange.die(error, closing)
+}
+
+function faultOf (message: string, stack: string | undefined): Error {
+  return Object.assign(new Error(message), stack === undefined ? {} : { stack })
 }
 
 function errorOf (message: string, code: string | undefined): Error {

@@ -47,7 +47,9 @@ export const FromThread = {
   /** reason */
   NotCompared: 4,
   /** Answered and compared at once, and nothing differs: status, ms, primary's ms or NaN, difference in ms */
-  Matched: 5
+  Matched: 5,
+  /** Not of an exchange: the mirror itself failed. message, stack */
+  Fault: 6
 } as const
 
 export type OpToThread = typeof ToThread[keyof typeof ToThread]
@@ -117,20 +119,31 @@ export class Outbox {
   #slabs: Uint8Array[] = []
   #slab: Uint8Array | null = null
   #used = 0
+  #text: string | null = null
+  #placed = 0
   #nextSize = SMALLEST_SLAB
   readonly #spare: Uint8Array[] = []
 
-  /** Pushes short bytes as text; copies others into a slab, and pushes where they lie. */
-  pushBytes (bytes: Uint8Array): void {
-    if (bytes.length <= SHORT) {
-      this.ops.push(latin1(bytes))
+  /**
+   * Makes room for bytes: short ones become text, others are copied into a slab. Before the operation that they are of, which must be pushed
+   * as a whole or not at all.
+   */
+  place (bytes: Uint8Array): void {
+    this.#placed = bytes.length
+    this.#text = bytes.length <= SHORT ? latin1(bytes) : null
+    if (this.#text !== null) return
+    if (this.#slab === null || this.#slab.length - this.#used < bytes.length) this.#newSlab(bytes.length)
+    ;(this.#slab as Uint8Array).set(bytes, this.#used)
+  }
+
+  /** Pushes what was placed last: the text, or where it lies. */
+  pushPlaced (): void {
+    if (this.#text !== null) {
+      this.ops.push(this.#text)
       return
     }
-    if (this.#slab === null || this.#slab.length - this.#used < bytes.length) this.#newSlab(bytes.length)
-    const slab = this.#slab as Uint8Array
-    slab.set(bytes, this.#used)
-    this.ops.push(this.#slabs.length - 1, this.#used, bytes.length)
-    this.#used += bytes.length
+    this.ops.push(this.#slabs.length - 1, this.#used, this.#placed)
+    this.#used += this.#placed
   }
 
   #newSlab (least: number): void {
