@@ -77,6 +77,7 @@ export class Entry {
   readonly #backend: number
   #books: EndpointBooks
   #kind: Kind = KIND.inFlight
+  #counted = false
   /** NaN: it gave no pair. */
   #difference = NaN
   #slower = false
@@ -92,6 +93,13 @@ export class Entry {
   begin (kind: Kind): void {
     this.#kind = kind
     this.#books.counts[kind]++
+    this.#counted = true
+  }
+
+  /** It never was: whatever was to be counted with it could not be. */
+  withdraw (): void {
+    if (this.#counted) this.#books.counts[this.#kind]--
+    this.#counted = false
   }
 
   become (kind: Kind): void {

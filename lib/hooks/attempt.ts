@@ -126,6 +126,7 @@ export class Attempt implements CopySink, Holder {
   }
 
   fail (error: unknown): void {
+    if (this.#state === 'new') this.entry.withdraw()
     this.onFailed('error', error as Error)
     this.onNotCompared('error')
     this.#leave('aborted')

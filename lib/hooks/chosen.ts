@@ -58,6 +58,8 @@ export class Chosen implements BodyListener {
   #exchange: ExchangeHandle | null = null
   /** Backends of which it is counted what came of the request. */
   #decided = 0
+  /** Backends of which its endpoint has counted that. */
+  #counted = 0
   /** Copies that are started, and that no exchange has yet. */
   #attempts: Attempt[] = []
   /** `null`: nothing is compared. */
@@ -229,8 +231,8 @@ export class Chosen implements BodyListener {
     for (let i = 0; i < verdicts.length; i++) {
       const verdict = verdicts[i]
       if (verdict === 'disabled' || verdict === 'unsampled') {
-        this.#period.backends[i].skip(verdict)
         this.#count(i, KIND.leftOut)
+        this.#period.backends[i].skip(verdict)
       } else if (typeof verdict === 'string') {
         this.#drop(i, verdict)
       } else {
@@ -239,6 +241,7 @@ export class Chosen implements BodyListener {
         this.#attempts.push(sink)
         sink.start()
         this.#entries?.push(sink.entry)
+        this.#counted++
         copies.push({ target, head: { path: config.basePath + path, headers: verdict }, sink })
       }
       this.#decided++
@@ -247,19 +250,17 @@ export class Chosen implements BodyListener {
   }
 
   #drop (backend: number, reason: DropReason): void {
-    this.#period.backends[backend].drop(reason)
     this.#count(backend, KIND_OF_DROP[reason])
+    this.#period.backends[backend].drop(reason)
   }
 
-  /** Counts a request that this backend does not get. */
+  /** Counts by its endpoint a request that this backend does not get; once, whatever failed behind it. */
   #count (backend: number, kind: Kind): void {
-    if (this.#entries === null) {
-      this.#endpoint.of(backend).counts[kind]++
-      return
-    }
+    if (backend < this.#counted) return
     const entry = new Entry(this.#endpoint, backend)
     entry.begin(kind)
-    this.#entries.push(entry)
+    this.#counted++
+    this.#entries?.push(entry)
   }
 
   /** Its endpoint; that of pending ones where its end or its answer must be awaited. */
@@ -297,10 +298,13 @@ export class Chosen implements BodyListener {
   /** What was counted as pending is this endpoint's. */
   #settle (endpoint: Endpoint): void {
     if (this.#entries === null) return
-    const entries = this.#entries
+    // Each leaves the list when it has moved, for whoever has to go on.
+    for (let last = this.#entries.at(-1); last !== undefined; last = this.#entries.at(-1)) {
+      last.moveTo(endpoint)
+      this.#entries.pop()
+    }
     this.#entries = null
     this.#endpoint = endpoint
-    for (const entry of entries) entry.moveTo(endpoint)
   }
 
   /** What a mismatch of this request would be shown with. */

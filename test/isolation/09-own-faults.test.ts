@@ -198,8 +198,8 @@ for (const mode of ['inline', 'thread'] as const) {
       }
       const wrong = answers.filter((answer, index) => answer !== expected[index])
       if (wrong.length > 0) t.fail(`${callee.name}: the client got ${wrong.join('; ')}`)
-      for (const mirror of Object.values(gateway.app.mirrors.list())) {
-        for (const fault of imbalances(mirror)) t.fail(`${callee.name}: ${fault}`)
+      for (const id of Object.keys(gateway.app.mirrors.list())) {
+        for (const fault of imbalances(gateway.mirror(id))) t.fail(`${callee.name}: ${fault}`)
       }
       if (faults.length > 0) t.fail(`${callee.name}: the process got ${faults.splice(0).join('; ')}`)
     }
