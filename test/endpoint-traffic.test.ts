@@ -8,6 +8,7 @@ import type { Test } from 'tap'
 import fastifyMirror from '../lib'
 import { endpointPage } from '../lib/admin/endpoint-page'
 import { Endpoints } from '../lib/endpoints/table'
+import { BackendBooks } from '../lib/metrics/books'
 import type { EndpointBackend, EndpointList, EndpointRequest, MirrorOptions } from '../types/index'
 import { refusedUrl, startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
@@ -180,6 +181,20 @@ t.test('a request of which the mirror itself fails is counted somewhere', async 
   t.strictSame(await settled(t, gateway, 'lost'), { '(other)': 1 })
 })
 
+t.test('a copy that is dropped is counted once, whatever fails behind that', async t => {
+  const shadow = await startBackend(t)
+  const rewriteRequestHeaders = () => { throw new Error('of the user') }
+  const gateway = await startProxy(t, shadow.url, { backends: [shadow.url], compare, rewriteRequestHeaders })
+  const { drop } = BackendBooks.prototype
+  t.teardown(() => { BackendBooks.prototype.drop = drop })
+  BackendBooks.prototype.drop = () => {
+    BackendBooks.prototype.drop = drop
+    throw new Error('of the mirror')
+  }
+  t.equal((await client(t, gateway.url)({ path: '/a' })).status, 200)
+  t.strictSame(await settled(t, gateway, 'lost'), { '(other)': 1 })
+})
+
 t.test('the admin route has them all, in pages, and for a second', async t => {
   const key = { 'x-key': 'k' }
   const shadow = await startBackend(t)
@@ -208,6 +223,10 @@ t.test('the admin route has them all, in pages, and for a second', async t => {
   await send({ path: '/new' })
   const isNew = ({ name }: { name: string }) => name === 'GET /new'
   await until('they are read anew', async () => (await app.inject({ url: '/mirrors/all/endpoints', headers: key })).json().endpoints.some(isNew))
+  app.mirrors.reset('all')
+  t.strictSame((await app.inject({ url: '/mirrors/all/endpoints', headers: key })).json().endpoints, [], 'of another period at once')
+  await send({ path: '/new' })
+  await settled(t, gateway)
   await app.inject({ method: 'POST', url: '/mirrors/all/reset', headers: key })
   t.strictSame((await app.inject({ url: '/mirrors/all/endpoints/', headers: key })).json(), { limit: 200, limited: false, endpoints: [] })
   t.equal(app.mirrors.endpoints('none'), undefined)

@@ -179,8 +179,9 @@ function pageEndpoints ({ limit, limited, endpoints }: EndpointList): Buffer {
   return joined(`{"limit":${limit},"limited":${limited},"total":${endpoints.length},"endpoints":[`, shown, ']}')
 }
 
+/** What is pending has no verdict, and comes first. */
 function rankOf ({ backends }: EndpointSnapshot): number {
-  return Math.min(...backends.map(({ verdict }) => verdict === null ? RANKS.length : RANKS.indexOf(verdict)))
+  return Math.min(...backends.map(({ verdict }) => RANKS.indexOf(verdict as VerdictWord)))
 }
 
 function pageGroups ({ mismatches: { groups: store } }: Mirror): Buffer {
