@@ -515,7 +515,7 @@ t.test('each key takes its values, and refuses all others by name, value and wha
   }
   t.strictSame(
     MIRROR_ROWS.filter(({ keys }) => keys.length === 1).map(({ keys }) => keys[0]),
-    'id enabled percentage sampleBy backends conditions timeout bodyTimeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare verdict'.split(' ')
+    'id enabled percentage sampleBy backends conditions timeout bodyTimeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare endpoint maxEndpoints verdict'.split(' ')
   )
 })
 
@@ -590,6 +590,15 @@ t.test('a misspelled key is answered with the nearest one', async t => {
   t.equal(suggest('percentage'.repeat(5), known), undefined)
 })
 
+/** Their status codes. */
+const OF_REQUESTS: Readonly<Record<string, number>> = {
+  FST_MIRROR_OTHER_ORIGIN: 403,
+  FST_MIRROR_OTHER_HOST: 421,
+  FST_MIRROR_BAD_PERIOD: 400,
+  FST_MIRROR_OLDER_PERIOD: 409,
+  FST_MIRROR_TOO_MANY_WAIT: 503
+}
+
 t.test('the errors of the plugin have a code, a status and a plain message', async t => {
   const duplicate = new errors.FST_MIRROR_DUPLICATE_ID(OWNER, showValue('a%s'), 'route "GET /%d"')
   t.equal(duplicate.message, `${OWNER}: mirror.id "a%s" is taken by route "GET /%d"; every mirror needs an id of its own`)
@@ -601,10 +610,10 @@ t.test('the errors of the plugin have a code, a status and a plain message', asy
   for (const [name, Constructor] of Object.entries(errors)) {
     const error = new (Constructor as typeof errors.FST_MIRROR_ALREADY_REGISTERED)()
     t.equal(error.code, name)
-    // All are mistakes of whoever registers, but two, which are of whoever asks.
-    const ofRequest = name.startsWith('FST_MIRROR_OTHER_')
-    t.equal((error as Refusal).statusCode, ({ FST_MIRROR_OTHER_ORIGIN: 403, FST_MIRROR_OTHER_HOST: 421 } as Record<string, number>)[name] ?? 500)
-    t.equal(error instanceof TypeError, !ofRequest)
+    // All are mistakes of whoever registers, but these, which are of whoever asks.
+    const ofRequest = OF_REQUESTS[name]
+    t.equal((error as Refusal).statusCode, ofRequest ?? 500, name)
+    t.equal(error instanceof TypeError, ofRequest === undefined, name)
   }
 })
 

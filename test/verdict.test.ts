@@ -159,7 +159,7 @@ t.test('coverage: of what should have been compared, enough must have been', asy
   const blind = backend({ compared: 80_000, notCompared: { encoding: 19_000 }, failure: { timeout: 1000 } })
   t.match(reason('coverage', blind), { state: 'undecided', count: 80_000, of: 100_000, rate: 0.8, limit: 0.9 })
   t.equal(reason('coverage', blind).text, 'coverage: 80000 of 100000 copies were compared, 80 %; at least 90 % are needed; ' +
-    'lost: 19000 other encoding, 1000 timeout. Most of all other encoding: The bodies come in content codings that could not be taken off.')
+    'lost: 19000 other encoding, 1000 timeout. Most of all other encoding: The bodies come in content codings that could not be taken off, or not within maxBodyCapture.')
   t.equal(judgeOf().verdict([blind], MIRROR).verdict, 'not enough data')
   t.match(reason('coverage', blind, { minCoverage: 0.8 }), { state: 'good', text: /80 %; lost: 19000 other encoding, 1000 timeout$/ })
   t.match(reason('coverage', backend({ dropped: { inFlight: 20_000 } })), { state: 'undecided' })
