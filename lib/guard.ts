@@ -2,12 +2,14 @@ import { LoopTime } from './metrics/loop-time'
 
 /** What holds something for a request. When its own code throws, it lets go of all of it. */
 export interface Holder {
+  /** The id of the mirror that it is of, for the log. */
+  readonly mirrorId?: string
   /** Ends what is under way, as failed by an error of the mirror's own. Called again where the first call threw. */
   fail (error: unknown): void
 }
 
 /** Where caught errors are told, at a bounded rate. */
-export type ReportFault = (error: unknown) => void
+export type ReportFault = (error: unknown, mirrorId: string | undefined) => void
 
 /**
  * The one door for foreign code: hooks, observed methods, callbacks, timers and messages come in here. What our code throws behind it
@@ -43,24 +45,24 @@ export class Guard {
   }
 
   #letGo (holder: Holder, error: unknown): void {
-    this.report(error)
+    this.report(error, holder.mirrorId)
     try {
       holder.fail(error)
     } catch (another) {
-      this.report(another)
+      this.report(another, holder.mirrorId)
       try {
         holder.fail(error)
       } catch (third) {
-        this.report(third)
+        this.report(third, holder.mirrorId)
       }
     }
   }
 
   /** Counts and tells of what was caught. */
-  report (error: unknown): void {
+  report (error: unknown, mirrorId?: string): void {
     this.caught++
     try {
-      this.#report(error)
+      this.#report(error, mirrorId)
     } catch {
       // Who would hear it?
     }

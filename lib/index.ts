@@ -38,7 +38,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
     ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; until it runs, copies are ` +
       'dropped (dropped.thread). What to do: mend what err says (memory, processes, permissions), or leave out thread: true'
     : 'the mirrors\' thread ended, and will be started again')
-  const guard = new Guard(err => log.warn({ err }, 'mirroring failed'), new LoopTime(prometheus !== null))
+  const guard = new Guard((err, mirror) => log.warn(mirror === undefined ? { err } : { mirror, err }, 'mirroring failed'), new LoopTime(prometheus !== null))
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
     : new InlineEngine(new Budget(maxBufferedBytes), guard)

@@ -105,6 +105,10 @@ export class Mirror implements MirrorState, Holder {
     this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
   }
 
+  get mirrorId (): string {
+    return this.config.id
+  }
+
   get id (): string {
     return this.config.id
   }

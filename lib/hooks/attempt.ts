@@ -125,6 +125,10 @@ export class Attempt implements CopySink, Holder {
     this.#mirror.mismatches.report(this.#groups, this.#backend.name, request, difference, this.#log)
   }
 
+  get mirrorId (): string {
+    return this.#mirror.id
+  }
+
   fail (error: unknown): void {
     if (this.#state === 'new') this.entry.withdraw()
     this.onFailed('error', error as Error)

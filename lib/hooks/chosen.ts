@@ -84,7 +84,7 @@ export class Chosen implements BodyListener {
     this.#key = key
     this.#keyFailed = keyFailed
     this.#log = compare.logMismatches ? request.log : null
-    this.#primary = compare.enabled ? new PrimaryAnswer(this.guard, mirror.engine.clock, compare.detailedDiff) : null
+    this.#primary = compare.enabled ? new PrimaryAnswer(this.guard, mirror.id, mirror.engine.clock, compare.detailedDiff) : null
     const { raw } = request
     this.#raw = raw
     this.#bodyOpen = hasBody(raw, mirror.bodyless)
@@ -120,6 +120,10 @@ export class Chosen implements BodyListener {
     this.#bodyOpen = false
     this.#backlog?.dispose()
     this.#backlog = null
+  }
+
+  get mirrorId (): string {
+    return this.mirror.id
   }
 
   get pending (): boolean {

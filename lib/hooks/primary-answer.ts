@@ -17,6 +17,7 @@ export class PrimaryAnswer implements AnswerListener {
   /** `null`: nothing has been sent that it could be compared with. */
   exchange: ExchangeHandle | null = null
   readonly guard: Guard
+  readonly mirrorId: string
   readonly #clock: LoopClock
   /** Whether headers are compared. */
   readonly #diffs: boolean
@@ -34,7 +35,8 @@ export class PrimaryAnswer implements AnswerListener {
   #upstreamEncoding: string | null = null
   #upstreamHeaders: string[] | null = null
 
-  constructor (guard: Guard, clock: LoopClock, diffs: boolean) {
+  constructor (guard: Guard, mirrorId: string, clock: LoopClock, diffs: boolean) {
+    this.mirrorId = mirrorId
     this.guard = guard
     this.#clock = clock
     this.#diffs = diffs

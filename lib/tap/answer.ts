@@ -40,6 +40,10 @@ export class Answer {
     this.guard = listener.guard
   }
 
+  get mirrorId (): string | undefined {
+    return this.#listener?.mirrorId
+  }
+
   /** Hears no more, and tells its listener why. */
   fail (error: unknown): void {
     const listener = this.#listener

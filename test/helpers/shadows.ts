@@ -37,7 +37,7 @@ export const shadows: readonly ShadowKind[] = [
   {
     name: 'refusing',
     fates: ['connect'],
-    uploadFates: ['connect', 'slow'],
+    uploadFates: ['connect', 'slow', 'memory'],
     async start (t) {
       const shadow = await startShadow(t, () => {})
       await shadow.close()
@@ -99,7 +99,7 @@ export function shadowOf (name: string): ShadowKind {
 export function tcp (name: string, fates: Fate | readonly Fate[], onSocket: OnSocket, protocol = 'http:'): ShadowKind {
   fates = typeof fates === 'string' ? [fates] : fates
   // At full speed a body may run away from any copy that shares its machine with this test.
-  return { name, fates, uploadFates: [...fates, 'slow'], start: t => startShadow(t, onSocket, protocol) }
+  return { name, fates, uploadFates: [...fates, 'slow', 'memory', 'thread'], start: t => startShadow(t, onSocket, protocol) }
 }
 
 export async function startShadow (t: Test, onSocket: OnSocket, protocol = 'http:'): Promise<Shadow> {
