@@ -122,6 +122,7 @@ for (const { mode, plugin } of modes) {
     for (let wave = 0; wave < 2; wave++) {
       for (let i = 0; i < 18; i++) t.equal(await post(client, `/${ids[i % 3]}/`, Buffer.alloc(size)), String(size))
       await until('what is held is within the limit', () => sum(b => b.inFlight) * size <= share)
+      console.error(JSON.stringify(ids.map(id => { const b = gateway.mirror(id).backends[0]; return [b.failure, b.dropped, b.inFlight, b.offered] })))
       t.equal(sum(b => b.failure.memory) + sum(b => b.failure.connect) + sum(b => b.inFlight), 18 + wave * 20)
       for (const id of ids) booksClose(t, gateway.mirror(id))
       await until('all of them are given up', () => sum(b => b.inFlight) === 0)
@@ -129,11 +130,12 @@ for (const { mode, plugin } of modes) {
       const connect = sum(b => b.failure.connect)
       const memory = sum(b => b.failure.memory)
       t.ok(memory > 0)
-      await post(client, '/a/', Buffer.alloc(share * 0.9))
+      // One of several backends may hold as much as it leaves to the others.
+      await post(client, '/a/', Buffer.alloc(share * 0.45))
       await until('it is given up, too', () => sum(b => b.inFlight) === 0)
-      t.equal(sum(b => b.failure.connect), connect + 1, 'nearly all of the memory was there for it: nothing is left of the others')
+      t.equal(sum(b => b.failure.connect), connect + 1, 'the memory was there for it: nothing is left of the others')
       t.equal(sum(b => b.failure.memory), memory)
-      await post(client, '/a/', Buffer.alloc(share * 1.1))
+      await post(client, '/a/', Buffer.alloc(share * 0.6))
       await until('and this is too much', () => sum(b => b.failure.memory) === memory + 1)
       await until('for all', () => sum(b => b.inFlight) === 0)
     }
@@ -174,7 +176,7 @@ for (const { mode, plugin } of modes) {
     let received = 0
     const primary = await startBackend(t)
     const fast = await startBackend(t)
-    const stalled = await shadowOf('stalled in its TLS handshake').start(t)
+    const stalled = await shadowOf('never reading the request').start(t)
     const backends = [{ url: fast.url, name: 'fast' }, { ...stalled.backend, name: 'stalled' }]
     const mirror = { id: 'proxied', backends, maxBacklogBytes, timeout: 60_000 }
     const gateway = await startGateway(t, {
@@ -189,7 +191,8 @@ for (const { mode, plugin } of modes) {
     const ofStalled = () => gateway.mirror('proxied').backends[1]
 
     // In many pieces, each sent when the shadow has the one before.
-    const count = (maxBacklogBytes / piece.length) * 5
+    // More than the system holds for the other.
+    const count = (maxBacklogBytes / piece.length) * 64
     const body = new Readable({ read () {} })
     const answer = post(client, '/proxied/', body)
     for (let i = 1; i <= count; i++) {
@@ -201,7 +204,8 @@ for (const { mode, plugin } of modes) {
     await until('the copy is answered', () => ofFast().success === 1)
     t.equal(hash(fast.requests[0].body), hash(Buffer.alloc(count * piece.length, 'x')))
     t.ok(received > maxBacklogBytes)
-    t.match(ofStalled(), { inFlight: 0, failure: { slow: 1 } }, 'the other is given up')
+    await until('the other is given up', () => ofStalled().inFlight === 0)
+    t.match(ofStalled(), { failure: { slow: 1 } })
     booksClose(t, gateway.mirror('proxied'))
 
     const headers = { 'content-type': 'text/plain' }
@@ -236,30 +240,32 @@ for (const { mode, plugin } of modes) {
     await one()
     shadow.act = shadow.reset
     await one()
+    t.match(gateway.backend().failure, { reset: 2, staleConnection: 1 }, 'a used connection that ends says nothing')
+    await one()
     await one()
     t.equal(gateway.backend().breaker, 'closed', 'not three in a row')
     await one()
     t.equal(gateway.backend().breaker, 'open')
     for (let i = 0; i < 5; i++) await one()
-    t.match(gateway.backend(), { total: 6, failure: { reset: 5 }, dropped: { breaker: 5 } }, 'left alone')
+    t.match(gateway.backend(), { total: 7, failure: { reset: 5 }, dropped: { breaker: 5 } }, 'left alone')
 
     const start = performance.now()
     await trial()
     t.ok(performance.now() - start > 100, 'for its time')
     await until('the trial has failed', () => gateway.backend().failure.reset === 6)
-    t.match(gateway.backend(), { total: 7, breaker: 'open' })
+    t.match(gateway.backend(), { total: 8, breaker: 'open' })
 
     shadow.act = shadow.hold
     await trial()
-    t.match(gateway.backend(), { total: 8, inFlight: 1, breaker: 'half-open' })
+    t.match(gateway.backend(), { total: 9, inFlight: 1, breaker: 'half-open' })
     const { breaker } = gateway.backend().dropped
     for (let i = 0; i < 5; i++) await get(client)
-    t.match(gateway.backend(), { total: 8, dropped: { breaker: breaker + 5 } }, 'one at a time')
+    t.match(gateway.backend(), { total: 9, dropped: { breaker: breaker + 5 } }, 'one at a time')
     shadow.act = shadow.answer
     shadow.release()
     await until('the trial has succeeded', () => gateway.backend().breaker === 'closed')
     await one()
-    t.match(gateway.backend(), { total: 9, success: 3 })
+    t.match(gateway.backend(), { total: 10, success: 3 })
     booksClose(t, gateway.mirror())
   })
 
