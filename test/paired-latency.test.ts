@@ -66,7 +66,7 @@ for (const { mode, plugin } of modes) {
     t.ok((gateway.backend().latency.primary.p50 as number) > 0, 'fractions are kept')
 
     await t.test('when many are under way, in one order here and in another there', async t => {
-      gateway.app.mirrors.reset('/')
+      gateway.app.mirrors.reset(gateway.mirror().id)
       // Taken apart, either side's are all the same; paired, two in three differ by two seconds.
       const pairs: Array<[primary: number, mirror: number]> = [[0, 2000], [2000, 0], [0, 2000]]
       await Promise.all(Array.from({ length: 30 }, (_, i) => send(`/?primary=${pairs[i % 3][0]}&mirror=${pairs[i % 3][1]}`)))
@@ -81,7 +81,7 @@ for (const { mode, plugin } of modes) {
     })
 
     await t.test('which may be less than nothing', async t => {
-      gateway.app.mirrors.reset('/')
+      gateway.app.mirrors.reset(gateway.mirror().id)
       await Promise.all(Array.from({ length: 10 }, () => send('/?primary=1500&mirror=100')))
       await compared(10)
       const { difference } = gateway.backend().latency
@@ -90,7 +90,7 @@ for (const { mode, plugin } of modes) {
     })
 
     await t.test('to the end of what is streamed', async t => {
-      gateway.app.mirrors.reset('/')
+      gateway.app.mirrors.reset(gateway.mirror().id)
       await Promise.all(Array.from({ length: 10 }, () => send('/streamed?primary=500&mirror=2000')))
       await compared(10)
       const { mirror, primary, difference } = gateway.backend().latency
@@ -100,7 +100,7 @@ for (const { mode, plugin } of modes) {
     })
 
     await t.test('on a connection that is used again, none of the time before', async t => {
-      gateway.app.mirrors.reset('/')
+      gateway.app.mirrors.reset(gateway.mirror().id)
       const { connections } = shadow
       for (let i = 0; i < 2; i++) {
         await delay(1500)
@@ -114,7 +114,7 @@ for (const { mode, plugin } of modes) {
     })
 
     await t.test('with an upload that takes its time, on both sides', async t => {
-      gateway.app.mirrors.reset('/')
+      gateway.app.mirrors.reset(gateway.mirror().id)
       const body = Readable.from((async function * () {
         for (let i = 0; i < 4; i++) {
           yield Buffer.alloc(1000)

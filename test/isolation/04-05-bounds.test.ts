@@ -122,14 +122,15 @@ for (const { mode, plugin } of modes) {
     for (let wave = 0; wave < 2; wave++) {
       for (let i = 0; i < 18; i++) t.equal(await post(client, `/${ids[i % 3]}/`, Buffer.alloc(size)), String(size))
       await until('what is held is within the limit', () => sum(b => b.inFlight) * size <= share)
-      console.error(JSON.stringify(ids.map(id => { const b = gateway.mirror(id).backends[0]; return [b.failure, b.dropped, b.inFlight, b.offered] })))
-      t.equal(sum(b => b.failure.memory) + sum(b => b.failure.connect) + sum(b => b.inFlight), 18 + wave * 20)
+      // Of a thread that has just begun, this side's half is still full when more comes.
+      const lost = sum(b => b.failure.memory) + sum(b => b.dropped.memory)
+      t.equal(lost + sum(b => b.failure.connect) + sum(b => b.inFlight), 18 + wave * 20)
       for (const id of ids) booksClose(t, gateway.mirror(id))
       await until('all of them are given up', () => sum(b => b.inFlight) === 0)
 
       const connect = sum(b => b.failure.connect)
       const memory = sum(b => b.failure.memory)
-      t.ok(memory > 0)
+      t.ok(lost > 0)
       // One of several backends may hold as much as it leaves to the others.
       await post(client, '/a/', Buffer.alloc(share * 0.45))
       await until('it is given up, too', () => sum(b => b.inFlight) === 0)

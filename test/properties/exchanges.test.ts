@@ -134,7 +134,11 @@ async function play (engine: Engine, target: unknown, script: Script): Promise<s
   for (const [i, { done, calls, answered }] of sinks.entries()) {
     if (!done) throw new Error(`told too much: ${calls}`)
     if (!answered) {
-      const allowed = script.upload?.complete === false ? ['failed: aborted'] : { reset: ['failed: reset'], cut: ['failed: body', 'failed: reset'] }[String(script.shadows[i])] ?? []
+      const allowed = script.upload?.complete === false
+        ? ['failed: aborted']
+        : {
+            reset: ['failed: reset', 'failed: staleConnection'], cut: ['failed: body', 'failed: reset', 'failed: staleConnection']
+          }[String(script.shadows[i])] ?? []
       if (!allowed.includes(calls[0])) throw new Error(`${script.shadows[i]}: ${calls}`)
     } else if (!expected(script, script.shadows[i], calls[1])) throw new Error(`${script.shadows[i]}: ${calls}`)
   }
