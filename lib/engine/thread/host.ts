@@ -158,7 +158,7 @@ export class Host implements Holder {
   forget (id: number): void {
     const exchange = this.#exchanges[id]
     this.#exchanges[id] = undefined
-    if (exchange?.wantsPrimary === true) exchange.primaryLost('error')
+    exchange?.primaryLost('error')
   }
 
   #schedule (): void {
