@@ -2,6 +2,7 @@ import t from 'tap'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { exampleEnvironment } from './helpers/process'
 
 // In processes of their own: whoever loads undici or uses fetch first decides for the whole process.
 
@@ -17,7 +18,7 @@ const script = `
 
 t.test('the app\'s fetch stays Node\'s own', async t => {
   const [without, withPlugin] = await Promise.all(['', join(__dirname, '../lib/index.ts')].map(async plugin => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', script, plugin])
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', script, plugin], { env: exampleEnvironment() })
     return stdout
   }))
   t.equal(withPlugin, without, 'what undici refuses, and Node does not')

@@ -250,16 +250,17 @@ t.test('headers are the same however the upstream is asked', async t => {
 t.test('what adds a hook to every route adds one to each', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
-  const hooks: number[] = []
+  const hooks: unknown[][] = []
   app.addHook('onRoute', ({ method, onRequest }) => {
     if (method !== 'GET') return
     // As @fastify/compress does.
-    hooks.push((onRequest as unknown[]).push(async () => {}))
+    hooks.push(onRequest as unknown[])
+    ;(onRequest as unknown[]).push(async () => {})
   })
   await app.register(fastifyMirror, { admin: { onRequest: async () => {} } })
   await app.ready()
   t.ok(hooks.length > 1)
-  t.strictSame(new Set(hooks), new Set([2]), 'the guard and its own')
+  t.equal(new Set(hooks).size, hooks.length, 'each has an array of its own')
 })
 
 t.test('a 304 that tells the length of what it stands for is complete', async t => {

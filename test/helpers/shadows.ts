@@ -49,7 +49,8 @@ export const shadows: readonly ShadowKind[] = [
   tcp('resetting at once', ['connect', 'reset'], socket => socket.resetAndDestroy()),
   tcp('resetting at its head', 'reset', answering(socket => socket.resetAndDestroy())),
   tcp('closing at its head', 'reset', answering(socket => socket.end())),
-  tcp('resetting in the middle of its body', 'body', answering(socket => {
+  // A reset takes what has not been read with it.
+  tcp('resetting in the middle of its body', ['body', 'reset'], answering(socket => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nthe begin', () => setTimeout(() => socket.resetAndDestroy(), 5))
   })),
   tcp('closing in the middle of its body', 'body', answering(socket => {
