@@ -487,8 +487,10 @@ class Hold {
     this.#spent = true
   }
 
+  /** On a busy machine a short answer may count as a long one, and wait again. */
   wait (resume: () => void): void {
-    this.held.push(resume)
+    if (this.open) setImmediate(resume)
+    else this.held.push(resume)
   }
 
   letGo (): void {

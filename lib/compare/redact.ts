@@ -16,7 +16,7 @@ const MAX_WORDS = 4096
  * What the masking of one example may take, in characters that are looked through; past it text is masked unread. What a text, and a
  * character of words are worth of them.
  */
-const MAX_WORK = 7 * 1024
+const MAX_WORK = 9 * 1024
 const WORK_A_TEXT = 24
 const WORK_A_WORD = 4
 /** Without any of these there is nothing in a text that could be masked. */

@@ -45,7 +45,7 @@ function runFile (cwd: string, file: string, preload: string | null, env: Record
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(timer)
-      const results = read(file, stdout)
+      const results = read(cwd, file, stdout)
       if (late) {
         results.push({ file, name: FILE, outcome: 'failed', error: `it took longer than ${PATIENCE} ms` })
       } else if (code !== 0 && !results.some(({ outcome }) => outcome === 'failed')) {
@@ -65,14 +65,15 @@ function endGroup (pid: number): void {
 }
 
 /** Tests may write to stdout, too. */
-function read (file: string, stdout: string): Result[] {
+function read (cwd: string, file: string, stdout: string): Result[] {
   const results: Result[] = []
   for (const line of stdout.split('\n')) {
     const start = line.indexOf('{"name":')
     if (start === -1) continue
     try {
       const { name, outcome, error } = JSON.parse(line.slice(start))
-      if (outcome !== undefined) results.push({ file, name, outcome, error })
+      // What no test is to blame for has the file's own name, wherever it lies.
+      if (outcome !== undefined) results.push({ file, name: name === join(cwd, file) ? FILE : name, outcome, error })
     } catch {
       // Not ours.
     }
