@@ -9,7 +9,7 @@ import { Mirror } from '../lib/mirror'
 import type { Period } from '../lib/mirror'
 import type { BackendSnapshot, MirrorVerdict, VerdictReason } from '../types/index'
 import { booksClose } from './helpers/books'
-import { modes } from './helpers/gateway'
+import { modes, startGateway } from './helpers/gateway'
 import type { Gateway } from './helpers/gateway'
 import { PATIENCE, startTwins } from './helpers/twins'
 import { until } from './helpers/until'
@@ -211,3 +211,14 @@ function snapshotOf (gateway: Gateway, { books, backends }: Period) {
   const [{ name, url, enabled, percentage, breaker }] = mirror.backends as BackendSnapshot[]
   return mirrorSnapshot({ ...mirror, books, backends: [{ name, url, enabled, percentage, breaker, books: backends[0] }] })
 }
+
+t.test('code can ask for all verdicts at once', async t => {
+  const { app } = await startGateway(t, {
+    routes: app => {
+      for (const id of ['a', 'b']) app.get(`/${id}`, { mirror: { id, backends: ['http://127.0.0.1:1'], compare: { enabled: true } } }, async () => 'ok')
+    }
+  })
+  const { verdict, mirrors } = app.mirrors.verdictAll()
+  t.equal(verdict, 'not enough data')
+  t.strictSame(mirrors.map(({ id }) => id), ['a', 'b'])
+})

@@ -153,6 +153,7 @@ t.test('a breaker that is not closed is not ready', async (t) => {
     t.equal(found.state, 'bad')
     t.equal(found.text, `breaker: ${breaker} since ${since.toISOString()}, for 13 s: the backend failed again and again`)
   }
+  t.match(reason('breaker', backend({ breaker: 'open' })), { count: 0, text: 'breaker: open: the backend failed again and again' })
 })
 
 t.test('coverage: of what should have been compared, enough must have been', async (t) => {

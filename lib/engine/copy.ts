@@ -14,7 +14,6 @@ import type { Slot, Target } from './target'
 import type { CopyHead, CopySink, FailureReason } from './types'
 
 const TIMED_OUT = constantError('not complete within the mirror\'s timeout')
-const GIVEN_UP = constantError('the copy was given up')
 const FLOODED = constantError('too many interim answers')
 /** Interim answers (1xx) of one copy. Each costs as much as an answer. */
 const MAX_INTERIM = 256
@@ -271,8 +270,8 @@ export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
   /** @internal */
   completes (): void {
     const { broken } = this.#slot as Slot
-    if (broken === null && this.#reason === null) this.#complete()
-    else this.breaks(broken ?? GIVEN_UP)
+    if (broken === null) this.#complete()
+    else this.breaks(broken)
   }
 
   #complete (): void {

@@ -254,8 +254,6 @@ export class Exchange implements ExchangeHandle, Expiring {
 
   /** @internal */
   judge (copy: Copy): void {
-    // It has failed meanwhile.
-    if (copy.told) return
     const { comparer } = copy.target
     if (this.#primary !== 'complete') {
       this.#tell(copy, this.#primary as NotComparedReason)

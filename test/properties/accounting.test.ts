@@ -215,3 +215,19 @@ t.test('the books close after every event, in whatever order they come', async t
   }), 300)
   t.ok(ended > 500, `${ended} copies ended`)
 })
+
+t.test('what is told too late of a copy changes nothing', async t => {
+  const { mirror } = new World(5, 5)
+  const { period } = mirror
+  const attempt = started(new Attempt(mirror, 0, period, period.endpoints.other, null, null, null))
+  attempt.fail(new Error('boom'))
+  const before = JSON.stringify(mirror.snapshot())
+  attempt.onAnswered(200, 1)
+  attempt.onRefused(new Error('refused'))
+  attempt.onFailed('reset', new Error('reset'))
+  attempt.onNotCompared('off')
+  attempt.onCompared(null, null)
+  attempt.fail(new Error('again'))
+  t.equal(JSON.stringify(mirror.snapshot()), before)
+  t.match(mirror.snapshot().backends[0], { inFlight: 0, failure: { error: 1 } })
+})

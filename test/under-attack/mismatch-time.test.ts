@@ -5,8 +5,8 @@ import { createRedactor } from '../../lib/compare/redact'
 import { createMismatch } from '../../lib/mismatches/mismatch'
 import type { MirroredRequest, MismatchInput } from '../../lib/mismatches/mismatch'
 
-/** Of runs on a machine that others use, too: ten times what one takes on an idle one. */
-const MEDIAN_MS = 2
+/** Of runs on a machine that others use, too: twenty times what one takes on an idle one. */
+const MEDIAN_MS = 4
 const RUNS = 31
 
 function median (run: () => void): number {

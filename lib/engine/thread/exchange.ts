@@ -87,7 +87,7 @@ export class ThreadExchange implements ExchangeHandle {
   }
 
   fail (error: unknown): void {
-    if (!this.done) this.#say(ToThread.Fail).push(error instanceof Error ? error.message : String(error))
+    if (!this.done) this.#say(ToThread.Fail).push(String(error))
     this.#bodyOpen = this.#primaryOpen = false
   }
 

@@ -150,8 +150,7 @@ export class Host implements Holder {
 
   /** What was caught here is told there, where the log is. */
   #tellFault (error: unknown): void {
-    const { message, stack } = error as Partial<Error>
-    this.tell(FromThread.Fault, NOBODY, 0).push(message ?? String(error), stack)
+    this.tell(FromThread.Fault, NOBODY, 0).push(String(error), (error as Error).stack)
   }
 
   /** All its copies have been told of. The other side says no more of it: where one was told of as broken, it may still wait for the primary. */
@@ -262,7 +261,6 @@ class RemoteSink implements CopySink {
   }
 
   onRefused (error: NodeJS.ErrnoException): void {
-    if (this.#state !== 'open') return
     this.#host.tell(FromThread.Refused, this.#id, this.#copy).push(error.message, error.code)
     this.#ended()
   }
@@ -274,7 +272,6 @@ class RemoteSink implements CopySink {
   }
 
   onAnswered (status: number, ms: number): void {
-    if (this.#state !== 'open') return
     this.#answeredIn = this.#host.batch
     this.#answeredAt = this.#host.tell(FromThread.Answered, this.#id, this.#copy).push(status, ms)
     this.#state = 'answered'

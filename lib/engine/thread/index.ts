@@ -335,7 +335,7 @@ function die (exchange: ThreadExchange, error: Error, closing: boolean): void {
 }
 
 function faultOf (message: string, stack: string | undefined): Error {
-  return Object.assign(new Error(message), stack === undefined ? {} : { stack })
+  return Object.assign(new Error(message), { stack })
 }
 
 function errorOf (message: string, code: string | undefined): Error {
