@@ -3,6 +3,7 @@ import { IncomingMessage } from 'node:http'
 import zlib from 'node:zlib'
 import t from 'tap'
 import { BodyComparer } from '../lib/compare/bodies'
+import { Decoder } from '../lib/compare/decode'
 import { mentions } from '../lib/compare/secrets/text'
 import { Backlog } from '../lib/engine/backlog'
 import { Budget } from '../lib/engine/budget'
@@ -13,6 +14,8 @@ import { InlineEngine } from '../lib/engine/inline'
 import { LoopClock } from '../lib/engine/loop-clock'
 import { Pacer } from '../lib/engine/pacer'
 import { ThreadExchange } from '../lib/engine/thread/exchange'
+import { RemoteSink } from '../lib/engine/thread/host'
+import type { Host } from '../lib/engine/thread/host'
 import { Outbox, ToThread } from '../lib/engine/thread/protocol'
 import { Guard, UNTOLD, door } from '../lib/guard'
 import type { Holder } from '../lib/guard'
@@ -121,6 +124,28 @@ t.test('a body that can not be decoded for a fault of our own', async t => {
   const body = { bytes: zlib.gzipSync('{"a":1}'), contentType: 'application/json', contentEncoding: 'gzip' }
   const outcome = await new Promise(resolve => comparer.compare(body, { ...body, bytes: zlib.gzipSync('{"a":2}') }, resolve))
   t.strictSame(outcome, { outcome: 'unknown', reason: 'error' })
+})
+
+t.test('whoever is told of a decoded body throws, and is told again', async t => {
+  const told: unknown[] = []
+  new Decoder().decode(zlib.gzipSync('x'), 'gzip', 1000, decoded => {
+    if (told.push(String(decoded)) === 1) throw new Error('boom')
+  })
+  await until('it is told twice', () => told.length === 2)
+  t.strictSame(told, ['x', 'error'])
+})
+
+t.test('what a thread tells of a copy, after it failed', async t => {
+  const ops: unknown[] = []
+  const host = { batch: 0, ops, tell (...op: unknown[]) { ops.push(...op); return ops }, forget () {} }
+  const sink = new RemoteSink(host as unknown as Host, 1, 0, { open: 1 })
+  sink.onAnswered(200, 5)
+  sink.fail(new Error('boom'))
+  const { length } = ops
+  sink.onCompared(null, null)
+  sink.onNotCompared('off')
+  t.equal(ops.length, length)
+  t.equal(ops.at(-1), 'error')
 })
 
 t.test('an exchange on a thread, of which something failed', async t => {

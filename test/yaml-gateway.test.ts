@@ -122,7 +122,7 @@ t.test('a gateway runs from the file of the Go gateway, with numbers on a port o
   }
   const posts = shadow.requests.filter(({ method }) => method === 'POST').length
   t.equal(mirror.backends[0].mismatched, posts)
-  t.equal(gateway.log().filter(({ msg, mirror }) => msg === 'mirror mismatch' && mirror === 'api').length, posts, 'log_mismatches')
+  t.equal(gateway.log().filter(({ msg, mirror }) => msg === 'mirror mismatch' && mirror === 'api').length, Math.min(posts, 10), 'log_mismatches, as far as lines are logged')
   t.match(production.requests.map(({ url }) => url).slice(-2), ['/api/v1/items', '/api'], 'production gets the whole path')
 
   t.strictSame(await ask('/mirrors'), [200, 'ok'])

@@ -62,7 +62,7 @@ export class Shapes {
     const root = createPlace()
     let keys = 0
     for (const pointer of pointers) {
-      if (keys > MAX_KEYS) break
+      if (keys >= MAX_KEYS) break
       let place = root
       for (const segment of fromPointer(foldPointer(pointer, MAX_KEYS - keys))) {
         place = child(place, segment)

@@ -243,7 +243,8 @@ function end (host: Host): void {
   host.end()
 }
 
-class RemoteSink implements CopySink {
+/** Tells the other side what becomes of one copy. */
+export class RemoteSink implements CopySink {
   readonly #host: Host
   readonly #id: number
   readonly #copy: number
