@@ -46,14 +46,11 @@ export class Guard {
 
   #letGo (holder: Holder, error: unknown): void {
     this.report(error, holder.mirrorId)
-    try {
-      holder.fail(error)
-    } catch (another) {
-      this.report(another, holder.mirrorId)
+    for (let tries = 0; tries < 2; tries++) {
       try {
-        holder.fail(error)
-      } catch (third) {
-        this.report(third, holder.mirrorId)
+        return holder.fail(error)
+      } catch (another) {
+        this.report(another, holder.mirrorId)
       }
     }
   }
