@@ -1,41 +1,25 @@
 import t from 'tap'
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { MessageChannel } from 'node:worker_threads'
 import type { Worker } from 'node:worker_threads'
 import { ThreadEngine } from '../lib/engine/thread'
 import { Restarts } from '../lib/engine/thread/restarts'
 import { workerOptions } from '../lib/engine/thread/start'
 import type { StartThread } from '../lib/engine/thread'
 import type { Thread } from '../lib/engine/thread/start'
-import { Host } from '../lib/engine/thread/host'
 import { FromThread, Outbox, ToThread, joinHeaders, splitHeaders } from '../lib/engine/thread/protocol'
 import type { MessageToThread, ThreadData } from '../lib/engine/thread/protocol'
 import type { Engine } from '../lib/engine/types'
 import { refusedUrl, startBackend, startTcp } from './helpers/backend'
 import { send } from './helpers/engine'
+import { inProcess } from './helpers/in-process'
 import { watchProcess } from './helpers/process'
 import { until } from './helpers/until'
 
 const MIB = 1024 * 1024
 const OPTIONS = { connect: {}, timeout: 10_000, bodyTimeout: 10_000, maxBacklogBytes: MIB, diff: null, maxCoded: MIB }
 
-/** The other side on this thread: a channel instead of a worker. */
-function inProcess (data: ThreadData): EventEmitter & Thread {
-  const { port1, port2 } = new MessageChannel()
-  const host = new Host(port1, data)
-  // It lives as long as its port.
-  const thread = Object.assign(new EventEmitter(), { host })
-  port2.on('message', message => thread.emit('message', message))
-  port2.on('close', () => thread.emit('exit', 0))
-  return Object.assign(thread, {
-    postMessage: port2.postMessage.bind(port2) as Thread['postMessage'],
-    unref: () => {},
-    terminate: async () => { port2.close(); return 0 }
-  }) as unknown as EventEmitter & Thread
-}
-
-/** The same, with `hear` told of the operations of each batch that goes to it. */
+/** The other side on this thread, with `hear` told of the operations of each batch that goes to it. */
 function overheard (data: ThreadData, hear: (ops: unknown[]) => void): EventEmitter & Thread {
   const thread = inProcess(data)
   const { postMessage } = thread

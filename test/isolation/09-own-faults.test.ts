@@ -1,14 +1,10 @@
 import type { Test } from 'tap'
 import httpProxy from '@fastify/http-proxy'
-import { EventEmitter } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Readable } from 'node:stream'
-import { MessageChannel } from 'node:worker_threads'
 import { Registry } from 'prom-client'
 import t from 'tap'
-import type { Host as HostClass } from '../../lib/engine/thread/host'
-import type { ThreadData } from '../../lib/engine/thread/protocol'
 import type { FastifyMirrorOptions } from '../../types/index'
 import { startBackend } from '../helpers/backend'
 import type { TestBackend } from '../helpers/backend'
@@ -17,6 +13,7 @@ import { client } from '../helpers/client'
 import type { Answered, Sent } from '../helpers/client'
 import { startGateway } from '../helpers/gateway'
 import type { Gateway } from '../helpers/gateway'
+import { inProcess } from '../helpers/in-process'
 import { until } from '../helpers/until'
 
 // Every function and method that runs for a request throws once, one after the other. The client must get what it gets from a gateway without
@@ -72,22 +69,6 @@ function intercept ({ holder, key }: Callee, onCall: () => void): () => void {
     construct: (target, args, self) => { onCall(); return Reflect.construct(target, args, self) }
   })
   return () => { holder[key] = original }
-}
-
-/** The other side of a thread, in this one, so that its callees can be made to throw. */
-function inProcess (data: ThreadData) {
-  const { Host } = require('../../lib/engine/thread/host') as { Host: typeof HostClass }
-  const { port1, port2 } = new MessageChannel()
-  const host = new Host(port1, data)
-  const thread = Object.assign(new EventEmitter(), { host })
-  port2.on('message', message => thread.emit('message', message))
-  port2.on('close', () => thread.emit('exit', 0))
-  return Object.assign(thread, {
-    postMessage: port2.postMessage.bind(port2),
-    unref: () => {},
-    performance: { eventLoopUtilization: () => ({ active: 0 }) },
-    terminate: async () => { port2.close(); return 0 }
-  })
 }
 
 interface Scene {
