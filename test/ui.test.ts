@@ -22,7 +22,7 @@ t.setTimeout(300_000)
 t.teardown(closeBrowser)
 
 const COOKIE = 'session=ops'
-const FILES = readdirSync(join(__dirname, '../lib/admin/ui')).map(name => name === 'page.html' ? '/ui' : `/ui/${name}`)
+const FILES = [...readdirSync(join(__dirname, '../lib/admin/ui')), 'reasons.mjs'].map(name => name === 'page.html' ? '/ui' : `/ui/${name}`)
 
 /** A guard that lets everybody in. */
 const open: FastifyMirrorOptions = { admin: { onRequest: async () => {} } }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { MirrorPatch, Mirrors, SwitchState } from '../../types/index'
+import { DROPPED, FAILED, NOT_COMPARED } from '../reasons'
 import { JSON_TYPE, changeLog, unchecked } from './route'
 import type { AddRoute } from './route'
 import type { EndpointLists } from './endpoint-page'
@@ -16,6 +17,9 @@ import type { Verdicts } from './verdicts'
 /** The page's files, as they are served. */
 const FOLDER = join(__dirname, 'ui')
 const PAGE = 'page.html'
+/** The reasons as a module of the page: it has no words of its own for them. Its types are in types/page. */
+const REASONS = Object.entries({ DROPPED, FAILED, NOT_COMPARED })
+  .map(([name, reasons]) => `export const ${name} = ${JSON.stringify(reasons)}\n`).join('')
 
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -46,7 +50,8 @@ interface OfGroup extends OfOne { group: string, base: string }
 export function addPage (
   mirrors: Mirrors, verdicts: Verdicts, endpoints: EndpointLists, rows: PageRows, add: AddRoute, forget: () => void
 ): void {
-  for (const name of readdirSync(FOLDER)) addFile(name)
+  for (const name of readdirSync(FOLDER)) addFile(name, readFileSync(join(FOLDER, name)))
+  addFile('reasons.mjs', REASONS)
   const instance = randomUUID()
   const find = (id: string) => verdicts.mirrors().get(id)
 
@@ -80,8 +85,7 @@ export function addPage (
     return mirrors.reset(mirror) ? reply.code(204).send() : notFound(reply, 'such mirror')
   })
 
-  function addFile (name: string): void {
-    const content = readFileSync(join(FOLDER, name))
+  function addFile (name: string, content: Buffer | string): void {
     const headers = { ...HEADERS, 'content-type': TYPES[extname(name)] }
     add('GET', name === PAGE ? '/ui' : `/ui/${name}`, schemas.file, async (request: FastifyRequest, reply: FastifyReply) => {
       // Its links are relative to the path without a slash at its end, which some apps ignore.

@@ -2,7 +2,8 @@
 
 import { el, keyed, setAttribute, setText, svg } from './dom.mjs'
 import { count, percent } from './format.mjs'
-import { DROPPED, FAILED, NOT_COMPARED, SKIPPED } from './words.mjs'
+import { DROPPED, FAILED, NOT_COMPARED } from './reasons.mjs'
+import { SKIPPED } from './words.mjs'
 
 /**
  * @typedef {import('../../../types/index').MirrorSnapshot} Mirror

@@ -2,7 +2,7 @@
 
 import { el, keyed, setAttribute, setText } from './dom.mjs'
 import { count, percent } from './format.mjs'
-import { DROPPED, FAILED, NOT_COMPARED } from './words.mjs'
+import { DROPPED, FAILED, NOT_COMPARED } from './reasons.mjs'
 
 /**
  * @typedef {import('../../../types/index').BackendSnapshot} Backend
@@ -18,9 +18,9 @@ function lossesOf ({ offered, dropped, total, failure, success, notCompared }) {
   ].filter(loss => loss.count > 0).sort((a, b) => b.count - a.count)
 }
 
-/** @param {string} kind @param {boolean} bad @param {Record<string, number>} counts @param {Record<string, import('./words.mjs').Word>} words @param {number} of */
+/** @param {string} kind @param {boolean} bad @param {Record<string, number>} counts @param {Record<string, import('../../reasons').Reason>} words @param {number} of */
 function rows (kind, bad, counts, words, of) {
-  return Object.entries(counts).map(([key, count]) => ({ key: `${kind} ${key}`, kind, bad, of, count, ...(words[key] ?? { label: key, meaning: '' }) }))
+  return Object.entries(counts).map(([key, count]) => ({ key: `${kind} ${key}`, kind, bad, of, count, label: words[key]?.label ?? key, meaning: words[key]?.meaning ?? '' }))
 }
 
 /** @returns {import('./dom.mjs').Part<Backend>} */
