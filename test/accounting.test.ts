@@ -10,7 +10,7 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { MirrorOptions, MirrorSnapshot } from '../types/index'
-import { refusedUrl, startBackend, startTcp } from './helpers/backend'
+import { REFUSED, startBackend, startTcp } from './helpers/backend'
 import { booksClose, imbalances } from './helpers/books'
 import { client, rawClient } from './helpers/client'
 import { modes, startGateway, startProxy } from './helpers/gateway'
@@ -303,7 +303,7 @@ t.test('nothing stays open behind a client that leaves early', async t => {
           preHandler: (async ({ url }: { url: string }) => {
             if (url === '/leaves') await new Promise<void>(resolve => hooks.push(resolve))
           }) as unknown as () => void,
-          config: { mirror: { backends: [await refusedUrl(t)], breaker: { failures: 1, cooldown: 600_000 } } }
+          config: { mirror: { backends: [REFUSED.url], breaker: { failures: 1, cooldown: 600_000 } } }
         })
       }
     })
@@ -495,7 +495,7 @@ for (const { mode, plugin } of modes) {
       plain: { backends: [shadows[0].url, { url: shadows[1].url, percentage: 50 }], compare, timeout: 150, maxInFlight: 10 },
       proxied: { backends: shadows.map(({ url }) => url), compare, timeout: 150, maxBacklogBytes: 50_000, sampleBy: 'x-user', percentage: 70 },
       broken: {
-        backends: [await refusedUrl(t), garbage.url],
+        backends: [REFUSED.url, garbage.url],
         breaker: { failures: 3, cooldown: 30 },
         compare: {},
         sampleBy: () => random() < 0.1 ? fails() : undefined

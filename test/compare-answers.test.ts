@@ -12,7 +12,7 @@ import { Guard } from '../lib/guard'
 import { Answer } from '../lib/tap/answer'
 import { tapNodeStream } from '../lib/tap/node-stream'
 import type { BackendSnapshot, CompareOptions } from '../types/index'
-import { refusedUrl, startBackend, startTcp } from './helpers/backend'
+import { REFUSED, startBackend, startTcp } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { client, rawClient } from './helpers/client'
 import { modes, startGateway } from './helpers/gateway'
@@ -631,7 +631,7 @@ for (const { mode, plugin } of modes) {
     const upstream = await startBackend(t, answer('upstream'))
     const shadow = await startBackend(t, answer('shadow'))
     urls.upstream = upstream.url
-    urls.refused = await refusedUrl(t)
+    urls.refused = REFUSED.url
     urls.odd = (await startTcp(t, socket => socket.once('data', () => socket.end('HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\nno')))).url
     const gateway = await startGateway(t, {
       plugin,

@@ -17,7 +17,7 @@ import { Histogram, LatencyHistograms } from '../lib/metrics/histogram'
 import { Lifetime } from '../lib/metrics/lifetime'
 import { LoopTime, timed } from '../lib/metrics/loop-time'
 import type { FastifyMirrorOptions, MirrorOptions, MirrorSnapshot } from '../types/index'
-import { refusedUrl, startBackend } from './helpers/backend'
+import { REFUSED, startBackend } from './helpers/backend'
 import type { Answer } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { samplesOf } from './helpers/exposition'
@@ -100,7 +100,7 @@ function expected (mirror: MirrorSnapshot): Record<string, number> {
 
 for (const { mode, plugin } of modes) {
   t.test(`${mode}: what is told is what was counted`, async t => {
-    const refused = await refusedUrl(t)
+    const refused = REFUSED.url
     const gateway = await setUp(t, {
       plugin,
       mirror: {

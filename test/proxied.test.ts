@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import fc from 'fast-check'
 import { goesUp } from '../lib/request/base-path'
-import { refusedUrl, startBackend } from './helpers/backend'
+import { REFUSED, startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { client, rawClient } from './helpers/client'
 import { startGateway } from './helpers/gateway'
@@ -134,7 +134,7 @@ t.test('nor is it a drop where no backend takes a copy', async t => {
   const primary = await startBackend(t)
   const gateway = await startGateway(t, {
     routes: async app => {
-      const mirror = { backends: [await refusedUrl(t)], breaker: { failures: 1, cooldown: 600_000 } }
+      const mirror = { backends: [REFUSED.url], breaker: { failures: 1, cooldown: 600_000 } }
       await app.register(httpProxy, { upstream: primary.url, prefix: '/api', config: { mirror } })
     }
   })
