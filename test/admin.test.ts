@@ -296,7 +296,7 @@ t.test('numbers are as they are', async t => {
   const answer = (await gateway.app.inject('/mirrors/m')).json()
   const { routes, backends: [{ url, name, ...numbers }], ...rest } = gateway.mirror()
   t.strictSame(answer, { ...rest, backends: [{ ...numbers, name: '#1' }] })
-  t.match(answer, { seen: 3, mirrored: 3, backends: [{ mismatched: 3, mismatches: { body: 3 }, latency: { difference: { count: 3, p50: Number } } }] })
+  t.match(answer, { seen: 3, mirrored: 3, backends: [{ mismatched: 3, mismatches: { body: 3 }, latency: { difference: { count: Number } } }] })
   booksClose(t, gateway.mirror())
 })
 

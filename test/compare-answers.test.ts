@@ -740,10 +740,16 @@ for (const { mode, plugin } of modes) {
     raw.socket.resume()
     await until('the answers are compared', () => gateway.backend().matched === 1)
     t.ok(length > 0)
-    t.match(gateway.backend().latency, { mirror: { count: 1 }, primary: { count: 0, p50: null }, difference: { count: 0 } })
-    await client(t, gateway.url)({ headers: { 'x-small': '1' } })
-    await until('the answers are compared', () => gateway.backend().mismatched === 1)
-    t.match(gateway.backend().latency, { mirror: { count: 2 }, primary: { count: 1, p50: Number }, difference: { count: 1, p50: Number } })
+    t.match(gateway.backend().latency, { primary: { count: 0, p50: null }, difference: { count: 0 } })
+    // Again where the event loop was blocked meanwhile: then there is none for that, either.
+    let asked = 0
+    await until('an answer at full speed gives one', async () => {
+      await client(t, gateway.url)({ headers: { 'x-small': '1' } })
+      asked++
+      await until('the answers are compared', () => gateway.backend().mismatched === asked)
+      return gateway.backend().latency.primary.count === 1
+    })
+    t.match(gateway.backend().latency, { primary: { count: 1, p50: Number }, difference: { count: 1, p50: Number } })
     booksClose(t, gateway.mirror())
   })
 }

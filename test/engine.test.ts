@@ -558,7 +558,8 @@ for (const early of [true, false]) {
       await sent.ended()
       t.strictSame(sent.sink.calls, calls, name)
       const { ms, latency } = sent.sink
-      if (calls[1] === 'matched') t.strictSame(latency, { primary: 5, difference: ms - 5 })
+      // A pair that spans a block of the event loop gives none.
+      if (calls[1] === 'matched' && latency !== null) t.strictSame(latency, { primary: 5, difference: ms - 5 })
     }
   })
 }
