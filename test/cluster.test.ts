@@ -4,8 +4,6 @@ import { startBackend } from './helpers/backend'
 import { until } from './helpers/until'
 import { startExample } from './helpers/example'
 
-t.setTimeout(120_000)
-
 const WORKERS = 2
 
 /** The samples of an exposition by name and labels, as they stand there. */

@@ -5,8 +5,6 @@ import { join, relative, sep } from 'node:path'
 import t from 'tap'
 import { installPacked, root, run } from './helpers/packed'
 
-t.setTimeout(300_000)
-
 /** A package in package-lock.json. */
 interface Locked {
   dev?: boolean

@@ -18,7 +18,6 @@ import { keepAlive, startGateway } from './helpers/gateway'
 import type { Gateway } from './helpers/gateway'
 import { until } from './helpers/until'
 
-t.setTimeout(300_000)
 t.teardown(closeBrowser)
 
 const COOKIE = 'session=ops'

@@ -19,7 +19,6 @@ import { HOSTS, closeBrowser, noBrowser, openPage } from '../helpers/browser'
 import { startGateway } from '../helpers/gateway'
 import { until } from '../helpers/until'
 
-t.setTimeout(120_000)
 t.teardown(closeBrowser)
 
 const PASSWORD = 'correct horse'
