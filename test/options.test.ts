@@ -138,10 +138,10 @@ const MIRROR_ROWS: Row[] = [
   {
     keys: ['id'],
     path: 'mirror.id',
-    allowed: `${LABEL_ALLOWED}, other than "ui", "verdict", "." and ".."`,
+    allowed: `${LABEL_ALLOWED}, other than "ui" and "verdict", and without "." or ".." between slashes`,
     takes: ['digits'],
-    good: same('a', 'GET /a/:b', 'x'.repeat(100), '\u{1f600}'.repeat(50), 'UI', '%', '__proto__'),
-    bad: ['ui', 'verdict', '.', '..', ...BAD_LABELS]
+    good: same('a', 'GET /a/:b', 'x'.repeat(100), '\u{1f600}'.repeat(50), 'UI', '%', '__proto__', '...', '/', '/.a/..b/c./d..', '%2e%2e'),
+    bad: ['ui', 'verdict', '.', '..', './a', 'a/..', 'a/../b', 'GET /./b', '..\\a', 'a\\..\\b', ...BAD_LABELS]
   },
   flagRow(['enabled']),
   numberRow(['percentage'], 'mirror.percentage', 0, 100),

@@ -108,7 +108,8 @@ declare namespace fastifyMirror {
    */
   export interface MirrorOptions {
     /**
-     * Name in logs, metrics and the admin routes: 1 to 100 characters, not `ui` or `verdict`, unique in the app. Default: made from the
+     * Name in logs, metrics and the admin routes: 1 to 100 characters, unique in the app, not `ui` or `verdict`,
+     * and without `.` or `..` between slashes. Default: made from the
      * method and URL of the route, `get-users-id` for `GET /users/:id`; with several methods from the URL alone. Where several routes come
      * to the same, each gets a hash of its method and URL behind it (`get-users-id-1f2e3d4c`), whatever their order.
      */

@@ -1,7 +1,7 @@
 import { connectOption } from './connect'
 import { MAX_DURATION, readDuration } from './duration'
 import { MAX_LABEL } from './label'
-import { RESERVED } from './slug'
+import { DOTS, RESERVED } from './slug'
 
 /**
  * The part of JSON Schema that the options need, and what only this plugin reads. Every schema that a value can
@@ -107,8 +107,8 @@ export const mirrorSchema: OptionSchema = {
     id: {
       type: 'string',
       label: true,
-      not: { enum: RESERVED },
-      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui", "verdict", "." and ".."`
+      not: { anyOf: [{ enum: RESERVED }, { pattern: DOTS }] },
+      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui" and "verdict", and without "." or ".." between slashes`
     },
     enabled: flag(true),
     percentage,
