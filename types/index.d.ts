@@ -140,7 +140,8 @@ declare namespace fastifyMirror {
     maxInFlight?: number
     /**
      * Most request-body bytes of a request that is not yet sent, and most by which a backend may fall behind its client once
-     * its connection stands; past it the copy is given up. Default 1 MiB.
+     * its connection stands; past it the copy is given up. What comes while the connection takes what it is given does not count.
+     * Default 1 MiB.
      */
     maxBacklogBytes?: number
     /** @see maxBacklogBytes */

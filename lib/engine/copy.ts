@@ -65,13 +65,16 @@ export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
   #dispatchedAt = 0
   #interim = 0
   /** The client library has the request. */
-  #given = false
+  #dispatched = false
   /** It has let go of it. */
   #released = false
   /** Bytes of the request body that are held for the backend. */
   #held = 0
-  /** Bytes by which the backend may lag without being slow: what waited for its connection, as far as it has not caught up. */
-  #excused = 0
+  /** When it was last looked at: bytes of the request body that had not been given to the connection, and those that had. */
+  #behind = 0
+  #given = 0
+  /** Bytes by which the backend has fallen behind since its connection stood, of itself. */
+  #slowBy = 0
   /** The clock's, at dispatch. */
   #blocked = 0
 
@@ -123,13 +126,20 @@ export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
 
   /**
    * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by `maxBacklogBytes` since its
-   * connection stood. What it is being given now is on its way.
+   * connection stood. To be asked at the end of a turn of the event loop in which more of the body has come.
+   *
+   * What comes while the connection takes what it is given is no fault of the backend. TLS takes a piece in a turn, however much came in it,
+   * and a loop that is busy has few turns. Only a piece that the connection had at the last look, and has still not taken, is one for which the
+   * backend had no room: between two looks all connections have been asked.
    */
   fellBehind (received: number): boolean {
     if (!this.running || this.#body === null) return false
-    const behind = received - this.#body.given
-    if (behind < this.#excused) this.#excused = behind
-    return behind - this.#excused > this.target.maxBacklogBytes
+    const { given } = this.#body
+    const grown = received - given - this.#behind
+    if (given === this.#given || grown < 0) this.#slowBy = Math.max(0, this.#slowBy + grown)
+    this.#behind += grown
+    this.#given = given
+    return this.#slowBy > this.target.maxBacklogBytes
   }
 
   dispatch (): void {
@@ -143,7 +153,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
       body: this.#bodyToSend() as Dispatcher.DispatchOptions['body'],
       servername: target.servername
     } as Dispatcher.DispatchOptions, this)
-    this.#given = true
+    this.#dispatched = true
   }
 
   get guard (): Guard {
@@ -194,7 +204,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
   }
 
   #giveUp (error: Error): void {
-    if (this.#slot === null || !this.#given || this.#released) this.breaks(error)
+    if (this.#slot === null || !this.#dispatched || this.#released) this.breaks(error)
     else if (this.#abort === null) this.#slot.kill(error)
     else this.#slot.abandon(this.#abort, error)
   }
@@ -235,7 +245,7 @@ export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
     }
     const { backlog, hasAllOfBody } = this.exchange
     if (!hasAllOfBody) this.target.deadlines.stop(this)
-    this.#excused = backlog === null ? 0 : backlog.received;
+    if (backlog !== null) this.#behind = backlog.received;
     (this.#slot as Slot).begin()
     this.#blocked = this.target.clock.blocked
     this.#dispatchedAt = performance.now()

@@ -34,10 +34,13 @@ export class Exchange implements ExchangeHandle, Expiring {
   readonly backlog: Backlog | null
   readonly length: number
   readonly #copies: Copy[] = []
+  readonly #onGrown: (exchange: Exchange) => void
   readonly #onSettled: (exchange: Exchange) => void
   readonly #guard: Guard
   #live: number
   #answered: Copy[] | null = null
+  /** Its engine knows that more of the body has come in this turn of the event loop. */
+  #grown = false
 
   #primary: Primary
   readonly #primaryAnswer: ComparedAnswer = { status: 0, encoding: '', digest: NO_DIGEST, headers: NO_HEADERS, body: 'memory' }
@@ -47,12 +50,13 @@ export class Exchange implements ExchangeHandle, Expiring {
   #undecided: number
   #settled = false
 
-  constructor (init: ExchangeInit<Target>, guard: Guard, onSettled: (exchange: Exchange) => void) {
+  constructor (init: ExchangeInit<Target>, guard: Guard, onGrown: (exchange: Exchange) => void, onSettled: (exchange: Exchange) => void) {
     this.#guard = guard
     this.method = init.method
     this.backlog = init.backlog
     this.length = init.length
     this.#primary = init.compare ? 'open' : 'off'
+    this.#onGrown = onGrown
     this.#onSettled = onSettled
     this.#live = this.#undecided = init.copies.length
     for (const { target, head, sink } of init.copies) {
@@ -97,12 +101,6 @@ export class Exchange implements ExchangeHandle, Expiring {
   }
 
   write (chunk: Buffer): void {
-    this.append(chunk)
-    this.giveUpSlow()
-  }
-
-  /** The client sent a piece of the body, but others have come with it: which copies are too slow has to be looked at later. */
-  append (chunk: Buffer): void {
     const { backlog } = this
     if (backlog === null || this.#live === 0) return
     this.#hold(chunk.length)
@@ -110,14 +108,17 @@ export class Exchange implements ExchangeHandle, Expiring {
     this.#stalls.restart(this)
     if (!backlog.append(chunk)) this.overflow('memory')
     else for (const copy of this.#copies) this.#guard.enter(copy, wake)
+    if (this.#grown || !this.#copies.some(isRunning)) return
+    this.#grown = true
+    this.#onGrown(this)
   }
 
-  /** Ends copies whose backend falls behind the client by more than it may. */
+  /** At the end of a turn of the event loop in which more of the body has come: ends copies whose backend falls behind by more than it may. */
   giveUpSlow (): void {
-    const { backlog } = this
-    if (backlog === null) return
+    this.#grown = false
+    const { received } = this.backlog as Backlog
     for (const copy of this.#copies) {
-      if (copy.fellBehind(backlog.received)) this.#guard.enter(copy, abort, 'slow', SLOW)
+      if (copy.fellBehind(received)) this.#guard.enter(copy, abort, 'slow', SLOW)
     }
   }
 
@@ -322,6 +323,10 @@ function end (copy: Copy): void {
 
 function hold (copy: Copy, bytes: number): void {
   if (!copy.hold(bytes)) copy.abort('memory', NO_MEMORY)
+}
+
+function isRunning (copy: Copy): boolean {
+  return copy.running
 }
 
 function abort (copy: Copy, reason: FailureReason, error: Error): void {

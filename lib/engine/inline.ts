@@ -21,6 +21,8 @@ export class InlineEngine implements Engine<Target>, Holder {
   readonly #targets: Target[] = []
   /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
   #waiting: Exchange[] = []
+  /** Exchanges whose body has grown in this turn. */
+  #grown: Exchange[] = []
   /** Exchanges of which some copy has not been told its last. Each knows its place. */
   readonly #open: Exchange[] = []
   readonly #leaveLookups = lookups.enter()
@@ -60,7 +62,7 @@ export class InlineEngine implements Engine<Target>, Holder {
   }
 
   open (init: ExchangeInit<Target>): Exchange {
-    const exchange = new Exchange(init, this.guard, this.#onSettled)
+    const exchange = new Exchange(init, this.guard, this.#onGrown, this.#onSettled)
     exchange.place = this.#open.push(exchange) - 1
     this.clock.enter()
     this.guard.enter(exchange, begin)
@@ -74,6 +76,17 @@ export class InlineEngine implements Engine<Target>, Holder {
     const waiting = this.#waiting
     this.#waiting = []
     for (const exchange of waiting) this.guard.enter(exchange, dispatch)
+  }
+
+  readonly #onGrown = (exchange: Exchange): void => {
+    if (this.#grown.push(exchange) === 1) this.guard.soon<InlineEngine>(this, giveUpSlow)
+  }
+
+  /** @internal At the end of a turn. */
+  giveUpSlow (): void {
+    const grown = this.#grown
+    this.#grown = []
+    for (const exchange of grown) this.guard.enter(exchange, giveUpSlowOf)
   }
 
   /** What waits is sent all the same. */
@@ -123,6 +136,14 @@ function cut (exchange: Exchange): void {
 
 function close (exchange: Exchange): void {
   exchange.close()
+}
+
+function giveUpSlow (engine: InlineEngine): void {
+  engine.giveUpSlow()
+}
+
+function giveUpSlowOf (exchange: Exchange): void {
+  exchange.giveUpSlow()
 }
 
 function dispatchWaiting (engine: InlineEngine): void {

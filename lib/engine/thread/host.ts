@@ -13,8 +13,6 @@ import type { Batch, JoinedHeaders, MessageFromThread, MessageToThread, OpFromTh
 
 /** In place of an exchange's id. */
 const NOBODY = -1
-/** A turn of the event loop before all. */
-const NOT_YET = -1
 
 /** The thread's side: an inline engine of its own, driven by messages; what its copies tell goes back in batches. */
 export class Host implements Holder {
@@ -27,13 +25,6 @@ export class Host implements Holder {
   /** Of the batch that is being collected. */
   batch = 0
   #processed = 0
-  /**
-   * By id: the turn of the event loop in which the body last grew. Only turns in which some body grows are counted. Not a Set: clearing
-   * one makes V8 link tables, as a Map does.
-   */
-  readonly #grown: number[] = []
-  #turn = 0
-  #turning = false
   /** Of batches that are done with. */
   #slabs: Uint8Array[] = []
   #scheduled = false
@@ -79,7 +70,7 @@ export class Host implements Holder {
     }
     const exchange = reader.exchange = this.#exchanges[id]
     switch (op) {
-      case ToThread.Body: this.#grow(id, exchange, reader.bytes()); break
+      case ToThread.Body: { const chunk = reader.bytes(); exchange?.write(chunk); break }
       case ToThread.BodyEnd: exchange?.end(); break
       case ToThread.Cut: exchange?.cut(); break
       case ToThread.Fail: { const message = reader.next<string>(); exchange?.fail(new Error(message)); break }
@@ -118,26 +109,7 @@ export class Host implements Holder {
     const backlog = hasBody ? new Backlog(this.#engine.budget, length) : null
     const exchange = this.#engine.open({ method, backlog, length, compare, copies })
     if (tracked.open > 0) this.#exchanges[id] = exchange
-    this.#grown[id] = NOT_YET
     reader.sinks = []
-  }
-
-  /** What comes at once is no fault of the backends: slow is who has not taken it when more comes in another turn. */
-  #grow (id: number, exchange: Exchange | undefined, chunk: Buffer): void {
-    if (exchange === undefined) return
-    if (this.#grown[id] !== this.#turn) {
-      this.#grown[id] = this.#turn
-      exchange.giveUpSlow()
-      if (!this.#turning) this.#guard.soon<Host>(this, endTurn)
-      this.#turning = true
-    }
-    exchange.append(chunk)
-  }
-
-  /** @internal */
-  endTurn (): void {
-    this.#turn++
-    this.#turning = false
   }
 
   /** Begins an operation; its arguments are pushed after it. */
@@ -233,10 +205,6 @@ function runOne (reader: BatchReader, host: Host): void {
 
 function flush (host: Host): void {
   host.flush()
-}
-
-function endTurn (host: Host): void {
-  host.endTurn()
 }
 
 function end (host: Host): void {
