@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Test } from 'tap'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { connectSchema } from '../lib/options/connect'
@@ -99,17 +100,20 @@ t.test('docs/prometheus: has every metric, and no other', async t => {
 t.test('docs/isolation: each rule names tests that there are', async t => {
   const rows = [...read('docs/isolation.md').matchAll(/^\| (\d+) \| .* \| (.*) \|$/gm)]
   t.strictSame(rows.map(([, rule]) => Number(rule)), Array.from({ length: 11 }, (_, i) => i + 1))
-  for (const [, rule, cell] of rows) {
-    for (const part of cell.split('; [')) {
-      const file = /\]\(\.\.\/(.*?)\)/.exec(part)?.[1] as string
-      // As it stands in source, where quotes within it are escaped.
-      const source = read(file).replaceAll("\\'", "'")
-      const names = [...part.matchAll(/"(.*?)"/g)].map(([, name]) => name)
-      t.ok(names.length > 0, `rule ${rule}`)
-      for (const name of names) t.ok(source.includes(name), `${file}: ${name}`)
-    }
-  }
+  for (const [, rule, cell] of rows) isTested(t, `rule ${rule}`, cell)
 })
+
+/** `[file](../test/file.test.ts): "a test", "another"; [file] ...`: all of which stand there. */
+function isTested (t: Test, what: string, cell: string): void {
+  for (const part of cell.split('; [')) {
+    const file = /\]\(\.\.\/(test\/.*?)\)/.exec(part)?.[1] as string
+    // As it stands in source, where quotes within it are escaped.
+    const source = read(file).replaceAll("\\'", "'")
+    const names = [...part.matchAll(/"(.*?)"/g)].map(([, name]) => name)
+    t.ok(names.length > 0, what)
+    for (const name of names) t.ok(source.includes(name), `${file}: ${name}`)
+  }
+}
 
 t.test('commands of the pages are there', async t => {
   const { scripts } = JSON.parse(read('package.json'))
@@ -127,6 +131,15 @@ t.test('CONTRIBUTING: says where everything lives', async t => {
   for (const place of places) t.ok(existsSync(join(root, place)), place)
   const lib = readdirSync(join(root, 'lib'), { withFileTypes: true })
   for (const entry of lib) t.ok(places.includes(`lib/${entry.name}${entry.isDirectory() ? '/' : ''}`), entry.name)
+})
+
+t.test('docs/internals: each row names a file of lib, and tests that there are', async t => {
+  const rows = [...read('docs/internals.md').matchAll(/^\| (?!what|---)(.*) \|$/gm)].map(([, row]) => row.split(' | '))
+  t.ok(rows.length > 40)
+  for (const [what, , where, tests] of rows) {
+    t.match(where, /\]\(\.\.\/lib\//, what)
+    isTested(t, what, tests)
+  }
 })
 
 t.test('the types that users read have a line for each option', async t => {
