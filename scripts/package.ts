@@ -1,8 +1,6 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { publint } from 'publint'
-import { formatMessage } from 'publint/utils'
 import { pack, root, run } from '../test/helpers/packed'
 
 // The package, as it would be published: its size, what publint says of it, and what attw says of its types.
@@ -34,6 +32,8 @@ async function faultOfSize (tarball: string): Promise<string[]> {
 }
 
 async function faultsOfPackage (tarball: string): Promise<string[]> {
+  // Modules that a script of this kind can only import so.
+  const [{ publint }, { formatMessage }] = await Promise.all([import('publint'), import('publint/utils')])
   const { buffer } = new Uint8Array(await readFile(tarball))
   const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
   return messages.filter(({ code }) => !KNOWN.has(code)).map(message => formatMessage(message, pkg, { color: false }) ?? message.code)
