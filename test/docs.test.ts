@@ -6,7 +6,9 @@ import { connectSchema } from '../lib/options/connect'
 import { mirrorSchema, pluginSchema } from '../lib/options/schema'
 import type { OptionSchema } from '../lib/options/schema'
 import { families } from '../lib/metrics/families'
+import { foldPath } from '../lib/endpoints/path'
 import { DROPPED, FAILED, NOT_COMPARED } from '../lib/reasons'
+import { isSecretName } from '../lib/secrets'
 import { anchorsOf, blocksOf, firstCells, linksOf, pages, read, root, sectionOf } from './helpers/pages'
 
 const readme = read('README.md')
@@ -114,6 +116,25 @@ function isTested (t: Test, what: string, cell: string): void {
     for (const name of names) t.ok(source.includes(name), `${file}: ${name}`)
   }
 }
+
+t.test('docs/secrets: each name is a secret\'s, or is none, as it says', async t => {
+  const byName = sectionOf(read('docs/secrets.md'), '## By name')
+  const [, secret, none] = /:\n\n(- with one.*?)\n\nSome names are none:(.*)/s.exec(byName) as unknown as string[]
+  const namesIn = (text: string) => [...text.matchAll(/`([\w-]+)`/g)].map(([, name]) => name).filter(name => name !== 'key')
+  t.ok(namesIn(secret).length > 30)
+  for (const name of namesIn(secret)) t.ok(isSecretName(name), name)
+  for (const name of namesIn(none)) t.notOk(isSecretName(name), name)
+})
+
+t.test('docs/endpoints: paths are folded as it says', async t => {
+  const text = sectionOf(read('docs/endpoints.md'), '## What looks like an id')
+  for (const name of ['how-to-tie-shoes', '2026-01-31', '7', 'a@b.example', 'a'.repeat(49)]) t.equal(foldPath(`/${name}`), '/*', name)
+  for (const name of ['v2', 'shoes']) t.equal(foldPath(`/${name}`), `/${name}`, name)
+  const [, ...pairs] = /`([^`]+)` becomes `([^`]+)`, and `([^`]+)` becomes `([^`]+)`/.exec(text) as unknown as string[]
+  t.equal(foldPath(`/${pairs[0]}`), `/${pairs[1]}`)
+  t.equal(foldPath(`/${pairs[2]}/x`), `/${pairs[3]}/x`)
+  t.equal(foldPath('/x'.repeat(11)), `${'/x'.repeat(10)}/**`)
+})
 
 t.test('commands of the pages are there', async t => {
   const { scripts } = JSON.parse(read('package.json'))
