@@ -1,15 +1,18 @@
 import t from 'tap'
 import type { Test } from 'tap'
+import type { FastifyError } from 'fastify'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
+import * as errors from '../lib/errors'
 import { connectSchema } from '../lib/options/connect'
 import { mirrorSchema, pluginSchema } from '../lib/options/schema'
 import type { OptionSchema } from '../lib/options/schema'
 import { families } from '../lib/metrics/families'
 import { foldPath } from '../lib/endpoints/path'
 import { DROPPED, FAILED, NOT_COMPARED } from '../lib/reasons'
+import type { Reason } from '../lib/reasons'
 import { isSecretName } from '../lib/secrets'
-import { anchorsOf, blocksOf, firstCells, linksOf, pages, read, root, sectionOf } from './helpers/pages'
+import { anchorsOf, blocksOf, linksOf, pages, read, root, sectionOf } from './helpers/pages'
 
 const readme = read('README.md')
 const options = read('docs/options.md')
@@ -82,15 +85,27 @@ t.test('README: its ten options are options, with their defaults', async t => {
   }
 })
 
-t.test('each reason has its row', async t => {
+t.test('each reason has its row, with its class', async t => {
   const backend = sectionOf(read('docs/metrics.md'), '## Of a backend')
   const tableOf = (text: string, head: string) => text.slice(text.indexOf(`\n\n| \`${head}\` |`) + 2).split('\n\n')[0]
   const notCompared = sectionOf(read('docs/comparison.md'), '## What is not compared')
   for (const [text, head, reasons] of [
     [backend, 'dropped', DROPPED], [backend, 'failure', FAILED], [notCompared, 'notCompared', NOT_COMPARED]
   ] as const) {
-    t.strictSame(firstCells(tableOf(text, head)), [head, ...Object.keys(reasons)], head)
+    const rows = [...tableOf(text, head).matchAll(/^\| `(\w+)` \| ([a-z ]+) \|/gm)].slice(1)
+    t.strictSame(Object.fromEntries(rows.map(([, name, about]) => [name, about])), classesOf(reasons), head)
   }
+})
+
+function classesOf (reasons: Readonly<Record<string, Reason>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(reasons).map(([name, { class: about }]) => [name, about]))
+}
+
+t.test('docs/errors: has every code with its status, and no other', async t => {
+  const rows = [...read('docs/errors.md').matchAll(/^\| `(FST_\w+)` \|(?: (\d+) \|)?/gm)]
+  const told = Object.fromEntries(rows.map(([, code, status = '500']) => [code, Number(status)]))
+  const made = Object.values(errors).map(MirrorError => new (MirrorError as new () => FastifyError)())
+  t.strictSame(told, Object.fromEntries(made.map(({ code, statusCode }) => [code, statusCode])))
 })
 
 t.test('docs/prometheus: has every metric, and no other', async t => {

@@ -29,11 +29,6 @@ export function blocksOf (text: string, language: string): string[] {
   return [...text.matchAll(/^```(\w*)\n(.*?)^```/gms)].filter(([, found]) => found === language).map(([, , block]) => block)
 }
 
-/** What stands in code between bars at the beginning of a table's rows: names, as they are. */
-export function firstCells (text: string): string[] {
-  return [...text.matchAll(/^\| (`[^|]*?) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name))
-}
-
 /** The fragments that links may lead to, as GitHub makes them. */
 export function anchorsOf (text: string): string[] {
   const titles = [...text.replace(/^```.*?^```/gms, '').matchAll(/^#+ (.*)$/gm)]
