@@ -8,6 +8,8 @@ import os from 'node:os'
 import { createContext, runInContext } from 'node:vm'
 import * as promClient from 'prom-client'
 import { parse } from 'yaml'
+import { DIFFERENCES } from '../examples/demo/backends'
+import { tableOf } from '../examples/demo/table'
 import fastifyMirror from '../lib'
 import { startBackend } from './helpers/backend'
 import type { TestBackend } from './helpers/backend'
@@ -83,8 +85,20 @@ t.test('README: the first example works as it stands, and docs show the real num
   t.strictSame(production.requests.map(({ method, url }) => [method, url]), [['GET', '/v2/a?b'], ['POST', '/v2/a'], ['GET', '/v1/a']])
   t.strictSame(shadow.requests.map(({ method, url }) => [method, url]), [['GET', '/v2/a?b']])
 
+  const table = blocksOf(sectionOf(read('README.md'), '## Try it'), '')[0].split('\n')
+  const headings = tableOf(app.mirrors.list(), 120, false).slice(0, 2)
+  t.strictSame(table.slice(0, 2).map(wordsOf), headings.map(wordsOf), 'the demo prints such a table')
+
   const pasted = JSON.parse(blocksOf(read('docs/metrics.md'), 'json')[0])
   t.strictSame(shape(pasted), shape((await app.inject('/mirrors/api')).json()), 'the snapshot has the real names')
+})
+
+function wordsOf (line: string): string[] {
+  return line.trim().split(/ +/)
+}
+
+t.test('examples/README: tells of what the demo\'s candidate does differently', async t => {
+  t.ok(blocksOf(read('examples/README.md'), '').includes(`${DIFFERENCES.join('\n')}\n`))
 })
 
 /** A document with all values but objects and arrays made alike. */
