@@ -114,6 +114,7 @@ export interface PluginConfig {
   /** `null`: not told. */
   readonly prometheus: Readonly<PrometheusOptions> | null
   readonly strict: boolean
+  readonly keepTicksQuick: boolean
 }
 
 export interface AdminConfig {

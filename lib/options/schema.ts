@@ -236,7 +236,8 @@ export const pluginSchema: OptionSchema = {
       additionalProperties: false,
       allowed: 'an object with a Registry of prom-client as its register'
     },
-    strict: flag(false)
+    strict: flag(false),
+    keepTicksQuick: flag(true)
   },
   additionalProperties: false,
   allowed: 'an object'
