@@ -40,7 +40,9 @@ const HEADERS = {
 }
 
 /** The group may have been cleared meanwhile. */
-const NO_MISMATCH = { statusCode: 404, error: 'Not Found', message: 'there is no such mismatch: it may have been cleared meanwhile' }
+const NO_MISMATCH = {
+  statusCode: 404, error: 'Not Found', message: 'there is no such mismatch: it may have been cleared meanwhile'
+}
 
 interface OfAny { mirror?: string }
 interface OfGroup { mirror: string, group: string, base: string }

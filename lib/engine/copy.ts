@@ -125,12 +125,14 @@ export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
   }
 
   /**
-   * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by `maxBacklogBytes` since its
-   * connection stood. To be asked at the end of a turn of the event loop in which more of the body has come.
+   * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by
+   * `maxBacklogBytes` since its connection stood. To be asked at the end of a turn of the event loop in which more of
+   * the body has come.
    *
-   * What comes while the connection takes what it is given is no fault of the backend. TLS takes a piece in a turn, however much came in it,
-   * and a loop that is busy has few turns. Only a piece that the connection had at the last look, and has still not taken, is one for which the
-   * backend had no room: between two looks all connections have been asked.
+   * What comes while the connection takes what it is given is no fault of the backend. TLS takes a piece in a turn,
+   * however much came in it, and a loop that is busy has few turns. Only a piece that the connection had at the last
+   * look, and has still not taken, is one for which the backend had no room: between two looks all connections have
+   * been asked.
    */
   fellBehind (received: number): boolean {
     if (!this.running || this.#body === null) return false

@@ -50,7 +50,9 @@ export class Exchange implements ExchangeHandle, Expiring {
   #undecided: number
   #settled = false
 
-  constructor (init: ExchangeInit<Target>, guard: Guard, onGrown: (exchange: Exchange) => void, onSettled: (exchange: Exchange) => void) {
+  constructor (
+    init: ExchangeInit<Target>, guard: Guard, onGrown: (exchange: Exchange) => void, onSettled: (exchange: Exchange) => void
+  ) {
     this.#guard = guard
     this.method = init.method
     this.backlog = init.backlog
@@ -113,7 +115,7 @@ export class Exchange implements ExchangeHandle, Expiring {
     this.#onGrown(this)
   }
 
-  /** At the end of a turn of the event loop in which more of the body has come: ends copies whose backend falls behind by more than it may. */
+  /** At the end of a turn in which more of the body has come: ends copies whose backend falls behind by more than it may. */
   giveUpSlow (): void {
     this.#grown = false
     const { received } = this.backlog as Backlog

@@ -4,7 +4,7 @@ import type { OptionsRoute } from './mirror-options'
 
 /** What no mirror may be called: the admin routes have it beside the ids. */
 export const RESERVED: readonly string[] = ['ui', 'verdict']
-/** Nor may this be in an id. Clients and proxies resolve it in a path, and what was meant for this mirror would come to another one. */
+/** Nor may this be in an id. Clients and proxies resolve it in a path, and what was meant for it would come to another. */
 export const DOTS = '(?:^|[/\\\\])\\.{1,2}(?:[/\\\\]|$)'
 
 /** Characters of the hash that tells routes of one slug apart. */
