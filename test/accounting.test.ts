@@ -16,6 +16,7 @@ import { client, rawClient } from './helpers/client'
 import { modes, startGateway, startProxy } from './helpers/gateway'
 import type { Gateway } from './helpers/gateway'
 import { watchProcess } from './helpers/process'
+import { lacks, since } from './helpers/since'
 import { until } from './helpers/until'
 
 const HEAD = 'HTTP/1.1\r\nhost: h\r\n'
@@ -229,7 +230,9 @@ t.test('a request that was chosen is pending until it is sent, or for ever unhan
   t.equal(shadow.requests.length, 2)
 })
 
-t.test('where the handler could call reply.from, and answers past Fastify, nothing is sent', async t => {
+t.test('where the handler could call reply.from, and answers past Fastify, nothing is sent', {
+  skip: lacks(since.handler)
+}, async t => {
   const shadow = await startBackend(t)
   const gateway = await startGateway(t, {
     routes: async app => {
@@ -286,7 +289,7 @@ t.test('nothing stays open behind a client that leaves early', async t => {
     t.match(gateway.mirror('/late'), { seen: 1, unhandled: 1, pending: 0 })
   })
 
-  await t.test('or when one has ended the answer', async t => {
+  await t.test('or when one has ended the answer', { skip: lacks(since.endedBehindIt) }, async t => {
     const raw = await rawClient(t, gateway.port, `POST /ended ${HEAD}content-length: 0\r\n\r\n`)
     await raw.until(/ended/)
     await until('it is counted', () => gateway.mirror('/ended').seen === 1)
