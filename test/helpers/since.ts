@@ -15,6 +15,8 @@ export const since = {
   refusal: ['@fastify/reply-from', '12.5.0', 'a refusal of paths that leave their base'],
   /** Before, an empty query had its question mark, which is all that the copy lacks. */
   emptyQuery: ['@fastify/reply-from', '12.6.2', 'an empty query without its question mark'],
+  /** 12.2 ends the process then, with and without the plugin: it closes a stream that can not be closed. */
+  leftEarly: ['@fastify/reply-from', '12.5.0', 'care for a client that leaves before its answer comes'],
   severalBases: ['@fastify/reply-from', '12.2.0', 'several bases'],
   preRewrite: ['@fastify/http-proxy', '11.3.0', 'the option preRewrite'],
   handler: ['@fastify/http-proxy', '11.5.0', 'the option handler'],
