@@ -5,8 +5,8 @@ import type { Guard, Holder } from '../guard'
 const BYTES_A_TURN = 512 * 1024
 /** Milliseconds that one turn of the event loop works on them. Bytes alone say little: answers may come in chunks of one. */
 const MS_A_TURN = 0.5
-/** Milliseconds between two turns for long answers, which so take no more than a fifth of the loop's time, however many there are. */
-const REST = 2
+/** Milliseconds between two turns for long answers, which so take no more than a thirteenth of the loop's time, however many there are. */
+const REST = 6
 
 /**
  * Keeps backends that answer at full speed from taking the event loop: past the share of a turn their answers are
