@@ -1,4 +1,4 @@
-import { LoopTime } from './metrics/loop-time'
+import { LoopTime } from './loop-time'
 
 /** What holds something for a request. When its own code throws, it lets go of all of it. */
 export interface Holder {

@@ -30,8 +30,8 @@ import type { Change, MainSwitch, Settings } from './switch'
 import { Judge } from './verdict/judge'
 import { newPeriod } from './verdict/period'
 import type { PeriodMark } from './verdict/period'
-import { atOnce } from './verdict/steps'
-import type { Steps } from './verdict/steps'
+import { atOnce } from './steps'
+import type { Steps } from './steps'
 
 const sampler = new Sampler()
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import fastifyMirror from '../lib'
 import { connectSchema } from '../lib/options/connect'
 import { mirrorSchema, pluginSchema } from '../lib/options/schema'
-import type { OptionSchema } from '../lib/options/schema'
+import type { OptionSchema } from '../lib/options/option-schema'
 import { startBackend } from './helpers/backend'
 import { until } from './helpers/until'
 

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { MirrorVerdict, MirrorsVerdict } from '../../types/index'
 import type { Mirror, Period } from '../mirror'
 import { worst } from '../verdict/judge'
-import type { Steps } from '../verdict/steps'
+import type { Steps } from '../steps'
 import { SHARED } from './numbers'
 
 interface Told {

@@ -1,4 +1,4 @@
-import type { CapturedBody } from '../compare/answers'
+import type { CapturedBody } from '../compare/answer'
 import { Backlog } from './backlog'
 import type { Memory } from './budget'
 

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { Guard, Holder } from '../guard'
-import type { CapturedBody, ComparedAnswer } from '../compare/answers'
+import type { CapturedBody, ComparedAnswer } from '../compare/answer'
 import { Digest, NO_DIGEST } from '../compare/digest'
 import { latin1 } from '../compare/latin1'
 import { Capture } from './capture'

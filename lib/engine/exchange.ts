@@ -1,6 +1,7 @@
 import type { Guard } from '../guard'
 import { compareByStatus } from '../compare/answers'
-import type { ComparedAnswer, Comparison } from '../compare/answers'
+import type { Comparison } from '../compare/answers'
+import type { ComparedAnswer } from '../compare/answer'
 import { Digest, NO_DIGEST } from '../compare/digest'
 import { Capture } from './capture'
 import { constantError } from './constant-error'

@@ -2,6 +2,7 @@ import type { LookupAddress, LookupAllOptions, LookupOptions } from 'node:dns'
 import { door } from '../guard'
 import { constantError } from './constant-error'
 import { NameServers } from './name-servers'
+import type { Resolve } from './name-servers'
 
 const ANSWER_KEPT = 10_000
 const FAILURE_KEPT = 1_000
@@ -16,13 +17,6 @@ const GIVEN_UP = Object.assign(constantError('the look-up takes too long'), { co
 export type LookupCallback =
   (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 export type Lookup = (hostname: string, options: LookupOptions, callback: LookupCallback) => void
-
-/** What asks the system, as `dns.lookup` for all addresses. */
-export type Resolve = (
-  hostname: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
-) => void
 
 interface Waiter { options: LookupOptions, callback: LookupCallback }
 

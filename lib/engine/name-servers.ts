@@ -1,10 +1,17 @@
 import dns from 'node:dns'
+import type { LookupAddress, LookupAllOptions } from 'node:dns'
 import { readFile, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { door } from '../guard'
 import { constantError } from './constant-error'
-import type { Resolve } from './lookup'
+
+/** What asks the system, as `dns.lookup` for all addresses. */
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
+) => void
 
 /** What the system knows of names without asking anybody, and whom it asks. */
 export interface SystemFiles {
