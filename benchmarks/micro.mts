@@ -8,7 +8,7 @@ import { Bench } from 'tinybench'
 import type * as Re2js from 're2js' with { 'resolution-mode': 'require' }
 import type * as DecisionConditions from '../lib/decision/conditions.js'
 import type * as DecisionSampler from '../lib/decision/sampler.js'
-import type * as RequestHead from '../lib/request/head.js'
+import type * as RequestHead from '../lib/mirror/head-rules.js'
 import type * as TapRequestBody from '../lib/tap/request-body.js'
 import type * as TapAnswer from '../lib/tap/answer.js'
 import type * as TapNodeStream from '../lib/tap/node-stream.js'
@@ -82,7 +82,7 @@ function decision (load: Load): Case[] {
 }
 
 function head (load: Load): Case[] {
-  const { HeadRules } = load<typeof RequestHead>('request/head.js')
+  const { HeadRules } = load<typeof RequestHead>('mirror/head-rules.js')
   const rules = new HeadRules(['authorization'])
   const raw = { headers: HEADERS, rawHeaders: RAW_HEADERS }
   return [{ name: '12 headers', calls: 1000, call: () => rules.endToEnd(raw, false) }]

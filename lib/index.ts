@@ -19,7 +19,7 @@ import { BoundedLog } from './log'
 import { LoopTime } from './loop-time'
 import { expose } from './metrics/prometheus'
 import { readPluginOptions } from './options'
-import { Registry } from './registry'
+import { Registry } from './mirror/registry'
 import { bodylessMethods } from './tap/request-body'
 
 export const fastifyMirror = fp(mirrorPlugin, { fastify: '5.x', name: 'fastify-mirror' })

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { MirrorVerdict, MirrorsVerdict } from '../../types/index'
-import type { Mirror, Period } from '../mirror'
+import type { Mirror, Period } from '../mirror/mirror'
 import { worst } from '../verdict/judge'
 import type { Steps } from '../steps'
 import { SHARED } from './numbers'

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isPromise } from 'node:util/types'
 import type { EndpointOption } from '../options/config'
 import { toLabel } from '../options/label'
-import { originForm } from '../request/routed-path'
+import { originForm } from '../request-target'
 import { foldPath } from './path'
 import { operationName } from './graphql'
 

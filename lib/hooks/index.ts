@@ -3,11 +3,11 @@ import type { ServerResponse } from 'node:http'
 import { endpointRoute } from '../endpoints/naming'
 import type { EndpointRoute } from '../endpoints/naming'
 import { door } from '../guard'
-import type { Mirror } from '../mirror'
+import type { Mirror } from '../mirror/mirror'
 import { kChosen } from '../symbols'
-import { Chosen } from './chosen'
+import { Chosen } from '../request/mirrored-request'
 import { onceClosed } from './close'
-import { canProxy, observeFrom, sendAsked } from './reply-from'
+import { canProxy, observeFrom, sendAsked } from '../proxy/reply-from'
 
 /**
  * `undefined`: not decorated. Fastify answers some requests through an object of its own (an unknown method over HTTP/2), and

@@ -23,11 +23,11 @@ const LIB = join(__dirname, '../../lib')
 
 /** What runs for a request. The guard is what is tested. */
 const PARTS = [
-  'backend.ts', 'mirror.ts', 'compare', 'decision', 'engine', 'hooks', 'mismatches', 'request', 'tap',
+  'compare', 'decision', 'engine', 'hooks', 'mirror', 'mismatches', 'proxy', 'request', 'tap', 'request-target.ts',
   'metrics/books.ts', 'metrics/ring.ts', 'metrics/histogram.ts'
 ]
 /** Run once for an app, when numbers are read, or in the worker's own file; and what only pushes into an array. */
-const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|: startWorker|thread\/start|thread\/restarts|pushPlaced|enterHand/
+const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|Registry\.|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|: startWorker|thread\/start|thread\/restarts|pushPlaced|enterHand/
 
 interface Callee {
   name: string

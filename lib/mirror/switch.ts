@@ -1,5 +1,5 @@
-import type { BackendPatch } from '../types/index'
-import type { MirrorPatch } from './options/patch'
+import type { BackendPatch } from '../../types/index'
+import type { MirrorPatch } from '../options/patch'
 
 /** Over the switches of all mirrors: off, none of them mirrors; on again, each is as it was. */
 export interface MainSwitch {

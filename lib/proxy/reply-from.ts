@@ -2,11 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { stringify } from 'node:querystring'
 import type { ParsedUrlQueryInput } from 'node:querystring'
-import { originForm } from '../request/routed-path'
-import { proxiedPath } from '../request/proxied-path'
+import { originForm } from '../request-target'
+import { proxiedPath } from './path'
 import { door } from '../guard'
 import { kChosen, kFrom } from '../symbols'
-import type { Chosen } from './chosen'
+import type { Chosen } from '../request/mirrored-request'
 
 /** What of @fastify/reply-from's options decides where the primary's request goes and what is seen of its answer. */
 interface FromOptions {
