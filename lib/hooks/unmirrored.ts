@@ -3,6 +3,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { FST_MIRROR_NOT_MIRRORED } from '../errors'
 import type { BoundedLog } from '../log'
 import { showRoute } from '../options'
+import { HTTP_PROXY } from '../proxy/reply-from'
 
 /** A route with a mirror, as it was added. */
 interface Asking {
@@ -25,7 +26,6 @@ const told = new WeakSet<object>()
 const LOOKS = 1000
 const EARLY = 'it was added before fastify-mirror had loaded; write "await app.register(mirror)" before it'
 const ELSEWHERE = 'fastify-mirror is not registered in its scope; register it in the app that both belong to, and await it'
-const HTTP_PROXY = '@fastify/http-proxy'
 
 /** Fastify tells of every app that is made, before it has a route. */
 export function onInitialization (message: unknown): void {

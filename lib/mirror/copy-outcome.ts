@@ -27,13 +27,19 @@ export interface RequestSnapshot {
 const NO_BODY = Buffer.alloc(0)
 
 /**
- * One copy that was attempted, as its backend's books see it: what the engine tells of it is counted and logged here.
+ * What became of one copy: what the engine says of it is counted, in its backend's and its endpoint's books, and logged.
  *
- * It is `new` until it is started, then `open`, then `answered` or `ended`, and `ended` after that. What is told too late, or twice, changes
- * nothing. Each state begins when the books have it, so that they close whatever fails on the way. The endpoint's entry comes before: it may
- * become something else, while the books count once.
+ * | state      | event                          | next       |
+ * |------------|--------------------------------|------------|
+ * | `new`      | `start`                        | `open`     |
+ * | `open`     | `onAnswered`                   | `answered` |
+ * | `open`     | `onRefused`, `onFailed`        | `ended`    |
+ * | `answered` | `onCompared`, `onNotCompared`  | `ended`    |
+ *
+ * Any other event changes nothing: it came too late, or twice. A state begins when the books have it, so that they close whatever fails on the
+ * way. The endpoint's entry comes before: it may become something else, while the books count once.
  */
-export class Attempt implements CopySink, Holder {
+export class CopyOutcome implements CopySink, Holder {
   #state: 'new' | 'open' | 'answered' | 'ended' = 'new'
   #inGate = false
   readonly #mirror: Mirror

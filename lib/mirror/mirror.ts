@@ -24,7 +24,7 @@ import { mirrorSnapshot } from '../metrics/snapshot'
 import type { MirrorState } from '../metrics/snapshot'
 import type { MirrorConfig } from '../options/config'
 import type { MirrorPatch } from '../options/patch'
-import { HeadRules, MARK, clientHost } from './head-rules'
+import { HeadRules, MARK } from './head-rules'
 import { changeMirror } from './switch'
 import type { Change, MainSwitch, Settings } from './switch'
 import { Judge } from '../verdict/judge'
@@ -34,11 +34,6 @@ import { atOnce } from '../steps'
 import type { Steps } from '../steps'
 
 const sampler = new Sampler()
-
-/** The headers of a request's first copy, to make others of: but for the host all have the same. */
-export interface SharedHeaders {
-  headers: string[] | null
-}
 
 /** The user's, for every mismatch of every mirror; `null`: none. */
 export type OnMismatch = ((mismatch: MismatchEvent) => unknown) | null
@@ -78,7 +73,8 @@ export class Mirror implements MirrorState, Holder {
   readonly mismatches: MismatchReporter
   readonly #settings: Settings
   readonly #main: Readonly<MainSwitch>
-  readonly #headRules: HeadRules
+  /** Which headers its copies carry. */
+  readonly headRules: HeadRules
   readonly #conditions: Conditions
   readonly #judge: Judge
   readonly #readKey: KeyReader<FastifyRequest>
@@ -92,7 +88,7 @@ export class Mirror implements MirrorState, Holder {
     this.bodyless = bodyless
     this.#settings = { enabled: config.enabled, percentage: config.percentage }
     this.#main = main
-    this.#headRules = new HeadRules(config.removeHeaders)
+    this.headRules = new HeadRules(config.removeHeaders)
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
     })
@@ -167,45 +163,6 @@ export class Mirror implements MirrorState, Holder {
     return sampler.chosenBackend(backend.percentage, key, backend.name)
   }
 
-  /** Whether no backend takes a copy. */
-  refusesAll (now: number): boolean {
-    for (const { gate } of this.backends) if (gate.refusal(false, now) === null) return false
-    return true
-  }
-
-  /** The headers of the copy for one backend, names and values in turn; `null`: the user's function failed. */
-  headersFor (backend: Backend, request: FastifyRequest, shared: SharedHeaders): string[] | null {
-    const { raw } = request
-    const client = clientHost(raw.headers)
-    const host = this.config.preserveHost && client !== undefined ? client : backend.config.host
-    const mark = client ?? 'unknown'
-    let headers: string[]
-    if (this.config.rewriteRequestHeaders !== null) {
-      const rewritten = this.#rewritten(request)
-      if (rewritten === null) return null
-      headers = ['host', host, ...rewritten, MARK, mark]
-    } else if (shared.headers !== null) {
-      headers = shared.headers.slice()
-      headers[1] = host
-    } else {
-      headers = shared.headers = this.#headRules.endToEnd(raw, raw.httpVersionMajor === 2, ['host', host])
-      headers.push(MARK, mark)
-    }
-    return headers
-  }
-
-  #rewritten (request: FastifyRequest): string[] | null {
-    const rewrite = this.config.rewriteRequestHeaders as NonNullable<MirrorConfig['rewriteRequestHeaders']>
-    const { headers } = request.raw
-    try {
-      // A deep copy: what the function changes must not be seen by the primary, nor by the next backend.
-      return this.#headRules.ofRewritten(rewrite(request, structuredClone(headers)), headers.connection)
-    } catch (error) {
-      this.warn('rewriteRequestHeaders failed', error)
-      return null
-    }
-  }
-
   /** The mirror itself failed before it could decide about a request: nothing is sent. */
   fail (): void {
     this.books.choose()
@@ -273,7 +230,7 @@ export class Mirror implements MirrorState, Holder {
     const { request } = example
     if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
     const backend = this.backends.find(({ name }) => name === example.backend) as Backend
-    const headers = this.#headRules.endToEnd({ rawHeaders: request.headers, headers: {} }, false)
+    const headers = this.headRules.endToEnd({ rawHeaders: request.headers, headers: {} }, false)
     const client = valueOf(request.headers, 'host') ?? valueOf(request.headers, ':authority')
     // Marked as the copy was: a shadow may take care that what it is asked has no effect.
     headers.push(MARK, client ?? 'unknown')

@@ -4,7 +4,7 @@ import t from 'tap'
 import { KIND, KIND_OF_DROP } from '../../lib/endpoints/books'
 import { Entry } from '../../lib/endpoints/entry'
 import type { Kind } from '../../lib/endpoints/books'
-import { Attempt } from '../../lib/mirror/copy-outcome'
+import { CopyOutcome } from '../../lib/mirror/copy-outcome'
 import type { CopyInit, Engine } from '../../lib/engine/types'
 import { BoundedLog } from '../../lib/log'
 import { Histogram } from '../../lib/metrics/histogram'
@@ -163,7 +163,7 @@ class World {
       else if (roll === 3) drop(index, pick(DROPS, at))
       else if (refusal !== null) drop(index, refusal)
       else {
-        const attempt = started(new Attempt(this.mirror, index, period, endpoint, null, null, null))
+        const attempt = started(new CopyOutcome(this.mirror, index, period, endpoint, null, null, null))
         this.sent.push(attempt)
         entries.push(attempt.entry)
       }
@@ -187,7 +187,7 @@ class World {
   }
 }
 
-function started (attempt: Attempt): Attempt {
+function started (attempt: CopyOutcome): CopyOutcome {
   attempt.start()
   return attempt
 }
@@ -220,7 +220,7 @@ t.test('the books close after every event, in whatever order they come', async t
 t.test('what is told too late of a copy changes nothing', async t => {
   const { mirror } = new World(5, 5)
   const { period } = mirror
-  const attempt = started(new Attempt(mirror, 0, period, period.endpoints.other, null, null, null))
+  const attempt = started(new CopyOutcome(mirror, 0, period, period.endpoints.other, null, null, null))
   attempt.fail(new Error('boom'))
   const before = JSON.stringify(mirror.snapshot())
   attempt.onAnswered(200, 1)
