@@ -1,5 +1,5 @@
 // First: before anything loads undici.
-import './engine/own-fetch'
+import './engine/http/own-fetch'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { FastifyMirrorOptions } from '../types/index'

@@ -1,5 +1,5 @@
 import type { OnReadOpts } from 'node:net'
-import { readInto } from './reads'
+import { readInto } from './http/reads'
 
 /** Bytes of a block that is kept to be used again. */
 export const LARGEST_BLOCK = 64 * 1024

@@ -3,9 +3,9 @@ import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
 import { constantError } from './constant-error'
 import { Exchange } from './exchange'
-import { lookups } from './lookup'
+import { lookups } from './http/lookup'
 import { LoopClock } from './loop-clock'
-import { Pacer } from './pacer'
+import { Pacer } from './http/pacer'
 import { Target } from './target'
 import type { Engine, ExchangeInit, TargetOptions } from './types'
 
@@ -48,7 +48,7 @@ export class InlineEngine implements Engine<Target>, Holder {
   }
 
   retire (target: Target, connect?: TargetOptions['connect']): void {
-    target.retire(connect)
+    target.connections.retire(connect)
   }
 
   refusal (): 'closing' | null {

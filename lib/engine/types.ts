@@ -1,5 +1,5 @@
 import type { Difference, DiffOptions } from '../compare/answers'
-import type { Backlog } from './backlog'
+import type { Backlog } from './upload/backlog'
 import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
 import type { LoopClock } from './loop-clock'

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, RouteOptions } from 'fastify'
 import type { CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, SwitchState } from '../../types/index'
-import { connectFault } from '../engine/connect'
+import { connectFault } from '../engine/http/connect-fault'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from '../errors'
 import type { MirrorTotals } from '../metrics/families'
 import { Mirror } from './mirror'

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { Backlog } from '../engine/backlog'
+import { Backlog } from '../engine/upload/backlog'
 import type { ExchangeHandle } from '../engine/types'
 import type { Guard, Holder } from '../guard'
 import type { Mirror } from '../mirror/mirror'

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { Guard } from '../../guard'
 import type { Holder } from '../../guard'
-import { Backlog } from '../backlog'
+import { Backlog } from '../upload/backlog'
 import { Blocks } from '../blocks'
 import { Budget } from '../budget'
 import type { Exchange } from '../exchange'
@@ -83,7 +83,7 @@ export class Host implements Holder {
       case ToThread.BodyEnd: exchange?.end(); break
       case ToThread.Cut: exchange?.cut(); break
       case ToThread.Fail: { const message = reader.next<string>(); exchange?.fail(new Error(message)); break }
-      case ToThread.Overflow: { const reason = reader.next<'memory' | 'thread'>(); exchange?.overflow(reason); break }
+      case ToThread.Overflow: { const reason = reader.next<'memory' | 'thread'>(); exchange?.upload?.overflow(reason); break }
       case ToThread.PrimaryWhole: {
         const [status, encoding, headers] = [reader.next<number>(), reader.next<string>(), reader.next<JoinedHeaders | null>()]
         const ms = reader.next<number>()
@@ -127,11 +127,11 @@ export class Host implements Holder {
     if (exchange === undefined) return
     if (this.#grown[id] !== this.#turn) {
       this.#grown[id] = this.#turn
-      exchange.giveUpSlow()
+      exchange.upload?.giveUpSlow()
       if (!this.#turning) this.#guard.soon<Host>(this, endTurn)
       this.#turning = true
     }
-    exchange.append(chunk)
+    exchange.upload?.append(chunk)
   }
 
   /** @internal */

@@ -1,5 +1,5 @@
-import { UNTOLD } from '../guard'
-import type { Guard, Holder } from '../guard'
+import { UNTOLD } from '../../guard'
+import type { Guard, Holder } from '../../guard'
 
 /** Bytes of mirrors' answers that one turn of the event loop takes in. */
 const BYTES_A_TURN = 512 * 1024

@@ -3,8 +3,8 @@ import type { LookupAddress, LookupAllOptions } from 'node:dns'
 import { readFile, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import { door } from '../guard'
-import { constantError } from './constant-error'
+import { door } from '../../guard'
+import { constantError } from '../constant-error'
 
 /** What asks the system, as `dns.lookup` for all addresses. */
 export type Resolve = (

@@ -1,4 +1,4 @@
-import type { Guard, Holder } from '../guard'
+import type { Guard, Holder } from '../../guard'
 import type { Backlog } from './backlog'
 
 /** Whose body it is. */

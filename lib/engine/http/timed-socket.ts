@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import { timed } from '../loop-time'
-import type { LoopTime } from '../loop-time'
+import { timed } from '../../loop-time'
+import type { LoopTime } from '../../loop-time'
 
 /** By what the client library is called, and by what it writes, at times of its own choosing. */
 const METHODS = ['emit', 'write', 'uncork'] as const

@@ -1,5 +1,5 @@
-import { LARGEST_BLOCK } from './blocks'
-import type { Memory } from './budget'
+import { LARGEST_BLOCK } from '../blocks'
+import type { Memory } from '../budget'
 
 const SMALLEST_BLOCK = 4 * 1024
 

@@ -1,6 +1,6 @@
 import type { LookupAddress, LookupAllOptions, LookupOptions } from 'node:dns'
-import { door } from '../guard'
-import { constantError } from './constant-error'
+import { door } from '../../guard'
+import { constantError } from '../constant-error'
 import { NameServers } from './name-servers'
 import type { Resolve } from './name-servers'
 

@@ -1,13 +1,15 @@
 import type { OnReadOpts, Socket } from 'node:net'
-import { UNTOLD, door } from '../guard'
-import type { Guard, Holder } from '../guard'
+import { UNTOLD, door } from '../../guard'
+import type { Guard, Holder } from '../../guard'
 import { Interim } from './interim'
 import type { Pacer } from './pacer'
 
 /** Whose connection it is. */
 export interface Reader extends Holder {
-  /** The copy whose answer is awaited or comes, if any. `status` 0: its head is not complete. */
-  readonly copy: { readonly running: boolean, readonly status: number } | null
+  /** An answer is awaited, or comes. */
+  readonly awaited: boolean
+  /** Its head is complete. */
+  readonly hasHead: boolean
 }
 
 /** Bytes that the client library is given at once: one run of its parser can't be stopped. */
@@ -90,7 +92,7 @@ export class Reads {
     if (this.#given > 0) this.#worked()
     // Without an answer that is awaited nothing is held back: what comes unasked must be seen before the next request is sent, else it
     // would be taken for its answer.
-    if (this.#reader.copy?.running === true && !this.#mayGoOn()) return null
+    if (this.#reader.awaited && !this.#mayGoOn()) return null
     const piece = this.#next()
     if (piece === null) return null
     this.heard = true
@@ -117,8 +119,7 @@ export class Reads {
     const piece = this.#fresh.subarray(0, this.#size)
     this.#fresh = piece.length < this.#fresh.length ? this.#fresh.subarray(piece.length) : null
     // The client library keeps pieces of a head until it is complete, and nothing of a body.
-    const { copy } = this.#reader
-    return copy !== null && copy.status !== 0 ? piece : Buffer.from(piece)
+    return this.#reader.hasHead ? piece : Buffer.from(piece)
   }
 
   /** The client library is done with a piece: how long it took says how much may be given to it at once. */
