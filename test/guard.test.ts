@@ -12,10 +12,11 @@ import { Deadlines } from '../lib/engine/deadlines'
 import { InlineEngine } from '../lib/engine/inline'
 import { LoopClock } from '../lib/engine/loop-clock'
 import { Pacer } from '../lib/engine/http/pacer'
-import { ThreadExchange } from '../lib/engine/thread/exchange'
-import { RemoteSink } from '../lib/engine/thread/host'
-import type { Host } from '../lib/engine/thread/host'
-import { Outbox, ToThread } from '../lib/engine/thread/protocol'
+import { ThreadExchange } from '../lib/engine/thread/main-exchange'
+import { RemoteSink } from '../lib/engine/thread/worker-sink'
+import type { SinkHost } from '../lib/engine/thread/worker-sink'
+import { Outbox } from '../lib/engine/thread/outbox'
+import { ToThread } from '../lib/engine/thread/protocol'
 import { Guard, UNTOLD, door } from '../lib/guard'
 import type { Holder } from '../lib/guard'
 import { Shapes } from '../lib/mismatches/shape'
@@ -135,8 +136,8 @@ t.test('whoever is told of a decoded body throws, and is told again', async t =>
 
 t.test('what a thread tells of a copy, after it failed', async t => {
   const ops: unknown[] = []
-  const host = { batch: 0, ops, tell (...op: unknown[]) { ops.push(...op); return ops }, forget () {} }
-  const sink = new RemoteSink(host as unknown as Host, 1, 0, { open: 1 })
+  const host = { batch: 0, ops, writable: () => ops, forget () {} }
+  const sink = new RemoteSink(host as SinkHost, 1, 0, { open: 1 })
   sink.onAnswered(200, 5)
   sink.fail(new Error('boom'))
   const { length } = ops

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Backlog } from '../../lib/engine/upload/backlog'
 import { Budget } from '../../lib/engine/budget'
 import { InlineEngine } from '../../lib/engine/inline'
-import { ThreadEngine } from '../../lib/engine/thread'
+import { ThreadEngine } from '../../lib/engine/thread/main-engine'
 import type {
   CopySink, Difference, Engine, ExchangeHandle, FailureReason, NotComparedReason, PairLatency, TargetOptions
 } from '../../lib/engine/types'

@@ -26,8 +26,8 @@ const PARTS = [
   'compare', 'decision', 'engine', 'hooks', 'mirror', 'mismatches', 'proxy', 'request', 'tap', 'request-target.ts',
   'metrics/books.ts', 'metrics/ring.ts', 'metrics/histogram.ts'
 ]
-/** Run once for an app, when numbers are read, or in the worker's own file; and what only pushes into an array. */
-const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|Registry\.|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|: startWorker|thread\/start|thread\/restarts|pushPlaced|enterHand/
+/** Run once for an app, when numbers are read, or in the worker's own file; and what only pushes into an array or reads of one. */
+const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|Registry\.|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|: startWorker|thread\/main-start|thread\/main-restarts|pushPlaced|OpReader|enterHand/
 
 interface Callee {
   name: string
@@ -135,7 +135,7 @@ function underWay ({ app }: Gateway): boolean {
 for (const mode of ['inline', 'thread'] as const) {
   t.test(`${mode}: whatever throws, the client does not notice, the books close, and nothing is held`, async t => {
     if (mode === 'thread') {
-      const threads = require('../../lib/engine/thread/start') as { startWorker: unknown }
+      const threads = require('../../lib/engine/thread/main-start') as { startWorker: unknown }
       const { startWorker } = threads
       threads.startWorker = inProcess
       t.teardown(() => { threads.startWorker = startWorker })

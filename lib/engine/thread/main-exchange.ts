@@ -2,11 +2,11 @@ import type { Guard } from '../../guard'
 import type { Budget } from '../budget'
 import type { LoopClock } from '../loop-clock'
 import type { CopySink, ExchangeHandle, ExchangeInit, FailureReason, NotComparedReason } from '../types'
-import { ToThread, joinHeaders } from './protocol'
-import type { OpToThread, Outbox } from './protocol'
+import type { Outbox } from './outbox'
+import * as toThread from './to-thread'
 
 /** What an exchange needs of its engine. */
-export interface Line {
+export interface ThreadLink {
   readonly guard: Guard
   readonly budget: Budget
   readonly outbox: Outbox
@@ -24,27 +24,23 @@ type CopyState = 'open' | 'answered' | 'ended'
 /** The main thread's end of an exchange: what it is told goes out in the next batch, what comes back goes to the sinks. */
 export class ThreadExchange implements ExchangeHandle {
   readonly #id: number
-  readonly #line: Line
+  readonly #link: ThreadLink
   readonly #sinks: CopySink[]
   readonly #copies: CopyState[]
   #ended = 0
   #primaryOpen: boolean
   #bodyOpen: boolean
 
-  constructor (id: number, line: Line, init: ExchangeInit<number>) {
+  constructor (id: number, link: ThreadLink, init: ExchangeInit<number>) {
     this.#id = id
-    this.#line = line
+    this.#link = link
     this.#sinks = init.copies.map(copy => copy.sink)
     this.#copies = init.copies.map(() => 'open')
     this.#primaryOpen = init.compare
     this.#bodyOpen = init.backlog !== null
-    line.clock.enter()
-    // An operation is pushed as a whole or not at all: what may throw comes before.
-    const headers = init.copies.map(({ head }) => joinHeaders(head.headers))
-    const { ops } = line.outbox
-    ops.push(ToThread.Open, id, init.method, init.length, this.#bodyOpen, init.compare, init.copies.length)
-    for (const [copy, { target, head }] of init.copies.entries()) ops.push(target, head.path, headers[copy])
-    line.schedule()
+    link.clock.enter()
+    link.schedule()
+    toThread.open.write(link.outbox, id, init)
     if (init.backlog !== null) this.#post(init.backlog)
   }
 
@@ -65,83 +61,68 @@ export class ThreadExchange implements ExchangeHandle {
 
   write (chunk: Buffer): void {
     if (this.done || !this.#bodyOpen) return
-    const refusal = this.#line.take(chunk.length)
-    if (refusal !== null) {
+    const refusal = this.#link.take(chunk.length)
+    if (refusal === null) {
+      toThread.body.write(this.#outbox, this.#id, chunk)
+    } else {
       this.#bodyOpen = false
-      this.#say(ToThread.Overflow).push(refusal)
-      return
+      toThread.overflow.write(this.#outbox, this.#id, refusal)
     }
-    this.#line.outbox.place(chunk)
-    this.#say(ToThread.Body)
-    this.#line.outbox.pushPlaced()
   }
 
   end (): void {
-    if (!this.done && this.#bodyOpen) this.#say(ToThread.BodyEnd)
+    if (!this.done && this.#bodyOpen) toThread.bodyEnd.write(this.#outbox, this.#id)
     this.#bodyOpen = false
   }
 
   cut (): void {
-    if (!this.done) this.#say(ToThread.Cut)
+    if (!this.done) toThread.cut.write(this.#outbox, this.#id)
     this.#bodyOpen = false
   }
 
   fail (error: unknown): void {
-    if (!this.done) this.#say(ToThread.Fail).push(String(error))
+    if (!this.done) toThread.fail.write(this.#outbox, this.#id, String(error))
     this.#bodyOpen = this.#primaryOpen = false
   }
 
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
-    if (!this.wantsPrimary) return
-    const refusal = this.#line.take(typeof body === 'string' ? Buffer.byteLength(body) : body.length)
-    if (refusal !== null) {
-      this.primaryLost(refusal)
-      return
-    }
-    const joined = headers === null ? null : joinHeaders(headers)
-    const text = typeof body === 'string' ? body : null
-    if (text === null) this.#line.outbox.place(body as Uint8Array)
+    if (!this.#takesPrimary(typeof body === 'string' ? Buffer.byteLength(body) : body.length)) return
+    toThread.primaryWhole.write(this.#outbox, this.#id, status, encoding, headers, body, ms)
     this.#primaryOpen = false
-    this.#say(ToThread.PrimaryWhole).push(status, encoding, joined, ms, text)
-    if (text === null) this.#line.outbox.pushPlaced()
   }
 
   primaryStarts (status: number, encoding: string, headers: string[] | null): void {
-    if (!this.wantsPrimary) return
-    const joined = headers === null ? null : joinHeaders(headers)
-    this.#say(ToThread.PrimaryStarts).push(status, encoding, joined)
+    if (this.wantsPrimary) toThread.primaryStarts.write(this.#outbox, this.#id, status, encoding, headers)
   }
 
   primaryData (chunk: Uint8Array): void {
-    if (!this.wantsPrimary) return
-    const refusal = this.#line.take(chunk.length)
-    if (refusal !== null) {
-      this.primaryLost(refusal)
-      return
-    }
-    this.#line.outbox.place(chunk)
-    this.#say(ToThread.PrimaryData)
-    this.#line.outbox.pushPlaced()
+    if (this.#takesPrimary(chunk.length)) toThread.primaryData.write(this.#outbox, this.#id, chunk)
   }
 
   primaryEnds (ms: number): void {
     if (!this.wantsPrimary) return
     this.#primaryOpen = false
-    this.#say(ToThread.PrimaryEnds).push(ms)
+    toThread.primaryEnds.write(this.#outbox, this.#id, ms)
   }
 
   primaryLost (reason: NotComparedReason): void {
     if (!this.wantsPrimary) return
     this.#primaryOpen = false
-    this.#say(ToThread.PrimaryLost).push(reason)
+    toThread.primaryLost.write(this.#outbox, this.#id, reason)
   }
 
-  /** Begins an operation; its arguments are pushed after it. */
-  #say (op: OpToThread): unknown[] {
-    const { ops } = this.#line.outbox
-    this.#line.schedule()
-    ops.push(op, this.#id)
-    return ops
+  /** Whether so many bytes of the primary's answer may go out. Where they may not, none of it is compared. */
+  #takesPrimary (bytes: number): boolean {
+    if (!this.wantsPrimary) return false
+    const refusal = this.#link.take(bytes)
+    if (refusal !== null) this.primaryLost(refusal)
+    return refusal === null
+  }
+
+  /** Where an operation is written. It goes out soon. */
+  get #outbox (): Outbox {
+    this.#link.schedule()
+    return this.#link.outbox
   }
 
   /** The sink of a copy that has been answered, and is not compared yet. */
@@ -154,7 +135,7 @@ export class ThreadExchange implements ExchangeHandle {
   ending (copy: number): CopySink {
     this.#copies[copy] = 'ended'
     this.#ended++
-    if (this.done) this.#line.clock.leave()
+    if (this.done) this.#link.clock.leave()
     return this.#sinks[copy]
   }
 
@@ -162,7 +143,7 @@ export class ThreadExchange implements ExchangeHandle {
   lose (copy: number, error: unknown): void {
     const sink = this.#copies[copy] === 'ended' ? this.#sinks[copy] : this.ending(copy)
     sink.fail(error)
-    this.#line.forget(this.#id, this)
+    this.#link.forget(this.#id, this)
   }
 
   /** The thread is gone, as the app closes or by itself. */
@@ -171,8 +152,8 @@ export class ThreadExchange implements ExchangeHandle {
       const was = this.#copies[copy]
       if (was === 'ended') continue
       const sink = this.ending(copy)
-      if (was === 'open') this.#line.guard.enter(sink, failedAs, closing ? 'aborted' : 'thread', error)
-      else this.#line.guard.enter(sink, notCompared, closing ? 'closing' : 'thread')
+      if (was === 'open') this.#link.guard.enter(sink, failedAs, closing ? 'aborted' : 'thread', error)
+      else this.#link.guard.enter(sink, notCompared, closing ? 'closing' : 'thread')
     }
   }
 }

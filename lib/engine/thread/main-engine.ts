@@ -4,21 +4,22 @@ import type { Guard, Holder } from '../../guard'
 import { Budget } from '../budget'
 import { constantError } from '../constant-error'
 import { LoopClock } from '../loop-clock'
-import type { Difference, Engine, ExchangeInit, FailureReason, NotComparedReason, PairLatency, TargetOptions } from '../types'
-import { ThreadExchange } from './exchange'
-import type { Line } from './exchange'
-import { COLLECTING, FromThread, Outbox } from './protocol'
-import type { MessageFromThread, MessageToThread, OpFromThread, ThreadData } from './protocol'
-import { Restarts } from './restarts'
-import type { Restart } from './restarts'
-import { startWorker } from './start'
-import type { Thread } from './start'
-import { Transit } from './transit'
+import type { Engine, ExchangeInit, TargetOptions } from '../types'
+import type { ThreadExchange, ThreadLink } from './main-exchange'
+import { ThreadExchanges } from './main-exchanges'
+import { Outbox } from './outbox'
+import { COLLECTING_MS } from './protocol'
+import type { MessageFromThread, MessageToThread, ThreadData } from './protocol'
+import { Restarts } from './main-restarts'
+import type { Restart } from './main-restarts'
+import { startWorker } from './main-start'
+import type { Thread } from './main-start'
+import { Transit } from './main-transit'
 
 /** Milliseconds that a closing thread is given beyond the time that it has for its copies. */
-const LAST_WORDS = 500
+const CLOSE_MARGIN_MS = 500
 /** Milliseconds that a timer can run. */
-const LONGEST = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 const GONE = constantError('the mirror\'s thread ended')
 
@@ -30,7 +31,7 @@ export type StartThread = (data: ThreadData) => Thread
  * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what it holds. What
  * happens goes out once a millisecond at most; nothing waits for an answer.
  */
-export class ThreadEngine implements Engine<number>, Line, Holder {
+export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
   readonly threaded = true
   readonly budget: Budget
   readonly outbox = new Outbox()
@@ -40,12 +41,7 @@ export class ThreadEngine implements Engine<number>, Line, Holder {
   readonly #data: ThreadData
   readonly #onDeath: OnDeath
   readonly #targets: TargetOptions[] = []
-  /**
-   * By id. Not a Map: under constant adding and deleting V8 replaces its table again and again, and links each to the next. Once one is
-   * old, young collections keep all that follow, and what was in them.
-   */
-  #exchanges: Array<ThreadExchange | null> = []
-  #freeIds: number[] = []
+  readonly #exchanges = new ThreadExchanges()
   #thread: Thread | null = null
   #restart: NodeJS.Timeout | null = null
   readonly #restarts = new Restarts()
@@ -74,7 +70,7 @@ export class ThreadEngine implements Engine<number>, Line, Holder {
     this.#onDeath = onDeath
     this.#start = start
     this.guard = guard
-    this.#collecting = guard.after<ThreadEngine>(COLLECTING, this, flush)
+    this.#collecting = guard.after<ThreadEngine>(COLLECTING_MS, this, flush)
     this.#run()
   }
 
@@ -132,10 +128,7 @@ export class ThreadEngine implements Engine<number>, Line, Holder {
   }
 
   open (init: ExchangeInit<number>): ThreadExchange {
-    const id = this.#freeIds.pop() ?? this.#exchanges.push(null) - 1
-    const exchange = new ThreadExchange(id, this, init)
-    this.#exchanges[id] = exchange
-    return exchange
+    return this.#exchanges.open(this, init)
   }
 
   take (bytes: number): 'memory' | 'thread' | null {
@@ -164,66 +157,12 @@ export class ThreadEngine implements Engine<number>, Line, Holder {
     this.#heldThere = held
     this.outbox.reuse(slabs)
     this.#transit.processed(processed)
-    this.#hear(ops)
+    this.#exchanges.hear(ops, this.guard)
   }
 
-  #hear (ops: unknown[]): void {
-    const reader = new OpsReader(ops)
-    while (reader.more) this.guard.enter(reader, hearOne, this)
-  }
-
-  /** @internal All that belongs to an operation is read before anything is done: what throws must not leave half of it to the next. */
-  hearOne (reader: OpsReader): void {
-    const op = reader.next<OpFromThread>()
-    const id = reader.next<number>()
-    const copy = reader.copy = reader.next<number>()
-    if (op === FromThread.Fault) {
-      this.guard.report(faultOf(reader.next(), reader.next()))
-      return
-    }
-    const exchange = reader.exchange = this.#exchanges[id] as ThreadExchange
-    switch (op) {
-      case FromThread.Refused: {
-        const error = errorOf(reader.next(), reader.next())
-        exchange.ending(copy).onRefused(error)
-        break
-      }
-      case FromThread.Failed: {
-        const reason = reader.next<FailureReason>()
-        const error = errorOf(reader.next(), reader.next())
-        exchange.ending(copy).onFailed(reason, error)
-        break
-      }
-      case FromThread.Answered: {
-        const [status, ms] = [reader.next<number>(), reader.next<number>()]
-        exchange.answered(copy).onAnswered(status, ms)
-        break
-      }
-      case FromThread.Matched: {
-        const [status, ms, latency] = [reader.next<number>(), reader.next<number>(), reader.latency()]
-        exchange.answered(copy).onAnswered(status, ms)
-        exchange.ending(copy).onCompared(null, latency)
-        break
-      }
-      case FromThread.Compared: {
-        const [difference, latency] = [reader.next<Difference | null>(), reader.latency()]
-        exchange.ending(copy).onCompared(difference, latency)
-        break
-      }
-      case FromThread.NotCompared: {
-        const reason = reader.next<NotComparedReason>()
-        exchange.ending(copy).onNotCompared(reason)
-        break
-      }
-    }
-    this.forget(id, exchange)
-  }
-
-  /** @internal Its id is given again when its last copy has ended. */
+  /** @internal */
   forget (id: number, exchange: ThreadExchange): void {
-    if (!exchange.done || this.#exchanges[id] !== exchange) return
-    this.#exchanges[id] = null
-    this.#freeIds.push(id)
+    this.#exchanges.forget(id, exchange)
   }
 
   /** What is collected goes out all the same, unless some of it is lost. */
@@ -248,10 +187,7 @@ export class ThreadEngine implements Engine<number>, Line, Holder {
     this.flush()
     this.#transit.clear()
     this.#heldThere = 0
-    const exchanges = this.#exchanges
-    this.#exchanges = []
-    this.#freeIds = []
-    for (const exchange of exchanges) if (exchange !== null) this.guard.enter(exchange, die, error, this.#stopped)
+    for (const exchange of this.#exchanges.takeAll()) this.guard.enter(exchange, die, error, this.#stopped)
     this.#closed?.()
     if (this.#stopped) return
     this.#startLater(error)
@@ -278,7 +214,7 @@ export class ThreadEngine implements Engine<number>, Line, Holder {
     const thread = this.#thread
     if (thread === null) return
     await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, Math.min(ms + LAST_WORDS, LONGEST))
+      const timer = setTimeout(resolve, Math.min(ms + CLOSE_MARGIN_MS, MAX_TIMER_MS))
       this.#closed = () => {
         clearTimeout(timer)
         resolve()
@@ -293,51 +229,10 @@ export class ThreadEngine implements Engine<number>, Line, Holder {
   }
 }
 
-/** Operations as they are heard. What throws ends the copy that it was of. */
-class OpsReader implements Holder {
-  exchange: ThreadExchange | null = null
-  copy = 0
-  readonly #ops: unknown[]
-  #at = 0
-
-  constructor (ops: unknown[]) {
-    this.#ops = ops
-  }
-
-  get more (): boolean {
-    return this.#at < this.#ops.length
-  }
-
-  next<T> (): T {
-    return this.#ops[this.#at++] as T
-  }
-
-  latency (): PairLatency | null {
-    const [primary, difference] = [this.next<number>(), this.next<number>()]
-    return Number.isNaN(primary) ? null : { primary, difference }
-  }
-
-  fail (error: unknown): void {
-    this.exchange?.lose(this.copy, error)
-  }
-}
-
-function hearOne (reader: OpsReader, engine: ThreadEngine): void {
-  engine.hearOne(reader)
-}
-
 function flush (engine: ThreadEngine): void {
   engine.flush()
 }
 
 function die (exchange: ThreadExchange, error: Error, closing: boolean): void {
   exchange.die(error, closing)
-}
-
-function faultOf (message: string, stack: string | undefined): Error {
-  return Object.assign(new Error(message), { stack })
-}
-
-function errorOf (message: string, code: string | undefined): Error {
-  return Object.assign(new Error(message), code === undefined ? {} : { code })
 }
