@@ -29,20 +29,27 @@ module.exports = fastifyMirror
 // Async, so that what it throws rejects the registration: with a callback it would end the process.
 async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions): Promise<void> {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
-  const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus, strict } = readPluginOptions(options)
+  const {
+    defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus, strict
+  } = readPluginOptions(options)
   if (thread && process.permission?.has('worker') === false) throw new FST_MIRROR_THREAD_NOT_ALLOWED()
 
   keepTicksQuick()
   const log = new BoundedLog(fastify.log)
   const onDeath: OnDeath = (err, { pause, early, hopeless }) => log.warn({ err }, hopeless
-    ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; until it runs, copies are ` +
-      'dropped (dropped.thread). What to do: mend what err says (memory, processes, permissions), or leave out thread: true'
+    ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; ` +
+      'until it runs, copies are dropped (dropped.thread). ' +
+      'What to do: mend what err says (memory, processes, permissions), or leave out thread: true'
     : 'the mirrors\' thread ended, and will be started again')
-  const guard = new Guard((err, mirror) => log.warn(mirror === undefined ? { err } : { mirror, err }, 'mirroring failed'), new LoopTime(prometheus !== null))
+  const guard = new Guard((err, mirror) => {
+    log.warn(mirror === undefined ? { err } : { mirror, err }, 'mirroring failed')
+  }, new LoopTime(prometheus !== null))
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
     : new InlineEngine(new Budget(maxBufferedBytes), guard)
-  const context = { engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null }
+  const context = {
+    engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null
+  }
   const registry = new Registry(defaults, context, fastify.log)
   fastify.decorate('mirrors', registry.api)
 

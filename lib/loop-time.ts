@@ -1,10 +1,10 @@
 /** Of so many stretches one is timed, on average: the clock costs more than most stretches would notice. */
-const EVERY = 64
-const LOG_OF_REST = Math.log(1 - 1 / EVERY)
+const STRETCHES_A_SAMPLE = 64
+const LOG_OF_REST = Math.log(1 - 1 / STRETCHES_A_SAMPLE)
 
 /**
- * Estimates for how long the event loop runs certain stretches of code, from a few that are picked at random: each as likely as
- * any other, whatever their rhythm. Stretches may lie in others, but do not span turns of the loop.
+ * Estimates for how long the event loop runs certain stretches of code, from a few that are picked at random: each as
+ * likely as any other, whatever their rhythm. Stretches may lie in others, but do not span turns of the loop.
  */
 export class LoopTime {
   /** Whether anybody wants to know. */
@@ -27,7 +27,7 @@ export class LoopTime {
   }
 
   get seconds (): number {
-    return this.#ms * EVERY / 1000
+    return this.#ms * STRETCHES_A_SAMPLE / 1000
   }
 
   /** A stretch begins. What is returned must be given to `end`, whatever happens. */

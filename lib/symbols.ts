@@ -1,5 +1,6 @@
 /**
- * On a request: its `MirroredRequest`, `null`, or `undefined` on one of Fastify's own. On a raw response: the `MirroredRequest` that it answers.
+ * On a request: its `MirroredRequest`, `null`, or `undefined` on one of Fastify's own. On a raw response: the
+ * `MirroredRequest` that it answers.
  */
 export const kMirrored = Symbol('fastify-mirror.request')
 

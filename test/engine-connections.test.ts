@@ -510,7 +510,7 @@ function clientSockets (t: Test): Socket[] {
 
 function holding (target: unknown): Hold {
   const hold = new Hold()
-  ;(target as { pacer: Pick<Pacer, 'room' | 'spend' | 'wait'> }).pacer = hold
+  ;(target as { connections: { pacer: Pick<Pacer, 'room' | 'spend' | 'wait'> } }).connections.pacer = hold
   return hold
 }
 

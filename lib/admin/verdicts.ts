@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { MirrorVerdict, MirrorsVerdict } from '../../types/index'
-import type { Mirror, Period } from '../mirror/mirror'
+import type { Mirror } from '../mirror/mirror'
+import type { Period } from '../mirror/period'
 import { worst } from '../verdict/judge'
 import type { Steps } from '../steps'
 import { SHARED } from './numbers'

@@ -72,8 +72,9 @@ const SETTLED: Unconnected = { name: 'settled', connection: null }
  * | `answered`   | `settle`: its sink has heard the last     | `settled`    |
  * | `failed`     | `settle`                                  | `settled`    |
  *
- * It ends once, in `answered` or `failed`, when its connection has let go of it, and then frees all that it held. Any other event changes
- * nothing, but for a failure of the mirror's own in a state after its end: what was not done then, is.
+ * It ends once, in `answered` or `failed`, when its connection has let go of it, and then frees all that it held. Any
+ * other event changes nothing, but for a failure of the mirror's own in a state after its end: what was not done then,
+ * is.
  */
 export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Expiring {
   deadline = 0
@@ -94,7 +95,8 @@ export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Exp
     this.#head = head
     this.sink = sink
     this.answer = new CopyAnswer(target, owner.compare)
-    this.upload = owner.upload === null ? null : new CopyUpload(this, owner.upload, target.share, target.maxBacklogBytes)
+    const { upload } = owner
+    this.upload = upload === null ? null : new CopyUpload(this, upload, target.share, target.maxBacklogBytes)
   }
 
   get guard (): Guard {
@@ -132,7 +134,8 @@ export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Exp
     const connection = connections.acquire()
     this.#state = { name: 'connecting', connection, startedAt: 0, blocked: 0, reason: null }
     const { method } = this.#owner
-    connection.send({ method, path: this.#head.path, headers: this.#framed(), body: this.upload === null ? null : this.upload.toSend() }, this)
+    const body = this.upload === null ? null : this.upload.toSend()
+    connection.send({ method, path: this.#head.path, headers: this.#framed(), body }, this)
   }
 
   #framed (): string[] {
@@ -205,10 +208,11 @@ export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Exp
 
   onError (error: NodeJS.ErrnoException): void {
     const { status } = this.answer
+    const hasNoBody = status === 304 || status === 204
     const state = this.#state as Connected
-    // A 304 may tell the length of what it stands for, and a 204 must not tell any (RFC 9110, section 8.6): neither has a body, which undici
-    // takes for one cut short.
-    if ((status === 304 || status === 204) && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#complete(state)
+    // A 304 may tell the length of what it stands for, and a 204 must not tell any (RFC 9110, section 8.6): neither has
+    // a body, which undici takes for one cut short.
+    if (hasNoBody && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#complete(state)
     else this.#break(state, error)
   }
 

@@ -11,8 +11,8 @@ import { Upload } from './upload/upload'
 const CUT = constantError('the request ended before its body was complete')
 
 /**
- * One mirrored request: the client's body goes in and on to every copy (`Upload`); the primary's answer goes in and is compared with
- * each copy's (`Comparison`). Plain data in, each copy's sink hears the outcome.
+ * One mirrored request: the client's body goes in and on to every copy (`Upload`); the primary's answer goes in and is
+ * compared with each copy's (`Comparison`). Plain data in, each copy's sink hears the outcome.
  */
 export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
   /** Among those that its engine has open. */
@@ -77,7 +77,9 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
     return this.#comparison.wantsPrimary
   }
 
-  primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
+  primaryWhole (
+    status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number
+  ): void {
     this.#comparison.primaryWhole(status, encoding, headers, body, ms)
   }
 

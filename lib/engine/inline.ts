@@ -19,7 +19,9 @@ export class InlineEngine implements Engine<Target>, Holder {
   readonly clock = new LoopClock()
   readonly #pacer: Pacer
   readonly #targets: Target[] = []
-  /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
+  /**
+   * Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole.
+   */
   #waiting: Exchange[] = []
   /** Exchanges of which some copy has not been told its last. Each knows its place. */
   readonly #open: Exchange[] = []

@@ -12,7 +12,8 @@ import { kMirrored } from '../symbols'
 import { onceClosed } from './close'
 
 /**
- * `undefined`: not decorated. Fastify answers some requests through an object of its own (an unknown method over HTTP/2), and
+ * `undefined`: not decorated. Fastify answers some requests through an object of its own (an unknown method over
+ * HTTP/2), and
  * @fastify/websocket calls a handler, wrapped before it came, with a socket.
  */
 type Request = FastifyRequest & { [kMirrored]: MirroredRequest | null | undefined }
@@ -89,7 +90,10 @@ function wrapHandler (handler: RouteOptions['handler'], proxied: boolean): Route
   return Object.defineProperty(wrapped, 'name', { value: handler.name })
 }
 
-/** Returns whether the copies are sent when the handler has begun. Else they are sent when the reply's `from` asks its upstream. */
+/**
+ * Returns whether the copies are sent when the handler has begun. Else they are sent when the reply's `from` asks its
+ * upstream.
+ */
 function beforeHandler (mirrored: MirroredRequest, reply: FastifyReply, proxied: boolean): boolean {
   const proxies = canProxy(reply)
   mirrored.onHandled(proxies && proxied ? 'upstream' : 'handler')
@@ -124,7 +128,9 @@ function onSend (request: FastifyRequest, reply: FastifyReply, payload: unknown,
   done()
 }
 
-function observePayload (mirrored: MirroredRequest, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+function observePayload (
+  mirrored: MirroredRequest, request: FastifyRequest, reply: FastifyReply, payload: unknown
+): void {
   if (mirrored.waiting) tellAsked()
   mirrored.onPayload(request, reply, payload)
 }

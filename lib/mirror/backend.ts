@@ -77,7 +77,7 @@ export class Backend implements BackendState {
   }
 
   /** A copy that was attempted has ended. `null`: it was answered. */
-  left (opening: number, failure: FailureReason | null): void {
+  copyEnded (opening: number, failure: FailureReason | null): void {
     this.gate.leave(opening, failure)
     const isOut = this.gate.breaker !== 'closed'
     if (isOut === (this.#outages.since !== null)) return

@@ -10,7 +10,8 @@ import { isUnread } from '../metrics/books'
 import type { BackendBooks } from '../metrics/books'
 import type { MismatchGroups } from '../mismatches/groups'
 import type { MirroredRequest } from '../mismatches/mismatch'
-import type { Mirror, Period } from './mirror'
+import type { Mirror } from './mirror'
+import type { Period } from './period'
 import { FAILED } from '../reasons'
 import type { BodyHead } from '../tap/body-head'
 
@@ -27,7 +28,8 @@ export interface RequestSnapshot {
 const NO_BODY = Buffer.alloc(0)
 
 /**
- * What became of one copy: what the engine says of it is counted, in its backend's and its endpoint's books, and logged.
+ * What became of one copy: what the engine says of it is counted, in its backend's and its endpoint's books, and
+ * logged.
  *
  * | state      | event                          | next       |
  * |------------|--------------------------------|------------|
@@ -36,8 +38,9 @@ const NO_BODY = Buffer.alloc(0)
  * | `open`     | `onRefused`, `onFailed`        | `ended`    |
  * | `answered` | `onCompared`, `onNotCompared`  | `ended`    |
  *
- * Any other event changes nothing: it came too late, or twice. A state begins when the books have it, so that they close whatever fails on the
- * way. The endpoint's entry comes before: it may become something else, while the books count once.
+ * Any other event changes nothing: it came too late, or twice. A state begins when the books have it, so that they
+ * close whatever fails on the way. The endpoint's entry comes before: it may become something else, while the books
+ * count once.
  */
 export class CopyOutcome implements CopySink, Holder {
   #state: 'new' | 'open' | 'answered' | 'ended' = 'new'
@@ -57,10 +60,13 @@ export class CopyOutcome implements CopySink, Holder {
   /** The request's, where mismatches are told to somebody. */
   readonly #context: AsyncResource | null
 
-  /** `index`: the backend's, among its mirror's. `period`: that in which the request began. `endpoint`: as far as it is known. */
+  /**
+   * `index`: the backend's, among its mirror's. `period`: that in which the request began. `endpoint`: as far as it is
+   * known.
+   */
   constructor (
-    mirror: Mirror, index: number, period: Period, endpoint: Endpoint, request: RequestSnapshot | null, log: FastifyBaseLogger | null,
-    context: AsyncResource | null
+    mirror: Mirror, index: number, period: Period, endpoint: Endpoint, request: RequestSnapshot | null,
+    log: FastifyBaseLogger | null, context: AsyncResource | null
   ) {
     const backend = mirror.backends[index]
     this.#mirror = mirror
@@ -145,7 +151,7 @@ export class CopyOutcome implements CopySink, Holder {
 
   #leave (failure: FailureReason | null): void {
     if (!this.#inGate) return
-    this.#backend.left(this.#opening, failure)
+    this.#backend.copyEnded(this.#opening, failure)
     this.#inGate = false
   }
 

@@ -5,8 +5,8 @@ import { isPromise } from 'node:util/types'
 export const MARK = 'x-mirrored-from'
 
 /**
- * Never copied: hop-by-hop (RFC 9110, section 7.6.1; RFC 9113, section 3.1), framing, which is computed anew, what is meant for
- * this proxy alone, and what is added afterwards.
+ * Never copied: hop-by-hop (RFC 9110, section 7.6.1; RFC 9113, section 3.1), framing, which is computed anew, what is
+ * meant for this proxy alone, and what is added afterwards.
  */
 const NEVER_COPIED = [
   'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings',
@@ -78,7 +78,9 @@ export class HeadRules {
     const kept: string[] = []
     for (const [name, value] of Object.entries(headers)) {
       if (value === undefined || this.#drops(name, nominated)) continue
-      if (!NAME.test(name)) throw new TypeError(`rewriteRequestHeaders must return names of headers, not ${JSON.stringify(name)}`)
+      if (!NAME.test(name)) {
+        throw new TypeError(`rewriteRequestHeaders must return names of headers, not ${JSON.stringify(name)}`)
+      }
       for (const one of Array.isArray(value) ? value : [value]) kept.push(name, headerText(name, one))
     }
     return kept
@@ -94,7 +96,10 @@ function hintOf (name: string): number {
 
 function noop (): void {}
 
-/** A header's value as it is sent. Throws a TypeError for what is none, so that it is not found out on the way to a backend. */
+/**
+ * A header's value as it is sent. Throws a TypeError for what is none, so that it is not found out on the way to a
+ * backend.
+ */
 function headerText (name: string, value: unknown): string {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string' && !NO_VALUE.test(text)) return text

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent } from '../../types/index'
+import type {
+  CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent
+} from '../../types/index'
 import { Backend } from './backend'
 import { valueOf } from '../compare/headers'
 import { Conditions } from '../decision/conditions'
@@ -8,15 +10,12 @@ import { keyReader } from '../decision/key'
 import type { KeyReader } from '../decision/key'
 import { Sampler } from '../decision/sampler'
 import { endpointSteps } from '../endpoints/list'
-import { Endpoints } from '../endpoints/table'
 import type { Engine } from '../engine/types'
 import type { Holder } from '../guard'
 import type { BoundedLog } from '../log'
 import { curlCommand } from '../mismatches/curl'
 import { MismatchReporter } from '../mismatches/reporter'
-import type { MismatchGroups } from '../mismatches/groups'
-import { MirrorBooks } from '../metrics/books'
-import type { BackendBooks, MirrorSkip } from '../metrics/books'
+import type { MirrorBooks, MirrorSkip } from '../metrics/books'
 import type { MirrorTotals } from '../metrics/families'
 import { LatencyHistograms } from '../metrics/histogram'
 import { Lifetime } from '../metrics/lifetime'
@@ -25,11 +24,10 @@ import type { MirrorState } from '../metrics/snapshot'
 import type { MirrorConfig } from '../options/config'
 import type { MirrorPatch } from '../options/patch'
 import { HeadRules, MARK } from './head-rules'
+import { Period } from './period'
 import { changeMirror } from './switch'
 import type { Change, MainSwitch, Settings } from './switch'
 import { Judge } from '../verdict/judge'
-import { newPeriod } from '../verdict/period'
-import type { PeriodMark } from '../verdict/period'
 import { atOnce } from '../steps'
 import type { Steps } from '../steps'
 
@@ -48,15 +46,6 @@ export interface MirrorContext {
   readonly bodyless: ReadonlySet<string>
   /** Whether latencies are counted by size, too. */
   readonly histograms: boolean
-}
-
-/** What is counted from one start to the next. A request reports to the period in which it began, whenever it ends. */
-export interface Period extends PeriodMark {
-  readonly books: MirrorBooks
-  /** In the order of the mirror's backends. */
-  readonly backends: readonly BackendBooks[]
-  readonly groups: MismatchGroups
-  readonly endpoints: Endpoints
 }
 
 /** What one mirror owns: its options, its decision, its counters and its backends. */
@@ -92,7 +81,8 @@ export class Mirror implements MirrorState, Holder {
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
     })
-    this.mismatches = new MismatchReporter(config, config.compare, onMismatch, (...told) => this.warn(...told), suppressed => {
+    const warn = (message: string, error: unknown) => this.warn(message, error)
+    this.mismatches = new MismatchReporter(config, config.compare, onMismatch, warn, suppressed => {
       this.log.warn({ mirror: config.id, suppressed }, 'mirror mismatches were not logged')
     })
     this.period = this.#newPeriod()
@@ -198,7 +188,8 @@ export class Mirror implements MirrorState, Holder {
   }
 
   endpointSteps (): Steps<EndpointList> {
-    return endpointSteps(this.period.endpoints, this.backends.map(({ name }) => name), books => this.#judge.endpoint(books))
+    const names = this.backends.map(({ name }) => name)
+    return endpointSteps(this.period.endpoints, names, books => this.#judge.endpoint(books))
   }
 
   /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
@@ -210,19 +201,13 @@ export class Mirror implements MirrorState, Holder {
   }
 
   #newPeriod (): Period {
-    const { backends, mismatches } = this
-    return {
-      ...newPeriod(),
-      books: new MirrorBooks(),
-      backends: backends.map(({ books }) => books),
-      groups: mismatches.groups,
-      endpoints: new Endpoints(this.config.maxEndpoints)
-    }
+    const { backends, mismatches, config: { maxEndpoints } } = this
+    return new Period(backends.map(({ books }) => books), mismatches.groups, maxEndpoints)
   }
 
   /**
-   * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, this app. `base`: its URL there.
-   * `undefined`: no such group, or no base to aim at.
+   * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, this app.
+   * `base`: its URL there. `undefined`: no such group, or no base to aim at.
    */
   curl (group: string, side: CurlSide, base: string | undefined): string | undefined {
     const example = this.mismatches.groups.get(group)?.example

@@ -5,7 +5,9 @@ import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from '../erro
 import type { MirrorTotals } from '../metrics/families'
 import { Mirror } from './mirror'
 import type { MirrorContext } from './mirror'
-import { asked, invalid, readConnect, readMirrorOptions, readMirrorPatch, readSwitchPatch, showPath, showRoute, showValue } from '../options'
+import {
+  asked, invalid, readConnect, readMirrorOptions, readMirrorPatch, readSwitchPatch, showPath, showRoute, showValue
+} from '../options'
 import type { ConnectOptions, MirrorConfig } from '../options/config'
 import type { Place } from '../options/fail'
 import { markedSlugOf } from '../options/slug'
@@ -38,7 +40,9 @@ export class Registry {
   /** By the user's own object: routes that share it are one mirror. */
   readonly #byOptions = new Map<object, Mirror>()
 
-  constructor (defaults: Readonly<Record<string, unknown>>, context: Omit<MirrorContext, 'main'>, log: FastifyBaseLogger) {
+  constructor (
+    defaults: Readonly<Record<string, unknown>>, context: Omit<MirrorContext, 'main'>, log: FastifyBaseLogger
+  ) {
     this.#defaults = defaults
     this.#context = { ...context, main: this.#main }
     this.#log = log
@@ -56,7 +60,8 @@ export class Registry {
   #create (options: MirrorOptions, route: RouteOptions): Mirror {
     const config = readMirrorOptions(options, this.#defaults, route)
     for (const [index, { origin, connect }] of config.backends.entries()) {
-      this.#checkConnect(origin, connect, { owner: showRoute(route), root: showPath('mirror', ['backends', `${index}`]) })
+      const root = showPath('mirror', ['backends', `${index}`])
+      this.#checkConnect(origin, connect, { owner: showRoute(route), root })
     }
     this.#settleId(config, route)
     const mirror = new Mirror(config, this.#context)
@@ -66,8 +71,8 @@ export class Registry {
   }
 
   /**
-   * Settles the mirror's id. Where several routes have one default id, none of them keeps it, whichever comes first: so an id never stands
-   * for one route in this process and for another one in that. What a user has given goes before.
+   * Settles the mirror's id. Where several routes have one default id, none of them keeps it, whichever comes first: so
+   * an id never stands for one route in this process and for another one in that. What a user has given goes before.
    */
   #settleId (config: MirrorConfig, route: RouteOptions): void {
     const { id } = config

@@ -8,11 +8,13 @@ import type { DropReason } from '../engine/types'
 import type { BackendSkip } from '../metrics/books'
 import { CopyOutcome } from './copy-outcome'
 import type { RequestSnapshot } from './copy-outcome'
-import type { Mirror, Period } from './mirror'
+import type { Mirror } from './mirror'
+import type { Period } from './period'
 
 /**
- * How one request that was chosen is counted, in the books of the period in which it began: its mirror's, each backend's, its endpoint's. Once
- * it is offered, each backend in turn gets one of `skip`, `drop` and `attempt`. From `attempt` on the copy's own outcome counts.
+ * How one request that was chosen is counted, in the books of the period in which it began: its mirror's, each
+ * backend's, its endpoint's. Once it is offered, each backend in turn gets one of `skip`, `drop` and `attempt`. From
+ * `attempt` on the copy's own outcome counts.
  */
 export class RequestEntries {
   readonly period: Period

@@ -21,7 +21,9 @@ export interface Change {
 const KEYS = ['enabled', 'percentage'] as const
 
 /** Takes effect on the next request. `backends`: of the patch, each must be one of these. */
-export function changeMirror (own: Settings, backends: ReadonlyArray<Settings & { name: string }>, patch: MirrorPatch): Change {
+export function changeMirror (
+  own: Settings, backends: ReadonlyArray<Settings & { name: string }>, patch: MirrorPatch
+): Change {
   const { before, after } = change(own, patch)
   const theirs = backends
     .filter(({ name }) => patch.backends.has(name))

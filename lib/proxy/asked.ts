@@ -8,8 +8,8 @@ import type { Upstream } from './upstream'
 let asked: FastifyRequest[] = []
 
 /**
- * Tells in a microtask that a request's upstream is being asked: undici tells in one of its own, which comes before, what it refuses to send
- * (`expect`, `keep-alive`, a body of a wrong kind).
+ * Tells in a microtask that a request's upstream is being asked: undici tells in one of its own, which comes before,
+ * what it refuses to send (`expect`, `keep-alive`, a body of a wrong kind).
  */
 export function tellSoon (request: FastifyRequest): void {
   if (asked.push(request) === 1) queueMicrotask(enterAsked)

@@ -35,15 +35,21 @@ function isSame (source: FromOptions, options: FromOptions): boolean {
     if (source[key] !== options[key]) return false
     keys++
   }
-  for (const _ in source) keys-- // eslint-disable-line @typescript-eslint/no-unused-vars -- counted, without an array of keys
+  // Counted, without an array of keys.
+  for (const _ in source) keys-- // eslint-disable-line @typescript-eslint/no-unused-vars
   return keys === 0
 }
 
-/** All that a user's options have and inherit, as a plain object's own: theirs may be frozen, and their getters work on them alone. */
+/**
+ * All that a user's options have and inherit, as a plain object's own: theirs may be frozen, and their getters work on
+ * them alone.
+ */
 function copyOf (given: FromOptions): FromOptions {
   const options: FromOptions = {}
-  for (let from: object | null = given; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+  let from: object | null = given
+  while (from !== null && from !== Object.prototype) {
     for (const name of Object.getOwnPropertyNames(from)) if (!(name in options)) options[name] = given[name]
+    from = Object.getPrototypeOf(from)
   }
   return options
 }
@@ -111,7 +117,9 @@ function noteHeaders (listener: ProxyListener, headers: IncomingHttpHeaders): vo
   listener.onUpstreamHeaders(headers)
 }
 
-function noteBody (listener: ProxyListener, request: FastifyRequest, reply: FastifyReply, response: UpstreamResponse): void {
+function noteBody (
+  listener: ProxyListener, request: FastifyRequest, reply: FastifyReply, response: UpstreamResponse
+): void {
   tellAsked()
   listener.onUpstreamBody(request, reply, response.stream ?? response)
 }

@@ -6,7 +6,8 @@ const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i
  * Path and query that `reply.from(source)` goes to: what @fastify/reply-from makes of source, base URL and request.
  * @param source as given to `reply.from`; empty: the request's own path
  * @param base the upstream that it goes to, where one is set
- * @param query what the `queryString` option made of the query, without a question mark; `undefined` without that option
+ * @param query what the `queryString` option made of the query, without a question mark; `undefined` without that
+ * option
  * @param url the request's own, in origin form
  * @throws TypeError where the two make no URL; reply-from throws then, too
  */

@@ -9,7 +9,9 @@ import { Upstream } from './upstream'
 type From = (this: Reply, source: string | undefined, options?: FromOptions) => unknown
 interface Reply { request: FastifyRequest, from: From, [kFrom]: From }
 
-/** A plugin's name that begins so: nothing but an upstream answers its routes, and the gateway where it refuses to ask. */
+/**
+ * A plugin's name that begins so: nothing but an upstream answers its routes, and the gateway where it refuses to ask.
+ */
 export const HTTP_PROXY = '@fastify/http-proxy'
 
 const NO_OPTIONS: FromOptions = {}
@@ -20,8 +22,9 @@ export function canProxy (reply: object): reply is Reply {
 }
 
 /**
- * Observes a reply's `from`, and with its first call that asks the primary where that request goes: the base URL is known only to reply-from,
- * which tells it to `getUpstream`. Every call goes on to the reply's own `from` with the same options, the functions among them wrapped.
+ * Observes a reply's `from`, and with its first call that asks the primary where that request goes: the base URL is
+ * known only to reply-from, which tells it to `getUpstream`. Every call goes on to the reply's own `from` with the same
+ * options, the functions among them wrapped.
  */
 export function observeFrom (reply: Reply, listener: ProxyListener): void {
   listener.upstream = new Upstream()

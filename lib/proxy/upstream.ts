@@ -33,7 +33,10 @@ export class Upstream {
     this.#queryString = queryString
   }
 
-  /** reply-from has found nothing to refuse, and makes the request. Returns whether to tell that the upstream is being asked. */
+  /**
+   * reply-from has found nothing to refuse, and makes the request. Returns whether to tell that the upstream is being
+   * asked.
+   */
   asks (): boolean {
     if (this.state === 'calling') this.state = 'asking'
     else if (this.state === 'idle') this.state = 'asked'

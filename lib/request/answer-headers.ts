@@ -3,7 +3,10 @@ import type { OutgoingHttpHeaders } from 'node:http'
 const COLON = 58
 const SET_COOKIE = 'set-cookie'
 
-/** An answer's headers, names and values in turn, as they go out; those of a `Response` are set over the others, but for cookies. */
+/**
+ * An answer's headers, names and values in turn, as they go out; those of a `Response` are set over the others, but for
+ * cookies.
+ */
 export function flatHeaders (headers: OutgoingHttpHeaders, response: Response | null = null): string[] {
   const flat: string[] = []
   for (const name of Object.keys(headers)) {

@@ -10,7 +10,9 @@ export interface SharedHeaders {
 }
 
 /** The headers of the copy for one backend, names and values in turn; `null`: the user's function failed. */
-export function copyHeaders (mirror: Mirror, backend: Backend, request: FastifyRequest, shared: SharedHeaders): string[] | null {
+export function copyHeaders (
+  mirror: Mirror, backend: Backend, request: FastifyRequest, shared: SharedHeaders
+): string[] | null {
   const { raw } = request
   const client = clientHost(raw.headers)
   const host = mirror.config.preserveHost && client !== undefined ? client : backend.config.host

@@ -27,15 +27,17 @@ export interface Decidable {
 }
 
 /**
- * Decides for each backend whether it gets a copy. Counts nothing: functions of the user's run here, and none of them may see books that do not
- * close. `upstream`: where the primary's request goes; `null`: the copies go where the request itself does.
+ * Decides for each backend whether it gets a copy. Counts nothing: functions of the user's run here, and none of them
+ * may see books that do not close. `upstream`: where the primary's request goes; `null`: the copies go where the
+ * request itself does.
  */
 export function decide (decidable: Decidable, request: FastifyRequest, upstream: Upstream | null): Decision {
   const decision: Decision = { path: '', backends: [] }
   const shared: SharedHeaders = { headers: null }
   const now = performance.now()
   for (const backend of decidable.mirror.backends) {
-    decision.backends.push(refusal(decidable, backend, now) ?? copyFor(decidable, backend, decision, shared, request, upstream))
+    const refused = refusal(decidable, backend, now)
+    decision.backends.push(refused ?? copyFor(decidable, backend, decision, shared, request, upstream))
   }
   return decision
 }
@@ -47,11 +49,14 @@ function refusal ({ mirror, body, key }: Decidable, backend: Backend, now: numbe
 }
 
 function copyFor (
-  { mirror, body, keyFailed }: Decidable, backend: Backend, decision: Decision, shared: SharedHeaders, request: FastifyRequest,
-  upstream: Upstream | null
+  { mirror, body, keyFailed }: Decidable, backend: Backend, decision: Decision, shared: SharedHeaders,
+  request: FastifyRequest, upstream: Upstream | null
 ): string[] | DropReason {
-  // Only now: where nobody takes a copy it matters little where it would go, and a great deal that it costs little to know.
-  if (decision.path === '') decision.path = upstream === null ? originForm(request.raw.url as string) : upstream.pathOf(request)
+  // Only now: where nobody takes a copy it matters little where it would go, and a great deal that it costs little to
+  // know.
+  if (decision.path === '') {
+    decision.path = upstream === null ? originForm(request.raw.url as string) : upstream.pathOf(request)
+  }
   if (backend.config.basePath !== '' && goesUp(decision.path)) return 'path'
   if (keyFailed || body?.unheard === true) return 'error'
   return copyHeaders(mirror, backend, request, shared) ?? 'error'

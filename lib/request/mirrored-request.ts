@@ -38,7 +38,10 @@ export class MirroredRequest implements Decidable, ProxyListener {
   upstream: Upstream | null = null
   body: RequestBody | null = null
   #state: 'new' | 'waiting' | 'sent' | 'unhandled' = 'new'
-  /** Who works on it for the primary: nobody yet, the route's handler, or an upstream, with the gateway where it refuses to ask. */
+  /**
+   * Who works on it for the primary: nobody yet, the route's handler, or an upstream, with the gateway where it refuses
+   * to ask.
+   */
   #primary: 'nobody' | 'handler' | 'upstream' = 'nobody'
   /** What the client gets is not the primary's answer. */
   #primaryFailed = false
@@ -50,17 +53,21 @@ export class MirroredRequest implements Decidable, ProxyListener {
   readonly #answer: PrimaryAnswer | null
   #exchange: ExchangeHandle | null = null
 
-  constructor (mirror: Mirror, route: EndpointRoute, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
-    const { compare } = mirror.config
+  constructor (
+    mirror: Mirror, route: EndpointRoute, request: FastifyRequest, key: string | undefined, keyFailed: boolean
+  ) {
+    const { config: { compare }, engine } = mirror
     this.mirror = mirror
-    this.guard = mirror.engine.guard
+    this.guard = engine.guard
     this.key = key
     this.keyFailed = keyFailed
     this.#entries = new RequestEntries(mirror)
     this.#route = route
     this.#raw = request.raw
     this.#log = compare.logMismatches ? request.log : null
-    this.#answer = compare.enabled ? new PrimaryAnswer(this.guard, mirror.id, mirror.engine.clock, compare.detailedDiff) : null
+    this.#answer = compare.enabled
+      ? new PrimaryAnswer(engine.guard, mirror.id, engine.clock, compare.detailedDiff)
+      : null
   }
 
   get mirrorId (): string {
@@ -136,7 +143,8 @@ export class MirroredRequest implements Decidable, ProxyListener {
       else this.#leaveUnhandled()
     }
     if (this.#entries.unsettled && !this.#isNamed) {
-      this.#entries.settle(endpointByPath(this.#entries.period.endpoints, this.#route, this.#raw, this.#isFound(statusOf(reply, payload))))
+      const found = this.#isFound(statusOf(reply, payload))
+      this.#entries.settle(endpointByPath(this.#entries.period.endpoints, this.#route, this.#raw, found))
     }
     if (this.#answer !== null) this.guard.enter(this.#answer, observePayload, request, reply, payload)
   }
@@ -175,7 +183,8 @@ export class MirroredRequest implements Decidable, ProxyListener {
       body?.drop()
       return
     }
-    // reply-from sends on what it reads. Before it, and anywhere else, a reader may write to what it got: decode it in place, or wipe it.
+    // reply-from sends on what it reads. Before it, and anywhere else, a reader may write to what it got: decode it in
+    // place, or wipe it.
     const fixed = upstream !== null && request.body === request.raw
     this.#exchange = mirror.engine.open({
       method: this.#raw.method as string,
@@ -195,7 +204,8 @@ export class MirroredRequest implements Decidable, ProxyListener {
     this.#entries.offer(endpointAtStart(mirror, this.#entries.period.endpoints, this.#route, this.#raw))
     this.#state = 'sent'
     const snapshot = path === '' || !this.compares ? null : this.#snapshot(request, path)
-    // This request's: the answer is compared in the context of the connection, or of the thread's message, which others may have begun.
+    // This request's: the answer is compared in the context of the connection, or of the thread's message, which others
+    // may have begun.
     const context = snapshot !== null && mirror.mismatches.tells ? new AsyncResource('fastify-mirror') : null
     const copies: Array<CopyInit<unknown>> = []
     for (let index = 0; index < backends.length; index++) {

@@ -10,7 +10,10 @@ import { tapNodeStream, untapNodeStream } from '../tap/node-stream'
 import { tapWebStream } from '../tap/web-stream'
 import { flatHeaders } from './answer-headers'
 
-/** The primary's answer to one request whose copies are compared with it: tells their exchange of it as it goes out to the client. */
+/**
+ * The primary's answer to one request whose copies are compared with it: tells their exchange of it as it goes out to
+ * the client.
+ */
 export class PrimaryAnswer implements AnswerListener {
   /** The primary's backend failed: what the gateway answers is its own. */
   failed = false
@@ -48,7 +51,9 @@ export class PrimaryAnswer implements AnswerListener {
     this.#startedAt = performance.now()
   }
 
-  /** Milliseconds since then; NaN where the event loop was blocked meanwhile, and the copy may not have waited for that. */
+  /**
+   * Milliseconds since then; NaN where the event loop was blocked meanwhile, and the copy may not have waited for that.
+   */
   get #ms (): number {
     return this.#clock.since(this.#startedAt, this.#blocked)
   }
@@ -63,7 +68,10 @@ export class PrimaryAnswer implements AnswerListener {
     this.failed = false
   }
 
-  /** The upstream's answer is given to a function of the user's: whatever the client gets for it, it is what is compared. */
+  /**
+   * The upstream's answer is given to a function of the user's: whatever the client gets for it, it is what is
+   * compared.
+   */
   onUpstreamBody (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const { exchange } = this
     if (exchange === null || this.#told || this.failed || this.#answer !== null || !exchange.wantsPrimary) return
@@ -90,7 +98,9 @@ export class PrimaryAnswer implements AnswerListener {
     const status = statusOf(reply, payload)
     const encoding = this.#upstreamEncoding ??
       codings(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding'))
-    const headers = this.#diffs ? this.#upstreamHeaders ?? flatHeaders(reply.getHeaders() as OutgoingHttpHeaders, response) : null
+    const headers = this.#diffs
+      ? this.#upstreamHeaders ?? flatHeaders(reply.getHeaders() as OutgoingHttpHeaders, response)
+      : null
     const body = response === null ? payload : response.body
     const whole = body == null || request.raw.method === 'HEAD' || status === 204 || status === 304 ? '' : body
     if (typeof whole === 'string' || whole instanceof Uint8Array) {

@@ -2,7 +2,10 @@ import type { CapturedBody } from '../../compare/answer'
 import { Backlog } from '../upload/backlog'
 import type { Memory } from '../budget'
 
-/** An answer's body, kept to be looked into: all of it, or nothing where it is longer than `limit` or the budget does not allow it. */
+/**
+ * An answer's body, kept to be looked into: all of it, or nothing where it is longer than `limit` or the budget does
+ * not allow it.
+ */
 export class Capture {
   readonly #limit: number
   readonly #backlog: Backlog

@@ -23,8 +23,8 @@ export interface ComparisonOwner {
 }
 
 /**
- * The primary's answer to a request, and each copy's compared with it. Each copy is settled once: when it has failed, or when its answer and
- * the primary's are there, or the primary's never will be.
+ * The primary's answer to a request, and each copy's compared with it. Each copy is settled once: when it has failed,
+ * or when its answer and the primary's are there, or the primary's never will be.
  *
  * | state      | event                                | next       |
  * |------------|--------------------------------------|------------|
@@ -57,7 +57,9 @@ export class Comparison {
     return this.#state === 'open' && this.#unsettled > 0
   }
 
-  primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
+  primaryWhole (
+    status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number
+  ): void {
     if (!this.wantsPrimary) return
     this.#primary.whole(this.#keeper, status, encoding, headers, body, ms)
     this.#end('complete')

@@ -41,7 +41,8 @@ export class PrimaryAnswer implements ComparedAnswer {
   }
 
   whole (
-    keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number
+    keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null, body: string | Uint8Array,
+    ms: number
   ): void {
     this.#head(keeper, status, encoding, headers)
     if (typeof body === 'string') this.#capture?.addText(body)
@@ -50,7 +51,8 @@ export class PrimaryAnswer implements ComparedAnswer {
     this.ms = ms
   }
 
-  #head ({ comparer, budget, maxCapture }: PrimaryKeeper, status: number, encoding: string, headers: string[] | null): void {
+  #head (keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null): void {
+    const { comparer, budget, maxCapture } = keeper
     this.status = status
     this.encoding = encoding
     if (headers !== null) this.headers = headers

@@ -8,8 +8,8 @@ export interface ConnectFault {
 }
 
 /**
- * What can be known of a backend's `connect` before the first connection: whether TLS takes it, and, where the engine runs on a thread,
- * whether it can be sent there. `null`: nothing is wrong.
+ * What can be known of a backend's `connect` before the first connection: whether TLS takes it, and, where the engine
+ * runs on a thread, whether it can be sent there. `null`: nothing is wrong.
  */
 export function connectFault (
   origin: string, connect: Readonly<Record<string, unknown>>, thread: boolean

@@ -42,8 +42,9 @@ export interface Dialer {
 }
 
 /**
- * One connection to a backend, and all of undici. It has an undici `Client` of its own: so nothing waits inside the client library behind
- * another request, and a request that still waits for its connection, which undici can't cancel, is ended by ending the connection.
+ * One connection to a backend, and all of undici. It has an undici `Client` of its own: so nothing waits inside the
+ * client library behind another request, and a request that still waits for its connection, which undici can't cancel,
+ * is ended by ending the connection.
  *
  * | state     | event                                  | next      |
  * |-----------|----------------------------------------|-----------|
@@ -53,8 +54,8 @@ export interface Dialer {
  * | `running` | `abort`: undici ends it                |           |
  * | both      | undici has let go of the request       | `idle`    |
  *
- * undici's callbacks are those of its older set: the newer one (`onRequestStart` and so on) costs an object and a parsed record of headers an
- * answer, some 3 µs. Only this file knows.
+ * undici's callbacks are those of its older set: the newer one (`onRequestStart` and so on) costs an object and a
+ * parsed record of headers an answer, some 3 µs. Only this file knows.
  */
 export class Connection implements Holder {
   /** Somebody has it. */
@@ -97,7 +98,8 @@ export class Connection implements Holder {
   connected (socket: Socket | null | undefined): void {
     const { guard, pacer } = this.#dialer
     this.#connecting = null
-    // After a certificate for another name, undici's client takes its failed request for a running one, and begins no other.
+    // After a certificate for another name, undici's client takes its failed request for a running one, and begins no
+    // other.
     this.dead ||= socket == null
     if (socket == null) return
     this.#socket = socket
@@ -143,7 +145,10 @@ export class Connection implements Holder {
     }
   }
 
-  /** By undici's own way to do it, and the client with it: that would connect anew for an aborted request, on nobody's time. */
+  /**
+   * By undici's own way to do it, and the client with it: that would connect anew for an aborted request, on nobody's
+   * time.
+   */
   #abandon (error: Error): void {
     this.dead = true
     ;(this.#abort as (error: Error) => void)(error)
@@ -167,8 +172,8 @@ export class Connection implements Holder {
   }
 
   /**
-   * Nothing of an answer came on a connection that has served others: most likely the backend closed it as idle before it saw the request. No
-   * client can know (RFC 9112, section 9.3.1), so it says nothing of the backend.
+   * Nothing of an answer came on a connection that has served others: most likely the backend closed it as idle before
+   * it saw the request. No client can know (RFC 9112, section 9.3.1), so it says nothing of the backend.
    */
   get stale (): boolean {
     return this.#used && !(this.#reads as Reads).heard
@@ -180,8 +185,9 @@ export class Connection implements Holder {
   }
 
   /**
-   * The answer is complete. A backend that did not take all of the request first gets the next one on another connection: what
-   * it did not take would be held where nobody counts it. TLS tells late of what it has sent: there, less than a socket's buffer is none.
+   * The answer is complete. A backend that did not take all of the request first gets the next one on another
+   * connection: what it did not take would be held where nobody counts it. TLS tells late of what it has sent: there,
+   * less than a socket's buffer is none.
    */
   rest (): void {
     this.#used = true

@@ -16,7 +16,8 @@ export class Connections implements Dialer {
   readonly #idle: Connection[] = []
 
   constructor (
-    origin: string, connect: Readonly<Record<string, unknown>>, pacer: Pacer, guard: Guard, onread: OnReadOpts | undefined
+    origin: string, connect: Readonly<Record<string, unknown>>, pacer: Pacer, guard: Guard,
+    onread: OnReadOpts | undefined
   ) {
     this.origin = origin
     this.pacer = pacer
@@ -39,8 +40,8 @@ export class Connections implements Dialer {
   }
 
   /**
-   * From now on every request gets another connection than there are. Those that are in use end with their request. `connect`: options of the
-   * new ones, where they are others than before.
+   * From now on every request gets another connection than there are. Those that are in use end with their request.
+   * `connect`: options of the new ones, where they are others than before.
    */
   retire (connect?: Readonly<Record<string, unknown>>): void {
     if (connect !== undefined) this.connector = new Connector(this.origin, connect, this.#onread)

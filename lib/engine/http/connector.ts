@@ -28,6 +28,7 @@ export class Connector {
 
   connect (options: buildConnector.Options, callback: buildConnector.Callback): Socket {
     // The types hide that a connector returns its socket; undici's own tests and this file rely on it.
-    return (this.#connect as Function)({ ...options, servername: this.#sni, localAddress: this.#localAddress }, callback)
+    const own = { servername: this.#sni, localAddress: this.#localAddress }
+    return (this.#connect as Function)({ ...options, ...own }, callback)
   }
 }

@@ -8,8 +8,9 @@ const ONE = 0x31
 const TWO = 0x32
 
 /**
- * Lets the client library skip a `100 Continue` that nobody asked for, as it skips every other interim answer (RFC 9110, section 15.2): undici
- * takes it for a fault of the connection, so it is shown `102 Processing`, which means no more than that the final answer is still to come.
+ * Lets the client library skip a `100 Continue` that nobody asked for, as it skips every other interim answer (RFC
+ * 9110, section 15.2): undici takes it for a fault of the connection, so it is shown `102 Processing`, which means no
+ * more than that the final answer is still to come.
  *
  * It follows an answer's bytes, in pieces of any size, up to the status of the final head, and keeps none of them.
  */

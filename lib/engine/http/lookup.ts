@@ -4,10 +4,10 @@ import { constantError } from '../constant-error'
 import { NameServers } from './name-servers'
 import type { Resolve } from './name-servers'
 
-const ANSWER_KEPT = 10_000
-const FAILURE_KEPT = 1_000
+const ANSWER_KEPT_MS = 10_000
+const FAILURE_KEPT_MS = 1_000
 /** Milliseconds for which an answer serves while a newer one is awaited, or can not be had. */
-const ANSWER_SERVES = 60_000
+const ANSWER_SERVES_MS = 60_000
 /** Connections that wait for one host. */
 const MAX_WAITERS = 16 * 1024
 const NOBODY = constantError('nobody looks up hosts any more')
@@ -41,7 +41,10 @@ export class Lookups {
     this.#cancel = cancel
   }
 
-  /** Somebody will look up hosts. When the last of them leaves, by calling what this returns, nothing is left under way that can be ended. */
+  /**
+   * Somebody will look up hosts. When the last of them leaves, by calling what this returns, nothing is left under way
+   * that can be ended.
+   */
   enter (): () => void {
     let inside = true
     this.#users++
@@ -136,11 +139,11 @@ class Host {
     this.error = error
     if (error === null) {
       this.addresses = addresses
-      this.#tooOld = now + ANSWER_SERVES
+      this.#tooOld = now + ANSWER_SERVES_MS
     } else if (!this.serves(now)) {
       this.addresses = null
     }
-    this.#until = now + (error === null ? ANSWER_KEPT : FAILURE_KEPT)
+    this.#until = now + (error === null ? ANSWER_KEPT_MS : FAILURE_KEPT_MS)
     const waiters = this.waiters
     this.waiters = []
     for (const { options, callback } of waiters) enterAnswer(this, options, callback)

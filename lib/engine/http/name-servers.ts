@@ -20,7 +20,9 @@ export interface SystemFiles {
   config: string
 }
 
-const HOSTS: Partial<Record<NodeJS.Platform, string>> = { win32: join(`${process.env.SystemRoot}`, 'System32/drivers/etc/hosts') }
+const HOSTS: Partial<Record<NodeJS.Platform, string>> = {
+  win32: join(`${process.env.SystemRoot}`, 'System32/drivers/etc/hosts')
+}
 const FILES: SystemFiles = { hosts: HOSTS[process.platform] ?? '/etc/hosts', config: '/etc/resolv.conf' }
 /** Bytes of such a file that are read. In a longer one any name may stand. */
 const MAX_FILE = 256 * 1024
@@ -33,8 +35,9 @@ const CANCELLED = Object.assign(constantError('the look-up was called off'), { c
 /**
  * `dns.lookup`, once the servers that it will ask have answered the same question.
  *
- * In front of servers that do not answer it hangs in one of libuv's threads, where nothing can call it off, and the process can not end. A
- * question of c-ares can be called off. What the servers said is not used: the system has more to go by than they.
+ * In front of servers that do not answer it hangs in one of libuv's threads, where nothing can call it off, and the
+ * process can not end. A question of c-ares can be called off. What the servers said is not used: the system has more
+ * to go by than they.
  */
 export class NameServers {
   readonly #files: SystemFiles
@@ -106,11 +109,14 @@ function hasName (hosts: string, name: string): boolean {
   })
 }
 
-/** The names that the system asks for in turn: with the domains of its configuration, or first without (resolv.conf(5)). */
+/**
+ * The names that the system asks for in turn: with the domains of its configuration, or first without (resolv.conf(5)).
+ */
 function candidates (name: string, config: string): string[] {
   if (name.endsWith('.')) return [name]
   const last = (pattern: RegExp) => [...config.matchAll(pattern)].at(-1)?.[1]
-  const domains = (last(/^(?:search|domain)[ \t]+(.*)$/gm) ?? '').split(/[\s;#]+/).filter(domain => domain !== '' && domain !== '.')
+  const listed = (last(/^(?:search|domain)[ \t]+(.*)$/gm) ?? '').split(/[\s;#]+/)
+  const domains = listed.filter(domain => domain !== '' && domain !== '.')
   const longer = domains.slice(0, MAX_DOMAINS).map(domain => `${name}.${domain}`)
   const dots = name.split('.').length - 1
   return dots >= Number(last(/^options[ \t].*\bndots:(\d+)/gm) ?? 1) ? [name, ...longer] : [...longer, name]

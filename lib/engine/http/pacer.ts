@@ -3,10 +3,16 @@ import type { Guard, Holder } from '../../guard'
 
 /** Bytes of mirrors' answers that one turn of the event loop takes in. */
 const BYTES_A_TURN = 512 * 1024
-/** Milliseconds that one turn of the event loop works on them. Bytes alone say little: answers may come in chunks of one. */
+/**
+ * Milliseconds that one turn of the event loop works on them. Bytes alone say little: answers may come in chunks of
+ * one.
+ */
 const MS_A_TURN = 0.5
-/** Milliseconds between two turns for long answers, which so take no more than a fifth of the loop's time, however many there are. */
-const REST = 2
+/**
+ * Milliseconds between two turns for long answers, which so take no more than a fifth of the loop's time, however many
+ * there are.
+ */
+const REST_MS = 2
 
 /**
  * Keeps backends that answer at full speed from taking the event loop: past the share of a turn their answers are
@@ -37,11 +43,14 @@ export class Pacer implements Holder {
     this.#schedule()
   }
 
-  /** Calls `resume` in a later turn, behind those that have waited longer. `long`: of an answer that has taken its time already. */
+  /**
+   * Calls `resume` in a later turn, behind those that have waited longer. `long`: of an answer that has taken its time
+   * already.
+   */
   wait (resume: () => void, long: boolean): void {
     if (long) {
       this.#resting.push(resume)
-      this.#timer ??= this.#guard.after<Pacer>(REST, this, goOn).ref()
+      this.#timer ??= this.#guard.after<Pacer>(REST_MS, this, goOn).ref()
     } else {
       this.#waiting.push(resume)
       this.#schedule()
@@ -59,7 +68,7 @@ export class Pacer implements Holder {
     this.#scheduled = false
     this.#timer = null
     if (this.#waiting.length > 0) this.#schedule()
-    if (this.#resting.length > 0) this.#timer = this.#guard.after<Pacer>(REST, this, goOn).ref()
+    if (this.#resting.length > 0) this.#timer = this.#guard.after<Pacer>(REST_MS, this, goOn).ref()
   }
 
   nextTurn (): void {
@@ -72,7 +81,7 @@ export class Pacer implements Holder {
   goOn (): void {
     this.#timer = null
     this.#resume(this.#resting)
-    if (this.#resting.length > 0) this.#timer ??= this.#guard.after<Pacer>(REST, this, goOn).ref()
+    if (this.#resting.length > 0) this.#timer ??= this.#guard.after<Pacer>(REST_MS, this, goOn).ref()
   }
 
   /** What is resumed may come to wait again. */

@@ -18,15 +18,15 @@ const SMALLEST_PIECE = 1024
 /** Milliseconds that it should take for a piece. */
 const MS_A_PIECE = 0.2
 /** Milliseconds of work past which an answer is a long one. */
-const LONG = 1
+const LONG_MS = 1
 
 const READS = Symbol('reads')
 
 type ReadSocket = Socket & { [READS]?: Reads }
 
 /**
- * What one connection gives to the client library: as far as the pacer allows, in pieces that it works through soon. Past that it is told
- * that there is nothing to read, until the connection's turn comes.
+ * What one connection gives to the client library: as far as the pacer allows, in pieces that it works through soon.
+ * Past that it is told that there is nothing to read, until the connection's turn comes.
  *
  * Not by pausing its parser: a connection that ends while its parser is paused makes undici 7 throw in an event of the
  * socket, which ends the process.
@@ -45,7 +45,10 @@ export class Reads {
   #waiting = false
   /** It is its turn. */
   #resumed = false
-  /** What has just come, and lies in memory that is written to again: handed over without the stream's buffer, as far as it goes. */
+  /**
+   * What has just come, and lies in memory that is written to again: handed over without the stream's buffer, as far as
+   * it goes.
+   */
   #fresh: Buffer | null = null
   /** Bytes of the next piece at most. */
   #size = LARGEST_PIECE / 4
@@ -68,7 +71,9 @@ export class Reads {
   static attach (socket: Socket, reader: Reader, pacer: Pacer, guard = UNTOLD): Reads {
     const reads = new Reads(socket, reader, pacer, guard)
     // Node itself asks for a certain size, to have the buffer filled.
-    socket.read = size => size === undefined ? guard.enter(reader, paced, reads) ?? null : reads.#read.call(socket, size)
+    socket.read = size => {
+      return size === undefined ? guard.enter(reader, paced, reads) ?? null : reads.#read.call(socket, size)
+    }
     ;(socket as ReadSocket)[READS] = reads
     return reads
   }
@@ -90,8 +95,8 @@ export class Reads {
   /** @internal The next piece, as far as there may be one now. */
   paced (): Buffer | null {
     if (this.#given > 0) this.#worked()
-    // Without an answer that is awaited nothing is held back: what comes unasked must be seen before the next request is sent, else it
-    // would be taken for its answer.
+    // Without an answer that is awaited nothing is held back: what comes unasked must be seen before the next request
+    // is sent, else it would be taken for its answer.
     if (this.#reader.awaited && !this.#mayGoOn()) return null
     const piece = this.#next()
     if (piece === null) return null
@@ -104,7 +109,7 @@ export class Reads {
 
   #mayGoOn (): boolean {
     if (this.#waiting) return false
-    const long = this.#ms > LONG
+    const long = this.#ms > LONG_MS
     if (this.#pacer.room && (this.#resumed || !long)) return true
     this.#waiting = true
     this.#pacer.wait(this.#goOn, long)
@@ -137,7 +142,10 @@ export class Reads {
     return this.#guard.enter(this.#reader, hand, this, bytes) ?? false
   }
 
-  /** Hands over what lies in memory that is written to again; `false`: nothing more is to be read until the client library asks. */
+  /**
+   * Hands over what lies in memory that is written to again; `false`: nothing more is to be read until the client
+   * library asks.
+   */
   hand (bytes: Buffer): boolean {
     const socket = this.#socket
     if (this.#waiting || socket.readableLength > 0) return socket.push(Buffer.from(bytes))
@@ -151,8 +159,8 @@ export class Reads {
 }
 
 /**
- * Reads into one piece of memory for all connections: by default every read brings memory of its own, which on a thread that has little
- * other garbage waits long to be collected. Whoever keeps what is read has to copy it.
+ * Reads into one piece of memory for all connections: by default every read brings memory of its own, which on a thread
+ * that has little other garbage waits long to be collected. Whoever keeps what is read has to copy it.
  * @see https://nodejs.org/api/net.html#new-netsocketoptions `onread`
  */
 export function readInto (buffer: Buffer): OnReadOpts {

@@ -9,6 +9,7 @@ const METHODS = ['emit', 'write', 'uncork'] as const
 export function timeSocket (socket: Socket, loopTime: LoopTime): void {
   if (!loopTime.on) return
   for (const method of METHODS) {
-    Object.defineProperty(socket, method, { value: timed(loopTime, socket[method] as () => unknown), configurable: true, writable: true })
+    const value = timed(loopTime, socket[method] as () => unknown)
+    Object.defineProperty(socket, method, { value, configurable: true, writable: true })
   }
 }

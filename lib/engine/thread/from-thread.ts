@@ -2,8 +2,8 @@ import type { Difference, FailureReason, NotComparedReason, PairLatency } from '
 import { FromThread } from './protocol'
 import type { OpReader } from './reader'
 
-// Each operation from the thread: how it is written, and how it is read. All that belongs to one is read before anything is done: what throws must
-// not leave half of it to the next. `read` begins behind operation, id and copy.
+// Each operation from the thread: how it is written, and how it is read. All that belongs to one is read before
+// anything is done: what throws must not leave half of it to the next. `read` begins behind operation, id and copy.
 
 type Coded = Error & { code?: string }
 

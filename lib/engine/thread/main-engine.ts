@@ -28,8 +28,8 @@ export type OnDeath = (error: Error, restart: Restart) => void
 export type StartThread = (data: ThreadData) => Thread
 
 /**
- * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what it holds. What
- * happens goes out once a millisecond at most; nothing waits for an answer.
+ * The engine on a worker thread. Each side has half of the budget: this one for bytes on their way, the thread for what
+ * it holds. What happens goes out once a millisecond at most; nothing waits for an answer.
  */
 export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
   readonly threaded = true

@@ -21,7 +21,9 @@ export interface ThreadLink {
 
 type CopyState = 'open' | 'answered' | 'ended'
 
-/** The main thread's end of an exchange: what it is told goes out in the next batch, what comes back goes to the sinks. */
+/**
+ * The main thread's end of an exchange: what it is told goes out in the next batch, what comes back goes to the sinks.
+ */
 export class ThreadExchange implements ExchangeHandle {
   readonly #id: number
   readonly #link: ThreadLink
@@ -85,7 +87,9 @@ export class ThreadExchange implements ExchangeHandle {
     this.#bodyOpen = this.#primaryOpen = false
   }
 
-  primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void {
+  primaryWhole (
+    status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number
+  ): void {
     if (!this.#takesPrimary(typeof body === 'string' ? Buffer.byteLength(body) : body.length)) return
     toThread.primaryWhole.write(this.#outbox, this.#id, status, encoding, headers, body, ms)
     this.#primaryOpen = false

@@ -10,8 +10,8 @@ import { OpReader } from './reader'
 /** The exchanges that a thread has, and what it says of them. */
 export class ThreadExchanges {
   /**
-   * By id. Not a Map: under constant adding and deleting V8 replaces its table again and again, and links each to the next. Once one is
-   * old, young collections keep all that follow, and what was in them.
+   * By id. Not a Map: under constant adding and deleting V8 replaces its table again and again, and links each to the
+   * next. Once one is old, young collections keep all that follow, and what was in them.
    */
   #byId: Array<ThreadExchange | null> = []
   #freeIds: number[] = []

@@ -1,11 +1,11 @@
 /** Milliseconds before a thread that died is started again. */
-const PAUSE = 1_000
+const PAUSE_MS = 1_000
 /** The longest pause, when one thread after another dies at its start. */
-const LONGEST = 60_000
+const LONGEST_PAUSE_MS = 60_000
 /** Milliseconds after which a thread has not died at its start. */
-const RAN_WELL = 10_000
+const RAN_WELL_MS = 10_000
 /** Deaths at the start, in a row, from which on it is no accident. */
-const MANY = 3
+const HOPELESS_DEATHS = 3
 
 /** What becomes of a thread's place. */
 export interface Restart {
@@ -23,8 +23,9 @@ export class Restarts {
 
   /** @param ran milliseconds for which the thread ran that died */
   next (ran: number): Restart {
-    this.#early = ran < RAN_WELL ? this.#early + 1 : 1
+    this.#early = ran < RAN_WELL_MS ? this.#early + 1 : 1
     const early = this.#early
-    return { pause: Math.min(PAUSE * 2 ** Math.max(early - MANY + 1, 0), LONGEST), early, hopeless: early >= MANY }
+    const pause = Math.min(PAUSE_MS * 2 ** Math.max(early - HOPELESS_DEATHS + 1, 0), LONGEST_PAUSE_MS)
+    return { pause, early, hopeless: early >= HOPELESS_DEATHS }
   }
 }

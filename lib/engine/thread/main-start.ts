@@ -7,10 +7,11 @@ import type { ThreadData } from './protocol'
 export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate' | 'performance'>
 
 /**
- * Options of Node that change how a thread speaks to shadows, what it trusts and what it may. All others are the process's, or run the
- * user's code.
+ * Options of Node that change how a thread speaks to shadows, what it trusts and what it may. All others are the
+ * process's, or run the user's code.
  */
-const KEPT = new RegExp('^--(?:max-http-header-size|dns-result-order|(?:no-|enable-)?network-family-autoselection(?:-attempt-timeout)?|' +
+const KEPT = new RegExp('^--(?:max-http-header-size|dns-result-order|' +
+  '(?:no-|enable-)?network-family-autoselection(?:-attempt-timeout)?|' +
   'tls-m(?:in|ax)-v1\\.[0-3]|use-system-ca|preserve-symlinks|(?:experimental-)?permission|allow-[a-z-]+)(?==|$)')
 /** Of the whole process in Node 22, which refuses it in a thread. */
 const SYSTEM_CA = '--use-system-ca'
@@ -29,9 +30,9 @@ export function startWorker (workerData: ThreadData): Thread {
 }
 
 /**
- * A preload of the user's (telemetry, metrics that open a port) is of the process, once: in the thread it would run again, and may end it.
- * Node runs preloads of `execArgv`, of NODE_OPTIONS and of its configuration file in every worker that is not told otherwise. As TypeScript
- * the worker needs the loader that this file came by.
+ * A preload of the user's (telemetry, metrics that open a port) is of the process, once: in the thread it would run
+ * again, and may end it. Node runs preloads of `execArgv`, of NODE_OPTIONS and of its configuration file in every
+ * worker that is not told otherwise. As TypeScript the worker needs the loader that this file came by.
  */
 export function workerOptions (
   file: string, { execArgv, env, versions }: Parent, resolve: (name: string) => string = require.resolve
@@ -42,7 +43,8 @@ export function workerOptions (
     if (!KEPT.test(word) || (word === SYSTEM_CA && parseInt(versions.node as string) < 24)) return []
     const next = given[index + 1]
     // `--allow-fs-read /a` as two words.
-    return word.includes('=') || next === undefined || next.startsWith('-') || /v1\.\d$/.test(word) ? [word] : [word, next]
+    const isWhole = word.includes('=') || next === undefined || next.startsWith('-') || /v1\.\d$/.test(word)
+    return isWhole ? [word] : [word, next]
   })
   // Yarn's Plug'n'Play is a preload, too, and finds what the thread requires.
   const finder = versions.pnp === undefined ? [] : ['--require', resolve('pnpapi')]

@@ -49,7 +49,9 @@ export class Transit {
     this.#processed = count
   }
 
-  /** The thread is gone, and what was sent with it. The next one counts from 0; what is being collected stays counted. */
+  /**
+   * The thread is gone, and what was sent with it. The next one counts from 0; what is being collected stays counted.
+   */
   clear (): void {
     this.processed(this.#processed + this.#sent.length)
     this.#processed = 0

@@ -20,8 +20,8 @@ export class Outbox {
   readonly #spare: Uint8Array[] = []
 
   /**
-   * Makes room for bytes: short ones become text, others are copied into a slab. Before the operation that they are of, which must be pushed
-   * as a whole or not at all.
+   * Makes room for bytes: short ones become text, others are copied into a slab. Before the operation that they are of,
+   * which must be pushed as a whole or not at all.
    */
   place (bytes: Uint8Array): void {
     this.#placed = bytes.length
@@ -52,8 +52,8 @@ export class Outbox {
   }
 
   /**
-   * Slabs came back, and are written to again: new ones for each batch would be garbage on the thread, which has little else, and so
-   * collects it late. Not those that were made for a single long body.
+   * Slabs came back, and are written to again: new ones for each batch would be garbage on the thread, which has little
+   * else, and so collects it late. Not those that were made for a single long body.
    */
   reuse (slabs: Uint8Array[]): void {
     for (const slab of slabs) if (slab.length <= LARGEST_SLAB && this.#spare.length < MAX_SPARE) this.#spare.push(slab)

@@ -1,10 +1,10 @@
 import type { TargetOptions } from '../types'
 
 /**
- * What the two sides say to each other: many operations in one message, as a flat array, for an object an operation would cost the
- * primary's event loop more than what it carries. Bytes lie in slabs, whose memory is handed over, not copied. An exchange's id is a small
- * number, given again when the last of its copies is known to have ended. The thread forgets it before it tells of that, so what is still
- * on its way there for the old one reaches nobody.
+ * What the two sides say to each other: many operations in one message, as a flat array, for an object an operation
+ * would cost the primary's event loop more than what it carries. Bytes lie in slabs, whose memory is handed over, not
+ * copied. An exchange's id is a small number, given again when the last of its copies is known to have ended. The
+ * thread forgets it before it tells of that, so what is still on its way there for the old one reaches nobody.
  */
 
 /** Operations to the thread; behind each its arguments. `bytes`: Latin-1 text, or three: slab, offset, length. */
@@ -64,7 +64,10 @@ export interface ThreadData {
   maxBufferedBytes: number
 }
 
-/** A message to the thread: a batch, a new target, one whose connections are to be replaced, with other options or the same, or the end. */
+/**
+ * A message to the thread: a batch, a new target, one whose connections are to be replaced, with other options or the
+ * same, or the end.
+ */
 export type MessageToThread =
   { batch: Batch } |
   { target: TargetOptions } |
@@ -72,8 +75,8 @@ export type MessageToThread =
   { close: number }
 
 /**
- * A message from the thread. `processed`: batches that it is done with since it began. `held`: bytes that it holds now. `slabs`: those of
- * the batches, to be used again.
+ * A message from the thread. `processed`: batches that it is done with since it began. `held`: bytes that it holds now.
+ * `slabs`: those of the batches, to be used again.
  */
 export interface MessageFromThread {
   ops: unknown[]
@@ -83,7 +86,7 @@ export interface MessageFromThread {
 }
 
 /**
- * Milliseconds for which each side collects what it has to say: a message costs as much as what many requests put into it, and wakes
- * the other side's event loop.
+ * Milliseconds for which each side collects what it has to say: a message costs as much as what many requests put into
+ * it, and wakes the other side's event loop.
  */
 export const COLLECTING_MS = 1

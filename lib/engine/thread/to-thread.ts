@@ -5,8 +5,9 @@ import type { Outbox } from './outbox'
 import { ToThread } from './protocol'
 import type { OpReader } from './reader'
 
-// Each operation to the thread: how it is written, and how it is read. It is pushed as a whole or not at all: what may throw comes before. All of it is
-// read before anything may throw, which would leave half of it to the next. `read` begins behind operation and id.
+// Each operation to the thread: how it is written, and how it is read. It is pushed as a whole or not at all: what may
+// throw comes before. All of it is read before anything may throw, which would leave half of it to the next. `read`
+// begins behind operation and id.
 
 interface OpenedCopy {
   readonly target: number
@@ -98,7 +99,8 @@ export const primaryStarts = {
     ops.push(ToThread.PrimaryStarts, id, status, encoding, joined)
   },
   read (reader: OpReader): Head {
-    const [status, encoding, joined] = [reader.next<number>(), reader.next<string>(), reader.next<JoinedHeaders | null>()]
+    const [status, encoding] = [reader.next<number>(), reader.next<string>()]
+    const joined = reader.next<JoinedHeaders | null>()
     return { status, encoding, headers: listOf(joined) }
   }
 }
@@ -106,7 +108,8 @@ export const primaryStarts = {
 /** The primary's answer, as a whole. */
 export const primaryWhole = {
   write (
-    outbox: Outbox, id: number, status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number
+    outbox: Outbox, id: number, status: number, encoding: string, headers: string[] | null, body: string | Uint8Array,
+    ms: number
   ): void {
     const joined = headers === null ? null : joinHeaders(headers)
     const text = typeof body === 'string' ? body : null
@@ -115,7 +118,8 @@ export const primaryWhole = {
     if (text === null) outbox.pushPlaced()
   },
   read (reader: OpReader): Head & { body: string | Buffer, ms: number } {
-    const [status, encoding, joined] = [reader.next<number>(), reader.next<string>(), reader.next<JoinedHeaders | null>()]
+    const [status, encoding] = [reader.next<number>(), reader.next<string>()]
+    const joined = reader.next<JoinedHeaders | null>()
     const ms = reader.next<number>()
     const body = reader.next<string | null>() ?? reader.bytes()
     return { status, encoding, headers: listOf(joined), body, ms }

@@ -32,8 +32,8 @@ export class Host implements SinkHost, Holder {
   batch = 0
   #processed = 0
   /**
-   * By id: the turn of the event loop in which the body last grew. Only turns in which some body grows are counted. Not a Set: clearing
-   * one makes V8 link tables, as a Map does.
+   * By id: the turn of the event loop in which the body last grew. Only turns in which some body grows are counted. Not
+   * a Set: clearing one makes V8 link tables, as a Map does.
    */
   readonly #grown: number[] = []
   #turn = 0
@@ -50,7 +50,10 @@ export class Host implements SinkHost, Holder {
     this.#collecting = this.#guard.after<Host>(COLLECTING_MS, this, flush).ref()
     this.#engine = new InlineEngine(new Budget(data.maxBufferedBytes, new Blocks()), this.#guard)
     // A message that is lost as a whole leaves both sides apart: the other begins anew, with another thread.
-    port.on('message', this.#guard.door<Holder, MessageToThread, void>({ fail: () => port.close() }, (_, message) => this.#onMessage(message)))
+    const holder: Holder = { fail: () => port.close() }
+    port.on('message', this.#guard.door<Holder, MessageToThread, void>(holder, (_, message) => {
+      this.#onMessage(message)
+    }))
   }
 
   #onMessage (message: MessageToThread): void {
@@ -73,7 +76,10 @@ export class Host implements SinkHost, Holder {
     this.#schedule()
   }
 
-  /** @internal All that belongs to an operation is read before anything is done: what throws must not leave half of it to the next. */
+  /**
+   * @internal All that belongs to an operation is read before anything is done: what throws must not leave half of it
+   * to the next.
+   */
   runOne (run: Run): void {
     const { reader } = run
     const op = reader.next<OpToThread>()
@@ -88,7 +94,11 @@ export class Host implements SinkHost, Holder {
       case ToThread.BodyEnd: exchange?.end(); break
       case ToThread.Cut: exchange?.cut(); break
       case ToThread.Fail: { const error = toThread.fail.read(reader); exchange?.fail(error); break }
-      case ToThread.Overflow: { const reason = toThread.overflow.read(reader); exchange?.upload?.overflow(reason); break }
+      case ToThread.Overflow: {
+        const reason = toThread.overflow.read(reader)
+        exchange?.upload?.overflow(reason)
+        break
+      }
       case ToThread.PrimaryWhole: {
         const { status, encoding, headers, body, ms } = toThread.primaryWhole.read(reader)
         exchange?.primaryWhole(status, encoding, headers, body, ms)
@@ -99,9 +109,17 @@ export class Host implements SinkHost, Holder {
         exchange?.primaryStarts(status, encoding, headers)
         break
       }
-      case ToThread.PrimaryData: { const chunk = toThread.primaryData.read(reader); exchange?.primaryData(chunk); break }
+      case ToThread.PrimaryData: {
+        const chunk = toThread.primaryData.read(reader)
+        exchange?.primaryData(chunk)
+        break
+      }
       case ToThread.PrimaryEnds: { const ms = toThread.primaryEnds.read(reader); exchange?.primaryEnds(ms); break }
-      case ToThread.PrimaryLost: { const reason = toThread.primaryLost.read(reader); exchange?.primaryLost(reason); break }
+      case ToThread.PrimaryLost: {
+        const reason = toThread.primaryLost.read(reader)
+        exchange?.primaryLost(reason)
+        break
+      }
     }
   }
 
@@ -150,7 +168,10 @@ export class Host implements SinkHost, Holder {
     fromThread.fault.write(this.writable(), error)
   }
 
-  /** All its copies have been told of. The other side says no more of it: where one was told of as broken, it may still wait for the primary. */
+  /**
+   * All its copies have been told of. The other side says no more of it: where one was told of as broken, it may still
+   * wait for the primary.
+   */
   forget (id: number): void {
     const exchange = this.#exchanges[id]
     this.#exchanges[id] = undefined
@@ -168,7 +189,8 @@ export class Host implements SinkHost, Holder {
     if (!this.#scheduled) return
     this.#scheduled = false
     const slabs = this.#slabs
-    const message: MessageFromThread = { ops: this.ops, processed: this.#processed, held: this.#engine.bufferedBytes, slabs }
+    const held = this.#engine.bufferedBytes
+    const message: MessageFromThread = { ops: this.ops, processed: this.#processed, held, slabs }
     this.ops = []
     this.#slabs = []
     this.batch++

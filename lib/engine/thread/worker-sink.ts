@@ -51,7 +51,8 @@ export class RemoteSink implements CopySink {
     if (this.#state !== 'answered') return
     const { ops, batch } = this.#host
     // Nothing was told of since its answer: one operation for both.
-    if (difference === null && batch === this.#answeredIn && ops.length === this.#answeredAt) fromThread.matched.write(ops, latency)
+    const isNext = batch === this.#answeredIn && ops.length === this.#answeredAt
+    if (difference === null && isNext) fromThread.matched.write(ops, latency)
     else fromThread.compared.write(this.#host.writable(), this.#id, this.#copy, difference, latency)
     this.#ended()
   }

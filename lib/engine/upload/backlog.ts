@@ -12,12 +12,13 @@ interface Block {
 }
 
 /**
- * A request body on its way to its copies: appended as it comes, read by each copy at its own offset, freed when the slowest
- * has it. What it holds is taken from the budget.
+ * A request body on its way to its copies: appended as it comes, read by each copy at its own offset, freed when the
+ * slowest has it. What it holds is taken from the budget.
  *
- * Chunks are copied together: whoever reads the same stream may write to them, and a client that sends single bytes would make every byte
- * cost an object and a share of a socket's read buffer. A new block of 64 KiB takes some 15 us for that, and on a busy machine 50, which
- * a proxied upload need not pay: a chunk is kept by reference where it is `fixed`, and most of the memory that it keeps alive.
+ * Chunks are copied together: whoever reads the same stream may write to them, and a client that sends single bytes
+ * would make every byte cost an object and a share of a socket's read buffer. A new block of 64 KiB takes some 15 us
+ * for that, and on a busy machine 50, which a proxied upload need not pay: a chunk is kept by reference where it is
+ * `fixed`, and most of the memory that it keeps alive.
  */
 export class Backlog {
   /** Bytes appended. */
@@ -39,7 +40,8 @@ export class Backlog {
 
   /** `false`: the budget does not allow it, and the body is no longer whole. */
   append (chunk: Uint8Array): boolean {
-    if (this.fixed && this.#budget.blocks === null && chunk.length >= SMALLEST_BLOCK && chunk.length * 2 >= chunk.buffer.byteLength) {
+    const fills = chunk.length >= SMALLEST_BLOCK && chunk.length * 2 >= chunk.buffer.byteLength
+    if (this.fixed && this.#budget.blocks === null && fills) {
       if (!this.#budget.take(chunk.length)) return false
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
       this.#blocks.push({ start: this.received, bytes, length: chunk.length })

@@ -13,8 +13,8 @@ export interface BodySender extends Holder {
 const DONE: IteratorResult<Buffer> = Object.freeze({ done: true, value: undefined })
 
 /**
- * One copy's way through a body that is still being received, at the pace of its socket: the client asks for the next piece when the
- * socket has taken the one before.
+ * One copy's way through a body that is still being received, at the pace of its socket: the client asks for the next
+ * piece when the socket has taken the one before.
  */
 export class CopyBody implements AsyncIterableIterator<Buffer> {
   /** Bytes that the socket has taken. */
@@ -69,7 +69,10 @@ export class CopyBody implements AsyncIterableIterator<Buffer> {
     wake(result)
   }
 
-  /** Lets go of whoever waits for the next piece. Only for a copy that has ended: a running one would take it for the body's end. */
+  /**
+   * Lets go of whoever waits for the next piece. Only for a copy that has ended: a running one would take it for the
+   * body's end.
+   */
   close (): void {
     this.#closed = true
     this.wake()

@@ -36,7 +36,10 @@ export class CopyUpload implements BodySender {
   #body: CopyBody | null = null
   /** Bytes of the request body that are held for the backend. */
   #held = 0
-  /** Bytes by which the backend may lag without being slow: what waited for its connection, as far as it has not caught up. */
+  /**
+   * Bytes by which the backend may lag without being slow: what waited for its connection, as far as it has not caught
+   * up.
+   */
   #excused = 0
 
   constructor (copy: UploadingCopy, owner: BodyOwner, share: Share, maxBacklogBytes: number) {
@@ -110,8 +113,8 @@ export class CopyUpload implements BodySender {
   }
 
   /**
-   * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by `maxBacklogBytes` since its
-   * connection stood. What it is being given now is on its way.
+   * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by
+   * `maxBacklogBytes` since its connection stood. What it is being given now is on its way.
    */
   fellBehind (received: number): boolean {
     if (!this.copy.running || this.#body === null) return false

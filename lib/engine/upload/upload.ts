@@ -55,7 +55,10 @@ export class Upload implements BodyOwner, Expiring {
     for (const copy of this.#copies) this.#guard.enter(copy, abort, 'bodyTimeout', STALLED)
   }
 
-  /** The client sent a piece of the body, but others have come with it: which copies are too slow has to be looked at later. */
+  /**
+   * The client sent a piece of the body, but others have come with it: which copies are too slow has to be looked at
+   * later.
+   */
   append (chunk: Buffer): void {
     if (this.#live === 0) return
     this.#hold(chunk.length)
