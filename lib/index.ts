@@ -29,12 +29,11 @@ module.exports = fastifyMirror
 // Async, so that what it throws rejects the registration: with a callback it would end the process.
 async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOptions): Promise<void> {
   if (fastify.hasDecorator('mirrors')) throw new FST_MIRROR_ALREADY_REGISTERED()
-  const {
-    defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus, strict
-  } = readPluginOptions(options)
+  const config = readPluginOptions(options)
+  const { defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus, strict } = config
   if (thread && process.permission?.has('worker') === false) throw new FST_MIRROR_THREAD_NOT_ALLOWED()
 
-  keepTicksQuick()
+  if (config.keepTicksQuick) keepTicksQuick()
   const log = new BoundedLog(fastify.log)
   const onDeath: OnDeath = (err, { pause, early, hopeless }) => log.warn({ err }, hopeless
     ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; ` +

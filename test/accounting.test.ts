@@ -10,12 +10,13 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { MirrorOptions, MirrorSnapshot } from '../types/index'
-import { refusedUrl, startBackend, startTcp } from './helpers/backend'
+import { REFUSED, startBackend, startTcp } from './helpers/backend'
 import { booksClose, imbalances } from './helpers/books'
 import { client, rawClient } from './helpers/client'
 import { modes, startGateway, startProxy } from './helpers/gateway'
 import type { Gateway } from './helpers/gateway'
 import { watchProcess } from './helpers/process'
+import { lacks, since } from './helpers/since'
 import { until } from './helpers/until'
 
 const HEAD = 'HTTP/1.1\r\nhost: h\r\n'
@@ -229,7 +230,9 @@ t.test('a request that was chosen is pending until it is sent, or for ever unhan
   t.equal(shadow.requests.length, 2)
 })
 
-t.test('where the handler could call reply.from, and answers past Fastify, nothing is sent', async t => {
+t.test('where the handler could call reply.from, and answers past Fastify, nothing is sent', {
+  skip: lacks(since.handler)
+}, async t => {
   const shadow = await startBackend(t)
   const gateway = await startGateway(t, {
     routes: async app => {
@@ -286,14 +289,14 @@ t.test('nothing stays open behind a client that leaves early', async t => {
     t.match(gateway.mirror('/late'), { seen: 1, unhandled: 1, pending: 0 })
   })
 
-  await t.test('or when one has ended the answer', async t => {
+  await t.test('or when one has ended the answer', { skip: lacks(since.endedBehindIt) }, async t => {
     const raw = await rawClient(t, gateway.port, `POST /ended ${HEAD}content-length: 0\r\n\r\n`)
     await raw.until(/ended/)
     await until('it is counted', () => gateway.mirror('/ended').seen === 1)
     t.match(gateway.mirror('/ended'), { seen: 1, unhandled: 1, pending: 0 })
   })
 
-  await t.test('while a hook of a route takes its time to which no backend takes a copy', async t => {
+  await t.test('while a hook of a route takes its time to which no backend takes a copy', { skip: lacks(since.leftEarly) }, async t => {
     const primary = await startBackend(t)
     const hooks: Array<() => void> = []
     const gateway = await startGateway(t, {
@@ -303,7 +306,7 @@ t.test('nothing stays open behind a client that leaves early', async t => {
           preHandler: (async ({ url }: { url: string }) => {
             if (url === '/leaves') await new Promise<void>(resolve => hooks.push(resolve))
           }) as unknown as () => void,
-          config: { mirror: { backends: [await refusedUrl(t)], breaker: { failures: 1, cooldown: 600_000 } } }
+          config: { mirror: { backends: [REFUSED.url], breaker: { failures: 1, cooldown: 600_000 } } }
         })
       }
     })
@@ -495,7 +498,7 @@ for (const { mode, plugin } of modes) {
       plain: { backends: [shadows[0].url, { url: shadows[1].url, percentage: 50 }], compare, timeout: 150, maxInFlight: 10 },
       proxied: { backends: shadows.map(({ url }) => url), compare, timeout: 150, maxBacklogBytes: 50_000, sampleBy: 'x-user', percentage: 70 },
       broken: {
-        backends: [await refusedUrl(t), garbage.url],
+        backends: [REFUSED.url, garbage.url],
         breaker: { failures: 3, cooldown: 30 },
         compare: {},
         sampleBy: () => random() < 0.1 ? fails() : undefined

@@ -16,8 +16,6 @@ const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosnif
 
 const FILE = /\/ui\/[a-z-]+\.[a-z]+$/
 
-t.setTimeout(120_000)
-
 interface Setup { admin?: AdminOptions, before?: (app: FastifyInstance) => void | Promise<void>, server?: FastifyServerOptions }
 
 /** An app with a mirror `a` that has seen a mismatch, and every admin route as `[method, path]`. */

@@ -164,8 +164,7 @@ t.test('numbers are read once a second for all who ask, but what is changed here
   t.match(app.mirrors.list().api, { percentage: 90 }, 'code sees it as it is')
   await until('a second is over', async () => (await app.inject('/mirrors/api')).json().percentage === 90)
   for (const [i, [method, url]] of ([
-    ['PATCH', '/mirrors/api'], ['PATCH', '/mirrors/ui/state?mirror=api'], ['PATCH', '/mirrors'], ['PATCH', '/mirrors/ui/state'],
-    ['POST', '/mirrors/api/reset'], ['POST', '/mirrors/ui/reset?mirror=api']
+    ['PATCH', '/mirrors/api'], ['PATCH', '/mirrors'], ['POST', '/mirrors/api/reset']
   ] as const).entries()) {
     await read()
     app.mirrors.update('api', { percentage: i })
@@ -296,7 +295,7 @@ t.test('numbers are as they are', async t => {
   const answer = (await gateway.app.inject('/mirrors/m')).json()
   const { routes, backends: [{ url, name, ...numbers }], ...rest } = gateway.mirror()
   t.strictSame(answer, { ...rest, backends: [{ ...numbers, name: '#1' }] })
-  t.match(answer, { seen: 3, mirrored: 3, backends: [{ mismatched: 3, mismatches: { body: 3 }, latency: { difference: { count: 3, p50: Number } } }] })
+  t.match(answer, { seen: 3, mirrored: 3, backends: [{ mismatched: 3, mismatches: { body: 3 }, latency: { difference: { count: Number } } }] })
   booksClose(t, gateway.mirror())
 })
 
@@ -415,20 +414,31 @@ t.test('routeOptions are merged into every admin route', async t => {
   t.equal((await app.inject({ url: '/mirrors', headers: { ...KEY, host: 'public.test' } })).statusCode, 404)
 })
 
-t.test('an id may be any text', async t => {
+t.test('an id may be any text, and every route of its mirror is there', async t => {
   const ids = [
-    '/'.repeat(100), '%'.repeat(100), '%2F', '%25', '%zz', 'ü'.repeat(100), '🟢'.repeat(50), 'a b', 'a?b', 'a#b', 'a/b/../c', '..a', '.a.', '*', ':id',
-    '__proto__', 'constructor', 'toString', '"', '<script>', '\\', 'a;b', '+', '&', 'GET /api/:x', 'mismatches', 'x'.repeat(100), '0', 'null'
+    '/'.repeat(100), '%'.repeat(100), '%2F', '%25', '%zz', '%252F', '%2e%2e', 'ü'.repeat(100), '🟢'.repeat(50), 'a b', 'a?b', 'a#b', 'a/b/c', '..a', '.a.', '...', '*',
+    ':id', '__proto__', 'constructor', 'toString', '"', '<script>', '\\', 'a;b', '+', '&', 'GET /api/:x', 'mismatches', 'a/reset', '/', '/ui', 'ui/', 'ui/state',
+    'verdict/', 'x'.repeat(100), '0', 'null', ' ', '\'!()*~'
   ]
-  const { app, get } = await appWith({}, ids.map(id => ({ id, backends: ['http://shadow:9000'] })))
-  const list = JSON.parse((await get('/mirrors')).body) as Record<string, { id: string }>
-  t.strictSame(new Set(Object.keys(list)), new Set(ids))
-  for (const id of ids) {
-    const answer = await get(`/mirrors/${encodeURIComponent(id)}`)
-    t.equal(answer.statusCode, 200, id)
-    t.equal(answer.json().id, id)
-    t.equal(Object.getOwnPropertyDescriptor(app.mirrors.list(), id)?.value.id, id)
-    t.equal(app.mirrors.get(id)?.id, id)
+  const routes = [['GET', ''], ['PATCH', ''], ['POST', '/reset'], ['GET', '/verdict'], ['GET', '/endpoints'], ['GET', '/mismatches'], ['DELETE', '/mismatches']] as const
+  const lenient = { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false, useSemicolonDelimiter: true }
+  for (const routerOptions of [{}, lenient]) {
+    const app = Fastify({ routerOptions })
+    t.teardown(() => app.close())
+    await app.register(fastifyMirror, { admin: { onRequest: async () => {} } })
+    for (const [i, id] of ids.entries()) app.get(`/${i}`, { mirror: { id, backends: ['http://shadow:9000'] } }, async () => 'ok')
+    const list = (await app.inject('/mirrors')).body
+    t.strictSame(new Set(Object.keys(JSON.parse(list) as object)), new Set(ids))
+    for (const [i, id] of ids.entries()) {
+      for (const [method, path] of routes) {
+        const url = `/mirrors/${encodeURIComponent(id)}${path}`
+        const { statusCode, body } = await app.inject({ method, url, ...method === 'PATCH' && { payload: { percentage: i } } })
+        t.ok(statusCode === 200 || statusCode === 204, `${method} ${url}`)
+        if (path === '') t.equal(JSON.parse(body).id, id)
+      }
+      t.match(app.mirrors.get(id), { id, percentage: i })
+      t.equal(Object.getOwnPropertyDescriptor(app.mirrors.list(), id)?.value.id, id)
+    }
   }
 })
 

@@ -25,6 +25,10 @@ import type { JsonDifference, JsonOutcome } from '../lib/compare/json'
 import type { Steps } from '../lib/compare/tape'
 import { gc } from './helpers/gc'
 
+// Work in slices does not keep a process alive, and here nothing else does.
+const alive = setInterval(() => {}, 1000)
+t.teardown(() => clearInterval(alive))
+
 const usual = createRedactor([])
 
 /** As a client has it that takes bytes of UTF-8 for characters. */

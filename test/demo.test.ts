@@ -9,8 +9,6 @@ import { until } from './helpers/until'
 import { startExample } from './helpers/example'
 import type { Example } from './helpers/example'
 
-t.setTimeout(120_000)
-
 /** As a user starts it: by npm. */
 function startDemo (t: Test, ...args: string[]) {
   return startExample(t, 'npm', ['run', '--silent', 'demo', '--', ...args])

@@ -10,7 +10,7 @@ import { endpointPage } from '../lib/admin/endpoint-page'
 import { Endpoints } from '../lib/endpoints/table'
 import { BackendBooks } from '../lib/metrics/books'
 import type { EndpointBackend, EndpointList, EndpointRequest, MirrorOptions } from '../types/index'
-import { refusedUrl, startBackend } from './helpers/backend'
+import { REFUSED, startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { client } from './helpers/client'
 import { modes, startGateway, startProxy } from './helpers/gateway'
@@ -136,7 +136,7 @@ t.test('plain routes are called by their method and URL, whatever they answer; p
 })
 
 t.test('a path that the primary did not answer is none yet: it failed, or the client left', async t => {
-  const gone = await refusedUrl(t)
+  const gone = REFUSED.url
   const shadow = await startBackend(t, (_request, response) => { response.destroy() })
   const broken = await startProxy(t, gone, { backends: [{ url: shadow.url, percentage: 0 }, shadow.url], maxInFlight: 1 })
   const send = client(t, broken.url)

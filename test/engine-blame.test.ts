@@ -1,8 +1,12 @@
 import t from 'tap'
+import type { Test } from 'tap'
+import http from 'node:http'
+import type { RequestListener } from 'node:http'
+import https from 'node:https'
 import type { Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import tls from 'node:tls'
-import { startBackend, startTcp } from './helpers/backend'
+import { startBackend, startTcp, track } from './helpers/backend'
 import { testEngines } from './helpers/engine'
 import { cert, key } from './helpers/tls'
 import { until } from './helpers/until'
@@ -21,9 +25,10 @@ testEngines(t, 'an answer that came while the loop was blocked came in time, and
   const shadow = await startBackend(t, (_, response) => {
     if (waiting.push(() => response.end('ok')) < 5) return
     for (const answer of waiting.splice(0)) answer()
-    block(600)
+    block(2000)
   })
-  const target = bench.target(shadow.url, { timeout: 300 })
+  // Much for what comes before, on a machine that is busy.
+  const target = bench.target(shadow.url, { timeout: 1500 })
   for (let i = 0; i < 4; i++) waiting.push(() => {})
   const first = bench.send(target)
   await first.ended()
@@ -93,6 +98,64 @@ testEngines(t, 'what waits for a connection is not slow, and has the time of a c
   await never.ended()
   t.equal(never.sink.fate, 'failed: connect', 'though the body is not complete')
 }, { own: true })
+
+for (const protocol of ['http', 'https']) {
+  /** A backend that takes all that comes, at once, and tells when an upload has begun to come. */
+  const start = async (t: Test) => {
+    let begun = false
+    const handler: RequestListener = (request, response) => {
+      request.on('data', () => { begun = true }).on('end', () => response.end('ok'))
+    }
+    const { port } = await track(t, protocol === 'http' ? http.createServer(handler) : https.createServer({ key, cert }, handler))
+    return { url: `${protocol}://localhost:${port}`, begins: () => until('it begins', () => begun) }
+  }
+
+  testEngines(t, `${protocol}: what comes at once is no slowness of the backend's`, async (t, bench) => {
+    const shadow = await start(t)
+    const { exchange, sink, ended } = bench.send(bench.target(shadow.url, { connect: { ca: cert } }), { method: 'POST', upload: true })
+    exchange.write(Buffer.from('x'))
+    await shadow.begins()
+    for (let i = 0; i < 64; i++) exchange.write(Buffer.alloc(64 * 1024, 'x'))
+    exchange.end()
+    await ended()
+    t.equal(sink.fate, 'answered: 200')
+  })
+
+  testEngines(t, `${protocol}: nor is it that each turn of the event loop brings more than the connection takes in a turn`, async (t, bench) => {
+    const shadow = await start(t)
+    const target = bench.target(shadow.url, { connect: { ca: cert }, maxBacklogBytes: 256 * 1024 })
+    const { exchange, sink, ended } = bench.send(target, { method: 'POST', upload: true })
+    exchange.write(Buffer.from('x'))
+    await shadow.begins()
+    for (let i = 0; i < 32; i++) {
+      exchange.write(Buffer.alloc(256 * 1024, 'x'))
+      await nextTurn()
+    }
+    t.strictSame(sink.calls, [])
+    exchange.end()
+    await ended()
+    t.equal(sink.fate, 'answered: 200')
+  }, { only: 'inline' })
+}
+
+testEngines(t, 'a backend that takes less than comes is slow, though it takes something again and again', async (t, bench) => {
+  let read = 0
+  const shadow = await startTcp(t, socket => {
+    socket.pause()
+    // A tenth of what comes at most.
+    const timer = setInterval(() => { read += socket.read(Math.min(6554, socket.readableLength))?.length ?? 0 }, 5)
+    socket.on('close', () => clearInterval(timer))
+  })
+  const target = bench.target(shadow.url, { maxBacklogBytes: 256 * 1024 })
+  const { exchange, sink, ended } = bench.send(target, { method: 'POST', upload: true })
+  for (let i = 0; i < 600 && !sink.done; i++) {
+    exchange.write(Buffer.alloc(64 * 1024, 'x'))
+    await delay(5)
+  }
+  await ended()
+  t.equal(sink.fate, 'failed: slow')
+  t.ok(read > 0)
+})
 
 testEngines(t, 'a backend that does not read leaves half of the memory to the others, and is not said to have failed for it', async (t, bench) => {
   const hung = await startTcp(t, socket => { socket.pause() })

@@ -12,8 +12,6 @@ import { seeded } from './helpers/random'
 import { cert, key } from './helpers/tls'
 import { until } from './helpers/until'
 
-t.setTimeout(120_000)
-
 // Bodies large and many enough that memory which is used again is used again while others still need what is in it.
 
 const MIB = 1024 * 1024

@@ -12,7 +12,7 @@ import { Outbox } from '../lib/engine/thread/outbox'
 import { FromThread, ToThread } from '../lib/engine/thread/protocol'
 import type { MessageToThread, ThreadData } from '../lib/engine/thread/protocol'
 import type { Engine } from '../lib/engine/types'
-import { refusedUrl, startBackend, startTcp } from './helpers/backend'
+import { REFUSED, startBackend, startTcp } from './helpers/backend'
 import { send } from './helpers/engine'
 import { inProcess } from './helpers/in-process'
 import { watchProcess } from './helpers/process'
@@ -161,7 +161,7 @@ t.test('a thread that dies: its copies are told, it is started again after a pau
   const comparing = send(engine as Engine, [toBackend, toHung], { compare: true })
   const refused = send(engine as Engine, [toBackend], { path: 'no slash' })
   await refused.ended()
-  const half = send(engine as Engine, [engine.addTarget({ origin: await refusedUrl(t), ...OPTIONS }), toHung])
+  const half = send(engine as Engine, [engine.addTarget({ origin: REFUSED.url, ...OPTIONS }), toHung])
   await until('one of two copies has failed', () => half.sink.done)
   await until('an answer waits for the primary', () => comparing.sink.answered)
 

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { refusedUrl, startBackend, startTcp } from './helpers/backend'
+import { REFUSED, startBackend, startTcp } from './helpers/backend'
 import { testEngines } from './helpers/engine'
 import type { Sent } from './helpers/engine'
 import { seeded } from './helpers/random'
@@ -150,8 +150,10 @@ testEngines(t, 'every backend gets its copy, and one that hangs holds up no othe
   const piece = Buffer.alloc(50_000, 'x')
   for (let i = 0; i < 400; i++) {
     exchange.write(piece)
-    // At the pace of the two that take it.
-    if (i % 10 === 9) await until('they have taken it', () => bench.engine.budget.used < 5_000_000)
+    if (i % 10 < 9) continue
+    // At the pace of the two that take it. Slow is who has room for nothing through a turn of the event loop.
+    await setImmediate()
+    await until('they have taken it', () => bench.engine.budget.used < 5_000_000)
   }
   exchange.end()
   await until('the two have answered', () => sinks[0].done && sinks[2].done)
@@ -258,7 +260,7 @@ testEngines(t, 'an answer that its connection delimits is not complete when the 
 })
 
 testEngines(t, 'a backend that is not there is one that can not be connected to', async (t, bench) => {
-  const { sink, ended } = bench.send(bench.target(await refusedUrl(t)))
+  const { sink, ended } = bench.send(bench.target(REFUSED.url))
   await ended()
   t.equal(sink.fate, 'failed: connect')
   t.equal(sink.error?.code, 'ECONNREFUSED')
@@ -558,7 +560,8 @@ for (const early of [true, false]) {
       await sent.ended()
       t.strictSame(sent.sink.calls, calls, name)
       const { ms, latency } = sent.sink
-      if (calls[1] === 'matched') t.strictSame(latency, { primary: 5, difference: ms - 5 })
+      // A pair that spans a block of the event loop gives none.
+      if (calls[1] === 'matched' && latency !== null) t.strictSame(latency, { primary: 5, difference: ms - 5 })
     }
   })
 }
@@ -633,7 +636,7 @@ testEngines(t, 'an end without a beginning is none', async (t, bench) => {
 }, { only: 'inline' })
 
 testEngines(t, 'once every copy has failed nothing of the primary is wanted', async (t, bench) => {
-  const { exchange, sink, ended } = bench.send(bench.target(await refusedUrl(t)), { compare: true })
+  const { exchange, sink, ended } = bench.send(bench.target(REFUSED.url), { compare: true })
   exchange.primaryStarts(200, '', [])
   exchange.primaryData(Buffer.from('ok'))
   await ended()
@@ -654,7 +657,7 @@ testEngines(t, 'in detail: each of several copies is compared with all of the pr
     response.end(body)
   })))
   const targets = shadows.map(({ url }) => bench.target(url, { diff }))
-  targets.push(bench.target(await refusedUrl(t), { diff }))
+  targets.push(bench.target(REFUSED.url, { diff }))
   const headers = ['Content-Type', 'application/json', 'x-version', '1']
   for (const order of ['first', 'between', 'last']) {
     const { exchange, sinks, ended } = bench.send(targets, { compare: true })

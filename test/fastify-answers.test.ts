@@ -7,12 +7,15 @@ import http2 from 'node:http2'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fastifyMirror from '../lib'
+import { lacks, since } from './helpers/since'
 
 // What Fastify answers before, or instead of, a route: some of it through a request object of its own, which has no decorations.
 
+const BAD_URL = 'the same of a method without routes'
+
 const requests: Array<[what: string, method: string, path: string]> = [
   ['a URL that cannot be decoded', 'GET', '/%c0'],
-  ['the same of a method without routes', 'PURGE', '/%c0'],
+  [BAD_URL, 'PURGE', '/%c0'],
   ['a parameter that cannot be decoded', 'GET', '/users/%c0'],
   ['a parameter that is too long', 'GET', '/users/123456'],
   ['a method that nobody knows', 'FOO', '/'],
@@ -22,7 +25,7 @@ const requests: Array<[what: string, method: string, path: string]> = [
 ]
 
 /** How an app shapes these answers. */
-const shapes: Record<string, { server: FastifyServerOptions, handlers: (app: FastifyInstance) => void }> = {
+const shapes: Record<string, { skips?: string | false, server: FastifyServerOptions, handlers: (app: FastifyInstance) => void }> = {
   'with Fastify\'s own handlers': { server: {}, handlers: () => {} },
   'with the app\'s handlers': {
     server: {
@@ -35,6 +38,7 @@ const shapes: Record<string, { server: FastifyServerOptions, handlers: (app: Fas
     }
   },
   'with a handler that throws': {
+    skips: lacks(since.thrownForBadUrl),
     server: {},
     handlers (app) {
       app.setNotFoundHandler(() => { throw new Error('of the not-found handler') })
@@ -43,7 +47,7 @@ const shapes: Record<string, { server: FastifyServerOptions, handlers: (app: Fas
   }
 }
 
-for (const [shape, { server, handlers }] of Object.entries(shapes)) {
+for (const [shape, { skips = false, server, handlers }] of Object.entries(shapes)) {
   for (const version of [1, 2]) {
     t.test(`${shape}, HTTP/${version}: a client gets what it would without the plugin`, async t => {
       const [bare, mirrored] = await Promise.all([false, true].map(async plugin => {
@@ -57,6 +61,10 @@ for (const [shape, { server, handlers }] of Object.entries(shapes)) {
       }))
       const ask = version === 1 ? askHttp1 : askHttp2
       for (const [what, method, path] of requests) {
+        if (skips !== false && what === BAD_URL) {
+          t.pass(what, { skip: skips })
+          continue
+        }
         const expected = await ask(t, bare, method, path)
         t.equal(await ask(t, mirrored, method, path), expected, `${what}: ${method} ${path}`)
       }

@@ -12,8 +12,6 @@ import { startBackend } from './helpers/backend'
 import { keepAlive, modes, startGateway } from './helpers/gateway'
 import { until } from './helpers/until'
 
-t.setTimeout(300_000)
-
 const COMPARE = {
   enabled: true, logMismatches: true, detailedDiff: true, maxBodyCapture: 1024, maxMismatches: 100, ignoreHeaders: [], ignoreJsonFields: [], redact: []
 }

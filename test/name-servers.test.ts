@@ -14,8 +14,6 @@ import { startNameServer } from './helpers/name-server'
 import type { Saying } from './helpers/name-server'
 import { until } from './helpers/until'
 
-t.setTimeout(120_000)
-
 function folder (t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'mirror-'))
   t.teardown(() => rmSync(path, { recursive: true }))

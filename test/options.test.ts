@@ -138,10 +138,10 @@ const MIRROR_ROWS: Row[] = [
   {
     keys: ['id'],
     path: 'mirror.id',
-    allowed: `${LABEL_ALLOWED}, other than "ui", "verdict", "." and ".."`,
+    allowed: `${LABEL_ALLOWED}, other than "ui" and "verdict", and without "." or ".." between slashes`,
     takes: ['digits'],
-    good: same('a', 'GET /a/:b', 'x'.repeat(100), '\u{1f600}'.repeat(50), 'UI', '%', '__proto__'),
-    bad: ['ui', 'verdict', '.', '..', ...BAD_LABELS]
+    good: same('a', 'GET /a/:b', 'x'.repeat(100), '\u{1f600}'.repeat(50), 'UI', '%', '__proto__', '...', '/', '/.a/..b/c./d..', '%2e%2e'),
+    bad: ['ui', 'verdict', '.', '..', './a', 'a/..', 'a/../b', 'GET /./b', '..\\a', 'a\\..\\b', ...BAD_LABELS]
   },
   flagRow(['enabled']),
   numberRow(['percentage'], 'mirror.percentage', 0, 100),
@@ -418,6 +418,7 @@ const PLUGIN_ROWS: Row[] = [
   { ...integerRow(['maxBufferedBytes'], 0, Number.MAX_SAFE_INTEGER), path: 'maxBufferedBytes' },
   { ...integerRow(['closeTimeout'], 0, MAX_INT), path: 'closeTimeout' },
   { ...flagRow(['strict']), path: 'strict' },
+  { ...flagRow(['keepTicksQuick']), path: 'keepTicksQuick' },
   {
     keys: ['onMismatch'],
     path: 'onMismatch',
@@ -485,7 +486,8 @@ t.test('what is not given has a default', async t => {
     closeTimeout: 1000,
     onMismatch: null,
     prometheus: null,
-    strict: false
+    strict: false,
+    keepTicksQuick: true
   }
   t.strictSame(readPluginOptions(), plugin)
   t.strictSame(readPluginOptions({ admin: undefined, prefix: '/scope', logLevel: 'warn', logSerializers: {} }), plugin, 'what Fastify adds is no option')
@@ -560,7 +562,7 @@ t.test('messages read as a whole', async t => {
   }
   const pluginCases: Array<[options: unknown, message: string]> = [
     [null, 'options must be an object, got null'],
-    [{ thraed: true }, 'thraed (true) is not an option, did you mean "thread"?; allowed: defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus, strict'],
+    [{ thraed: true }, 'thraed (true) is not an option, did you mean "thread"?; allowed: defaults, admin, thread, maxBufferedBytes, closeTimeout, onMismatch, prometheus, strict, keepTicksQuick'],
     [{ admin: { routeOptions: { handler: 1 } } },
       'admin.routeOptions.handler (1) is not an option; allowed: route options other than method, url, path, handler, onRequest and mirror'],
     [{ defaults: { compare: { enabled: 1 } } }, 'defaults.compare.enabled must be true or false, got 1'],

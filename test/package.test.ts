@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import t from 'tap'
 import { installPacked, root, run } from './helpers/packed'
-
-t.setTimeout(300_000)
+import { cert, key } from './helpers/tls'
 
 /** A package in package-lock.json. */
 interface Locked {
@@ -23,7 +22,7 @@ let consumer = ''
 
 t.before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'fastify-mirror-'))
-  consumer = await installPacked(dir, ['fastify', '@types/node'])
+  consumer = await installPacked(dir, ['fastify', '@fastify/http-proxy', '@types/node'])
 })
 
 t.teardown(() => rm(dir, { recursive: true, force: true }))
@@ -43,7 +42,7 @@ t.test('installing it runs no script, of its own or of a dependency', async (t) 
   t.ok(packages.some(([name]) => name === 'node_modules/fastify-mirror'))
   t.strictSame(packages.filter(([, { hasInstallScript }]) => hasInstallScript), [])
 
-  // `prepare` is for checkouts: with nothing here that could build, installing the tarball would have failed.
+  // With nothing here that could build, a script that builds would have failed.
   t.notOk(existsSync(join(consumer, 'node_modules/typescript')))
 })
 
@@ -55,7 +54,7 @@ t.test('neither does what is locked for it, and all of it comes from the registr
   t.strictSame(shipped.filter(([, { hasInstallScript }]) => hasInstallScript), [])
   t.strictSame(shipped.filter(([, { integrity, link }]) => link || !integrity?.startsWith('sha512-')), [])
   const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  t.strictSame(Object.keys(scripts).filter(name => /install|^(pre|post)?prepare$|publish/.test(name)), ['prepare'])
+  t.strictSame(Object.keys(scripts).filter(name => /install|^(pre|post)?prepare$|publish/.test(name)), [])
 })
 
 // What every module below does with `Fastify`, `http`, `mirror` and `options`: mirrors one request, and prints what it
@@ -129,6 +128,25 @@ t.test('the page is served from the package', async (t) => {
     }
   `)
   t.equal(await run(consumer, process.execPath, 'page.mjs'), 'ui/icon.svg 200\nui/style.css 200\nui/main.mjs 200\n')
+})
+
+const examples = join(root, 'examples')
+
+t.test('the examples import it by its name, and print what their index says', async t => {
+  const index = await readFile(join(examples, 'README.md'), 'utf8')
+  const told = [...index.matchAll(/^### \[(.*)\]\(\1\)\n.*?^```\n(.*?)^```/gms)].map(([, file, output]) => ({ file, output }))
+  const there = (await readdir(examples)).filter(file => file.endsWith('.mjs'))
+  t.strictSame(told.map(({ file }) => file).sort(), there.sort())
+  t.equal(there.length, 6)
+  await writeFile(join(consumer, 'key.pem'), key)
+  await writeFile(join(consumer, 'cert.pem'), cert)
+  for (const { file, output } of told) {
+    const text = await readFile(join(examples, file), 'utf8')
+    t.ok(text.split('\n').length <= 31, `${file} has at most 30 lines`)
+    t.match(text, "import mirror from 'fastify-mirror'\n")
+    await writeFile(join(consumer, file), text)
+    t.equal(await run(consumer, process.execPath, file), output, file)
+  }
 })
 
 const typedUse = `

@@ -4,8 +4,6 @@ import { join } from 'node:path'
 import t from 'tap'
 import { root, run } from './helpers/packed'
 
-t.setTimeout(300_000)
-
 const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
 
 /** Mirrors until one copy is compared, and says so. */

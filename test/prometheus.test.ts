@@ -17,7 +17,7 @@ import { Histogram, LatencyHistograms } from '../lib/metrics/histogram'
 import { Lifetime } from '../lib/metrics/lifetime'
 import { LoopTime, timed } from '../lib/loop-time'
 import type { FastifyMirrorOptions, MirrorOptions, MirrorSnapshot } from '../types/index'
-import { refusedUrl, startBackend } from './helpers/backend'
+import { REFUSED, startBackend } from './helpers/backend'
 import type { Answer } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { samplesOf } from './helpers/exposition'
@@ -100,7 +100,7 @@ function expected (mirror: MirrorSnapshot): Record<string, number> {
 
 for (const { mode, plugin } of modes) {
   t.test(`${mode}: what is told is what was counted`, async t => {
-    const refused = await refusedUrl(t)
+    const refused = REFUSED.url
     const gateway = await setUp(t, {
       plugin,
       mirror: {
@@ -146,16 +146,17 @@ for (const { mode, plugin } of modes) {
     const samples = await scrape()
     t.match(samples, expected(mirror()))
 
+    // A pair that spans a block of the event loop gives no latency: on a busy machine there may be fewer.
     const { latency } = backend()
     for (const [name, of] of [['latency', 'mirror'], ['primary_latency', 'primary'], ['latency_difference', 'difference']] as const) {
       const buckets = Object.entries(samples).filter(([key]) => key.startsWith(`fastify_mirror_${name}_seconds_bucket`))
       const counts = buckets.map(([, count]) => count)
       t.strictSame([...counts].sort((a, b) => a - b), counts, `each bucket of ${name} holds the smaller ones`)
-      t.equal(counts.at(-1), 3)
+      t.equal(counts.at(-1), latency[of].count)
       t.match(buckets.at(-1)?.[0], 'le="+Inf"')
       const sum = samples[`fastify_mirror_${name}_seconds_sum${V2}`]
       const p = latency[of]
-      t.ok(sum * 1000 <= (p.max as number) * 3 + 0.01 && sum !== 0, `${name} is in seconds`)
+      if (p.count > 0) t.ok(sum * 1000 <= (p.max as number) * 3 + 0.01 && sum !== 0, `${name} is in seconds`)
     }
   })
 
@@ -179,17 +180,22 @@ for (const { mode, plugin } of modes) {
 
   t.test(`${mode}: totals go on through a reset, and hear of copies that began before`, async t => {
     const answers: Array<() => void> = []
+    let mostLatencies = 0
     const { app, ask, mirror, scrape } = await setUp(t, {
       plugin, answer: (_, response) => { answers.push(() => response.end('ok')) }
     })
     const totals = async () => {
       const samples = await scrape()
+      const latencies = samples[`fastify_mirror_latency_seconds_count${V2}`]
+      // One that spans a block of the event loop is left out.
+      t.ok(latencies <= samples[`fastify_mirror_outcomes_total${ofV2('outcome', 'success')}`])
+      mostLatencies = Math.max(mostLatencies, latencies)
+      t.equal(latencies, mostLatencies, 'it never goes down')
       return {
         seen: samples[`fastify_mirror_seen_total${API}`],
         inFlight: samples[`fastify_mirror_in_flight${V2}`],
         success: samples[`fastify_mirror_outcomes_total${ofV2('outcome', 'success')}`],
-        matched: samples[`fastify_mirror_comparisons_total${ofV2('result', 'matched')}`],
-        latencies: samples[`fastify_mirror_latency_seconds_count${V2}`]
+        matched: samples[`fastify_mirror_comparisons_total${ofV2('result', 'matched')}`]
       }
     }
     const askAndWait = async () => {
@@ -202,7 +208,7 @@ for (const { mode, plugin } of modes) {
     await askAndWait()
     app.mirrors.reset('api')
     await askAndWait()
-    t.strictSame(await totals(), { seen: 3, inFlight: 3, success: 0, matched: 0, latencies: 0 })
+    t.strictSame(await totals(), { seen: 3, inFlight: 3, success: 0, matched: 0 })
     t.match(mirror(), { seen: 1, backends: [{ inFlight: 1 }] })
 
     let told = 0
@@ -210,13 +216,13 @@ for (const { mode, plugin } of modes) {
       answer()
       const success = ++told
       await until('it is compared', async () => (await totals()).matched === success)
-      t.strictSame(await totals(), { seen: 3, inFlight: 3 - success, success, matched: success, latencies: success })
+      t.strictSame(await totals(), { seen: 3, inFlight: 3 - success, success, matched: success })
     }
     t.match(mirror(), { seen: 1, backends: [{ matched: 1 }] })
     booksClose(t, mirror())
     app.mirrors.reset('api')
     app.mirrors.reset('api')
-    t.strictSame(await totals(), { seen: 3, inFlight: 0, success: 3, matched: 3, latencies: 3 })
+    t.strictSame(await totals(), { seen: 3, inFlight: 0, success: 3, matched: 3 })
     t.match(mirror(), { seen: 0, backends: [{ total: 0, latency: { mirror: { count: 0 } } }] })
   })
 
@@ -485,7 +491,7 @@ t.test('a registry', async t => {
     await other.idle()
     const samples = await one.scrape()
     t.equal(samples[`fastify_mirror_seen_total${API}`], 3)
-    t.equal(samples[`fastify_mirror_latency_seconds_count${V2}`], 1)
+    t.equal(samples[`fastify_mirror_latency_seconds_count${V2}`], one.backend().latency.mirror.count)
     t.equal(samples[`fastify_mirror_outcomes_total${ofV2('outcome', 'connect')}`], 2)
     t.equal(samples['fastify_mirror_outcomes_total{mirror="api",backend="v3",outcome="connect"}'], 2)
     t.equal(samples[`fastify_mirror_enabled${API}`], 2)
@@ -575,7 +581,7 @@ t.test('a registry', async t => {
       if (!name.includes('event_loop')) t.equal(samples[name], mine[name] + theirs[name], name)
     }
     t.equal(samples[`fastify_mirror_seen_total${API}`], 3)
-    t.equal(samples[`fastify_mirror_latency_seconds_bucket${ofV2('le', '+Inf')}`], 3)
+    t.equal(samples[`fastify_mirror_latency_seconds_bucket${ofV2('le', '+Inf')}`], samples[`fastify_mirror_latency_seconds_count${V2}`])
   })
 })
 

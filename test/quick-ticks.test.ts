@@ -48,3 +48,13 @@ t.test('whoever registers the plugin has it', async t => {
   await app.ready()
   t.equal(heard.length, 1)
 })
+
+t.test('keepTicksQuick: false leaves Node as it is', async t => {
+  const heard: Array<WeakRef<object>> = []
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.register(t.mockRequire('../lib/index', { '../lib/engine/quick-ticks': load(heard) }), { keepTicksQuick: false })
+  await app.ready()
+  await delay(1)
+  t.strictSame(heard, [])
+})

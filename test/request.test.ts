@@ -16,6 +16,8 @@ import { booksClose } from './helpers/books'
 import { client, rawClient } from './helpers/client'
 import { startGateway } from './helpers/gateway'
 import type { Gateway } from './helpers/gateway'
+import { lacks, since } from './helpers/since'
+import type { Since } from './helpers/since'
 import { until } from './helpers/until'
 
 /** A shadow, and a gateway whose route `GET /*` mirrors to it. */
@@ -267,7 +269,7 @@ t.test('a plain route\'s copy has the request\'s own path, byte for byte, behind
   }
 })
 
-interface Proxy extends Partial<FastifyHttpProxyOptions> { path?: string }
+interface Proxy extends Partial<FastifyHttpProxyOptions> { path?: string, needs?: Since }
 
 t.test('a proxied copy has the path and query that the primary\'s request has', async t => {
   const upstreams: Record<string, Proxy> = {
@@ -282,18 +284,23 @@ t.test('a proxied copy has the path and query that the primary\'s request has', 
     getUpstream: { upstream: '', replyOptions: { getUpstream: () => primary.url } },
     'getUpstream with a path': { upstream: '', rewritePrefix: '/up/', replyOptions: { getUpstream: () => `${primary.url}/up/` } },
     queryString: { replyOptions: { queryString: search => search === '' ? 'none' : 'other=ä'.replace('ä', encodeURIComponent('ä')) } },
-    'no query': { replyOptions: { queryString: () => '' } },
+    'no query': { needs: since.emptyQuery, replyOptions: { queryString: () => '' } },
     'query of an object': { replyOptions: { queryString: { a: 'ä b&c', list: ['1', '2'], n: 1, no: false } as unknown as Record<string, string> } },
-    'query of no object': { replyOptions: { queryString: 'a=b' as unknown as Record<string, string> } },
-    'query of an empty object': { replyOptions: { queryString: {} } },
+    'query of no object': { needs: since.emptyQuery, replyOptions: { queryString: 'a=b' as unknown as Record<string, string> } },
+    'query of an empty object': { needs: since.emptyQuery, replyOptions: { queryString: {} } },
     'falsy options': {
       replyOptions: { getUpstream: null, queryString: null, onError: null } as unknown as FastifyReplyFromHooks
     },
-    preRewrite: { preRewrite: (url: string) => url.replace('/a', '/rewritten') }
+    preRewrite: { needs: since.preRewrite, preRewrite: (url: string) => url.replace('/a', '/rewritten') }
   }
   const primary = await startBackend(t)
   const shadow = await startBackend(t)
-  for (const [name, { path = '', ...options }] of Object.entries(upstreams)) {
+  for (const [name, { needs, path = '', ...options }] of Object.entries(upstreams)) {
+    const skip = lacks(needs)
+    if (skip) {
+      t.pass(name, { skip })
+      continue
+    }
     const gateway = await startGateway(t, {
       routes: async app => {
         const upstream = options.upstream ?? primary.url + path
@@ -305,10 +312,12 @@ t.test('a proxied copy has the path and query that the primary\'s request has', 
     let proxied = 0
     for (const target of TARGETS) {
       const [asked, sent] = [primary.requests.length, shadow.requests.length]
-      const { mirrored } = gateway.mirror()
+      const { mirrored, backends: [{ dropped: { path: refused } }] } = gateway.mirror()
       const path = target.startsWith('/') ? prefix + target : target
       await get(t, gateway, `GET ${path} HTTP/1.1\nHost: h`)
       if (gateway.mirror().mirrored === mirrored) continue
+      // Earlier versions of reply-from send a path that no backend with a base path gets.
+      if (gateway.backend().dropped.path > refused) continue
       await until('the copy is there', () => shadow.requests.length === sent + 1)
       if (primary.requests.length > asked) proxied++
       const expected = primary.requests.length > asked ? primary.requests[asked].url : originForm(path)
@@ -327,7 +336,7 @@ t.test('reply.from, called in any way', async t => {
   })
   const shadow = await startBackend(t, ({ url }, response) => response.end(url))
   type Handler = (this: { url: string }, request: FastifyRequest, reply: FastifyReply) => unknown
-  const cases: Record<string, { base?: string | string[], handler: Handler, status?: number, to: string }> = {
+  const cases: Record<string, { needs?: Since, base?: string | string[], handler: Handler, status?: number, to: string }> = {
     'without a source': { base: primary.url, handler: (_, reply) => reply.from(), to: '/without%20a%20source?q' },
     'with an empty one': { base: primary.url, handler: (_, reply) => reply.from(''), to: '/with%20an%20empty%20one?q' },
     'with a query of its own': { base: primary.url, handler: (_, reply) => reply.from('/x?own'), to: '/x?own' },
@@ -346,9 +355,11 @@ t.test('reply.from, called in any way', async t => {
       status: 404,
       to: '/x?theirs'
     },
-    'one of several bases': { base: [`${primary.url}/one/`], handler: (_, reply) => reply.from('x'), to: '/one/x?q' },
+    'one of several bases': { needs: since.severalBases, base: [`${primary.url}/one/`], handler: (_, reply) => reply.from('x'), to: '/one/x?q' },
     'getUpstream gives several': {
-      handler: (_, reply) => reply.from('x', { getUpstream: () => [`${primary.url}/two/`] as unknown as string }), to: '/two/x?q'
+      needs: since.severalBases,
+      handler: (_, reply) => reply.from('x', { getUpstream: () => [`${primary.url}/two/`] as unknown as string }),
+      to: '/two/x?q'
     },
     'with null': { base: primary.url, handler: (_, reply) => reply.from('/x', null as unknown as undefined), to: '/x?q' },
     later: {
@@ -371,6 +382,7 @@ t.test('reply.from, called in any way', async t => {
     },
     never: { base: primary.url, handler: async () => 'never', to: '/never?q' },
     'throwing, then again': {
+      needs: since.refusal,
       base: primary.url,
       handler: (_, reply) => {
         try {
@@ -387,7 +399,12 @@ t.test('reply.from, called in any way', async t => {
       to: '/other-plugin/wrapped?q'
     }
   }
-  for (const [name, { base, handler, status = 200, to }] of Object.entries(cases)) {
+  for (const [name, { needs, base, handler, status = 200, to }] of Object.entries(cases)) {
+    const skip = lacks(needs)
+    if (skip) {
+      t.pass(name, { skip })
+      continue
+    }
     const gateway = await startGateway(t, {
       routes: app => {
         app.register(replyFrom, { base: base as string })

@@ -1,12 +1,14 @@
 import httpProxy from '@fastify/http-proxy'
+import Fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream, readFileSync } from 'node:fs'
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -22,11 +24,14 @@ import { booksClose } from './helpers/books'
 import { client, rawClient } from './helpers/client'
 import { modes, startGateway, startProxy } from './helpers/gateway'
 import { watchProcess } from './helpers/process'
+import { lacks, since } from './helpers/since'
 import { until } from './helpers/until'
 
 const MiB = 1024 * 1024
 const BODYLESS = ['GET', 'HEAD', 'TRACE']
-const KNOWN = [...BODYLESS, 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']
+const { supportedMethods } = Fastify()
+// QUERY is known to later Fastify 5 only.
+const KNOWN = [...BODYLESS, 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY'].filter(method => supportedMethods.includes(method))
 const ADDED = ['PROPFIND', 'PURGE']
 const METHODS = [...KNOWN, ...ADDED]
 const OCTETS = { 'content-type': 'application/octet-stream' }
@@ -312,6 +317,11 @@ t.test('answers of plain routes, each compared with a shadow that answers the sa
 
   // Fastify itself has no good answer to a HEAD here, or its error page names the method.
   const noHead = ['response', 'bodylessResponse', 'responseWithoutBody', 'trailers', 'notFound']
+  const noWebHead = lacks(since.headOfWebStream)
+  if (noWebHead !== false) {
+    noHead.push(...Object.keys(cases).filter(name => /webStream/i.test(name)))
+    t.pass('HEAD of a web stream', { skip: noWebHead })
+  }
   const shadow = await startBackend(t, ({ url, method }, response) => {
     const { status = 200, body = '' } = cases[(url as string).slice(1)]
     response.statusCode = status === 200 && /^\/noContent$/.test(url as string) ? 204 : status
@@ -722,7 +732,10 @@ for (const { mode, plugin } of modes) {
       requests.push(`${request.method} ${request.headers.host} ${request.url}`)
       request.resume().on('end', () => response.end('ok'))
     })
-    const socketPath = join(t.testdir(), 's')
+    // Not below the project's folder: the path of a socket is short, and is cut off without a word.
+    const dir = mkdtempSync(join(tmpdir(), 'mirror-'))
+    t.teardown(() => rmSync(dir, { recursive: true }))
+    const socketPath = join(dir, 's')
     server.listen(socketPath)
     await once(server, 'listening')
     t.teardown(() => {

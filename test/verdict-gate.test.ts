@@ -118,7 +118,7 @@ t.test('a verdict is made once a second for all who ask, but a period that began
     await ask('')
     return made().length > 0
   })
-  for (const [method, path] of [['PATCH', '/mirrors/twins'], ['PATCH', '/mirrors'], ['PATCH', '/mirrors/ui/state'], ['POST', '/mirrors/ui/reset?mirror=twins']] as const) {
+  for (const [method, path] of [['PATCH', '/mirrors/twins'], ['PATCH', '/mirrors'], ['POST', '/mirrors/twins/reset']] as const) {
     await ask('')
     made()
     await app.inject({ method, url: path, ...method === 'PATCH' && { payload: {} } })

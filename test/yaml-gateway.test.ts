@@ -18,8 +18,6 @@ import { keepAlive } from './helpers/gateway'
 import { until } from './helpers/until'
 import { startExample } from './helpers/example'
 
-t.setTimeout(120_000)
-
 const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
 
 /** As the Go gateway has it. */

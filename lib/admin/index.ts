@@ -58,7 +58,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     addEndpoints()
     addVerdict()
     addSwitch()
-    addPage(mirrors, verdicts, endpoints, rows, add, forget)
+    addPage(mirrors, verdicts, endpoints, rows, add)
   } else {
     add('GET', '/ui', schemas.pageWithoutGuard, async (_request, reply) => {
       return reply.code(404).send({ statusCode: 404, error: 'Not Found', message: NO_GUARD })

@@ -1,5 +1,5 @@
 import type { PageExample } from './page-data'
-import { badRequest, base, mismatch, notFound, object, text } from './schemas'
+import { base, mismatch, notFound, object, text } from './schemas'
 
 // The page's routes are of no interest to whoever reads an API's documentation.
 const hidden = { hide: true }
@@ -31,15 +31,4 @@ export const group = {
     }),
     404: notFound
   }
-}
-
-export const change = {
-  ...hidden,
-  response: { 204: { type: 'null' }, 400: badRequest, 404: notFound }
-}
-
-export const reset = {
-  ...hidden,
-  querystring: { ...ofMirror, required: ['mirror'] },
-  response: { 204: { type: 'null' }, 404: notFound }
 }

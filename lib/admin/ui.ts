@@ -2,9 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import type { MirrorPatch, Mirrors, SwitchState } from '../../types/index'
+import type { Mirrors } from '../../types/index'
 import { DROPPED, FAILED, NOT_COMPARED } from '../reasons'
-import { JSON_TYPE, changeLog, unchecked } from './route'
+import { JSON_TYPE } from './route'
 import type { AddRoute } from './route'
 import type { EndpointLists } from './endpoint-page'
 import { HEADERS as OF_ALL } from './headers'
@@ -39,17 +39,19 @@ const HEADERS = {
   'referrer-policy': 'no-referrer'
 }
 
+/** The group may have been cleared meanwhile. */
+const NO_MISMATCH = {
+  statusCode: 404, error: 'Not Found', message: 'there is no such mismatch: it may have been cleared meanwhile'
+}
+
 interface OfAny { mirror?: string }
-interface OfOne { mirror: string }
-interface OfGroup extends OfOne { group: string, base: string }
+interface OfGroup { mirror: string, group: string, base: string }
 
 /**
- * The page for people, at `{prefix}/ui`, its files and its data below that. A mirror's id goes into the query: it may hold
- * slashes, which proxies on the way decode in a path.
+ * The page for people, at `{prefix}/ui`, its files and its data below that: what it shows is made for it alone. What it changes, it
+ * changes by the routes that everybody has.
  */
-export function addPage (
-  mirrors: Mirrors, verdicts: Verdicts, endpoints: EndpointLists, rows: PageRows, add: AddRoute, forget: () => void
-): void {
+export function addPage (mirrors: Mirrors, verdicts: Verdicts, endpoints: EndpointLists, rows: PageRows, add: AddRoute): void {
   for (const name of readdirSync(FOLDER)) addFile(name, readFileSync(join(FOLDER, name)))
   addFile('reasons.mjs', REASONS)
   const instance = randomUUID()
@@ -67,22 +69,7 @@ export function addPage (
   add('GET', '/ui/group', schemas.group, async (request, reply) => {
     const { mirror, group, base } = request.query as OfGroup
     reply.headers(HEADERS)
-    return pageExample(find(mirror), group, base) ?? notFound(reply, 'such mismatch: it may have been cleared meanwhile')
-  })
-  add('PATCH', '/ui/state', schemas.change, async (request, reply) => {
-    const { mirror } = request.query as OfAny
-    forget()
-    if (mirror === undefined) {
-      mirrors.updateAll(request.body as SwitchState, changeLog(request))
-    } else if (mirrors.update(mirror, request.body as MirrorPatch, changeLog(request)) === undefined) {
-      return notFound(reply, 'such mirror')
-    }
-    return reply.code(204).send()
-  }, unchecked)
-  add('POST', '/ui/reset', schemas.reset, async (request, reply) => {
-    const { mirror } = request.query as OfOne
-    forget()
-    return mirrors.reset(mirror) ? reply.code(204).send() : notFound(reply, 'such mirror')
+    return pageExample(find(mirror), group, base) ?? reply.code(404).send(NO_MISMATCH)
   })
 
   function addFile (name: string, content: Buffer | string): void {
@@ -93,8 +80,4 @@ export function addPage (
       return reply.headers(headers).send(content)
     }, { others: name === PAGE ? 'link' : 'load' })
   }
-}
-
-function notFound (reply: FastifyReply, what: string) {
-  return reply.code(404).send({ statusCode: 404, error: 'Not Found', message: `there is no ${what}` })
 }

@@ -26,7 +26,9 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
   readonly #guard: Guard
   readonly #onSettled: (exchange: Exchange) => void
 
-  constructor (init: ExchangeInit<Target>, guard: Guard, onSettled: (exchange: Exchange) => void) {
+  constructor (
+    init: ExchangeInit<Target>, guard: Guard, onGrown: (upload: Upload) => void, onSettled: (exchange: Exchange) => void
+  ) {
     const { method, length, compare, backlog, copies } = init
     const [{ target: keeper }] = copies
     this.#guard = guard
@@ -34,7 +36,7 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
     this.method = method
     this.length = length
     this.compare = compare
-    this.upload = backlog === null ? null : new Upload(this, backlog, keeper.stalls, guard)
+    this.upload = backlog === null ? null : new Upload(this, backlog, keeper.stalls, guard, onGrown)
     this.#comparison = new Comparison(this, keeper, copies.length, compare, guard)
     for (const { target, head, sink } of copies) {
       const copy = new Copy(this, target, head, sink)
@@ -56,8 +58,7 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
   }
 
   write (chunk: Buffer): void {
-    this.upload?.append(chunk)
-    this.upload?.giveUpSlow()
+    this.upload?.write(chunk)
   }
 
   end (): void {

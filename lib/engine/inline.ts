@@ -8,6 +8,7 @@ import { LoopClock } from './loop-clock'
 import { Pacer } from './http/pacer'
 import { Target } from './target'
 import type { Engine, ExchangeInit, TargetOptions } from './types'
+import type { Upload } from './upload/upload'
 
 const CLOSED = constantError('the app is closing')
 
@@ -23,6 +24,8 @@ export class InlineEngine implements Engine<Target>, Holder {
    * Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole.
    */
   #waiting: Exchange[] = []
+  /** Bodies that have grown in this turn. */
+  #grown: Upload[] = []
   /** Exchanges of which some copy has not been told its last. Each knows its place. */
   readonly #open: Exchange[] = []
   readonly #leaveLookups = lookups.enter()
@@ -62,7 +65,7 @@ export class InlineEngine implements Engine<Target>, Holder {
   }
 
   open (init: ExchangeInit<Target>): Exchange {
-    const exchange = new Exchange(init, this.guard, this.#onSettled)
+    const exchange = new Exchange(init, this.guard, this.#onGrown, this.#onSettled)
     exchange.place = this.#open.push(exchange) - 1
     this.clock.enter()
     this.guard.enter(exchange, begin)
@@ -76,6 +79,17 @@ export class InlineEngine implements Engine<Target>, Holder {
     const waiting = this.#waiting
     this.#waiting = []
     for (const exchange of waiting) this.guard.enter(exchange, dispatch)
+  }
+
+  readonly #onGrown = (upload: Upload): void => {
+    if (this.#grown.push(upload) === 1) this.guard.soon<InlineEngine>(this, giveUpSlow)
+  }
+
+  /** @internal At the end of a turn. */
+  giveUpSlow (): void {
+    const grown = this.#grown
+    this.#grown = []
+    for (const upload of grown) this.guard.enter(upload, giveUpSlowOf)
   }
 
   /** What waits is sent all the same. */
@@ -125,6 +139,14 @@ function cut (exchange: Exchange): void {
 
 function close (exchange: Exchange): void {
   exchange.close()
+}
+
+function giveUpSlow (engine: InlineEngine): void {
+  engine.giveUpSlow()
+}
+
+function giveUpSlowOf (upload: Upload): void {
+  upload.giveUpSlow()
 }
 
 function dispatchWaiting (engine: InlineEngine): void {

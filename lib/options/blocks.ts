@@ -49,4 +49,5 @@ export interface PluginBlock {
   onMismatch?: (mismatch: unknown) => void
   prometheus?: PrometheusOptions
   strict: boolean
+  keepTicksQuick: boolean
 }

@@ -116,6 +116,7 @@ export interface PluginConfig {
   /** `null`: not told. */
   readonly prometheus: Readonly<PrometheusOptions> | null
   readonly strict: boolean
+  readonly keepTicksQuick: boolean
 }
 
 export interface AdminConfig {

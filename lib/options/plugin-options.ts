@@ -32,7 +32,8 @@ export function readPluginOptions (raw: unknown = {}): PluginConfig {
     closeTimeout: block.closeTimeout,
     onMismatch: block.onMismatch ?? null,
     prometheus: block.prometheus ?? null,
-    strict: block.strict
+    strict: block.strict,
+    keepTicksQuick: block.keepTicksQuick
   }
 }
 

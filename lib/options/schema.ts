@@ -2,7 +2,7 @@ import { connectOption } from './connect'
 import { MAX_DURATION, readDuration } from './duration'
 import { MAX_LABEL } from './label'
 import type { OptionSchema } from './option-schema'
-import { RESERVED } from './slug'
+import { DOTS, RESERVED } from './slug'
 
 /** setTimeout's longest delay, and so the longest of ours. */
 const MAX_INT = 2 ** 31 - 1
@@ -80,8 +80,8 @@ export const mirrorSchema: OptionSchema = {
     id: {
       type: 'string',
       label: true,
-      not: { enum: RESERVED },
-      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui", "verdict", "." and ".."`
+      not: { anyOf: [{ enum: RESERVED }, { pattern: DOTS }] },
+      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui" and "verdict", and without "." or ".." between slashes`
     },
     enabled: flag(true),
     percentage,
@@ -209,7 +209,8 @@ export const pluginSchema: OptionSchema = {
       additionalProperties: false,
       allowed: 'an object with a Registry of prom-client as its register'
     },
-    strict: flag(false)
+    strict: flag(false),
+    keepTicksQuick: flag(true)
   },
   additionalProperties: false,
   allowed: 'an object'

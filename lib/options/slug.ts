@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import { MAX_LABEL } from './label'
 import type { OptionsRoute } from './route'
 
-/** What no mirror may be called: the admin routes have it beside the ids. Clients resolve the dots before they send a path. */
-export const RESERVED: readonly string[] = ['ui', 'verdict', '.', '..']
+/** What no mirror may be called: the admin routes have it beside the ids. */
+export const RESERVED: readonly string[] = ['ui', 'verdict']
+/** Nor may this be in an id. Clients and proxies resolve it in a path, and what was meant for it would come to another. */
+export const DOTS = '(?:^|[/\\\\])\\.{1,2}(?:[/\\\\]|$)'
 
 /** Characters of the hash that tells routes of one slug apart. */
 const MARK = 8

@@ -90,9 +90,5 @@ export async function track (t: Test, server: net.Server | http.Server, port = 0
   }
 }
 
-/** An address where nothing listens. */
-export async function refusedUrl (t: Test): Promise<string> {
-  const server = await startTcp(t, () => {})
-  await server.close()
-  return server.url
-}
+/** Where nothing listens, and nothing will: the system gives no port below 1024 to a server that asks for any. */
+export const REFUSED = { url: 'http://127.0.0.1:1', host: '127.0.0.1:1', port: 1 }

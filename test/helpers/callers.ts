@@ -145,24 +145,28 @@ export async function runCaller (kind: CallerKind, port: number, path: string, m
     cell.touch()
   })
   await once(socket, 'connect')
-  await kind.call({
-    socket,
-    cell,
-    pieces: (...headers) => piecesOf(path, method, cell, headers),
-    write: text => { if (!socket.destroyed) socket.write(text, 'latin1') },
-    async answered (count) {
-      await cell.when(`answer ${count} is there`, () => cell.answers >= count || cell.closed)
-      if (/\nconnection: close/i.test(cell.received)) await cell.when('the gateway has closed', () => cell.closed)
-    },
-    taken: bytes => cell.when('the primary has it', () => {
-      // The primary's request may not begin before the first bytes of its body.
-      if (bytes === 0) return cell.seen > 0
-      return cell.heard || (!early && (cell.complete > 0 || cell.got >= bytes))
+  try {
+    await kind.call({
+      socket,
+      cell,
+      pieces: (...headers) => piecesOf(path, method, cell, headers),
+      write: text => { if (!socket.destroyed) socket.write(text, 'latin1') },
+      async answered (count) {
+        await cell.when(`answer ${count} is there`, () => cell.answers >= count || cell.closed)
+        if (/\nconnection: close/i.test(cell.received)) await cell.when('the gateway has closed', () => cell.closed)
+      },
+      taken: bytes => cell.when('the primary has it', () => {
+        // The primary's request may not begin before the first bytes of its body.
+        if (bytes === 0) return cell.seen > 0
+        return cell.heard || (!early && (cell.complete > 0 || cell.got >= bytes))
+      })
     })
-  })
-  cell.over = true
-  cell.touch()
-  socket.destroy()
+  } finally {
+    // Also when it has failed: an open connection would hold up the gateway's close, and with it the whole run.
+    cell.over = true
+    cell.touch()
+    socket.destroy()
+  }
 }
 
 /** Head, first and second half of the body, framed. */

@@ -61,9 +61,9 @@ export const oddShadows: readonly ShadowKind[] = [
     })
   }),
   // Whoever meets a connection that is about to be closed is not answered, and is not sent again.
-  tcp('closing after each answer', ['success', 'reset'], answering(socket => { socket.end(OK) })),
+  tcp('closing after each answer', ['success', 'reset', 'staleConnection'], answering(socket => { socket.end(OK) })),
   // The reset may come before the next copy is written: then there was no connection for it.
-  tcp('resetting after each answer', ['success', 'reset', 'connect'], answering(socket => {
+  tcp('resetting after each answer', ['success', 'reset', 'staleConnection', 'connect'], answering(socket => {
     socket.write(OK, () => socket.resetAndDestroy())
   })),
   tcp('mute after its first answer', ['success', 'timeout'], socket => {

@@ -14,18 +14,22 @@ const NOT_PACKED = new Set(['.git', '.tap', 'dist', 'node_modules'])
  * @returns the folder of a project that depends on it
  */
 export async function installPacked (dir: string, others: readonly string[]): Promise<string> {
+  const tarball = await pack(dir)
+  const consumer = join(dir, 'consumer')
+  await mkdir(consumer)
+  await writeFile(join(consumer, 'package.json'), '{ "private": true }')
+  const versions = await Promise.all(others.map(async name => `${name}@${await installed(name)}`))
+  await run(consumer, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...versions)
+  return consumer
+}
+
+/** Packs a copy of the tree into an empty folder. Returns the tarball's path. */
+export async function pack (dir: string): Promise<string> {
   const source = join(dir, 'source')
   await cp(root, source, { recursive: true, filter: path => !NOT_PACKED.has(relative(root, path)) })
   await symlink(join(root, 'node_modules'), join(source, 'node_modules'))
   await run(source, 'npm', 'pack', '--pack-destination', dir)
-
-  const consumer = join(dir, 'consumer')
-  await mkdir(consumer)
-  await writeFile(join(consumer, 'package.json'), '{ "private": true }')
-  const tarball = (await readdir(dir)).find(name => name.endsWith('.tgz')) ?? 'none'
-  const versions = await Promise.all(others.map(async name => `${name}@${await installed(name)}`))
-  await run(consumer, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', join(dir, tarball), ...versions)
-  return consumer
+  return join(dir, (await readdir(dir)).find(name => name.endsWith('.tgz')) ?? 'none')
 }
 
 /** Runs a program and gives what it wrote, without the loader that tap puts into every Node process below its own. */

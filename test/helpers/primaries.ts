@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startTcp } from './backend'
+import { REFUSED, startTcp } from './backend'
 import type { Cell, Cells } from './cell'
 import { RequestReader } from './wire'
 
@@ -169,6 +169,10 @@ export async function startPrimaries (t: Test, cells: Cells) {
     })
     socket.on('data', data => reader.feed(data.toString('latin1')))
   })))
-  for (const [i, { listens }] of primaries.entries()) if (listens === false) await servers[i].close()
+  for (const [i, { listens }] of primaries.entries()) {
+    if (listens !== false) continue
+    await servers[i].close()
+    Object.assign(servers[i], REFUSED)
+  }
   return servers
 }

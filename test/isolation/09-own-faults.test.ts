@@ -1,3 +1,4 @@
+import { replace } from '../helpers/replaceable'
 import type { Test } from 'tap'
 import httpProxy from '@fastify/http-proxy'
 import { readdirSync, statSync } from 'node:fs'
@@ -63,12 +64,10 @@ function findCallees (): Callee[] {
 
 /** Has `onCall` called before each call, which may throw. Returns what undoes it. */
 function intercept ({ holder, key }: Callee, onCall: () => void): () => void {
-  const original = holder[key] as Function
-  holder[key] = new Proxy(original, {
+  return replace(holder, key, new Proxy(holder[key] as Function, {
     apply: (target, self, args) => { onCall(); return Reflect.apply(target, self, args) },
     construct: (target, args, self) => { onCall(); return Reflect.construct(target, args, self) }
-  })
-  return () => { holder[key] = original }
+  }))
 }
 
 interface Scene {
@@ -135,10 +134,7 @@ function underWay ({ app }: Gateway): boolean {
 for (const mode of ['inline', 'thread'] as const) {
   t.test(`${mode}: whatever throws, the client does not notice, the books close, and nothing is held`, async t => {
     if (mode === 'thread') {
-      const threads = require('../../lib/engine/thread/main-start') as { startWorker: unknown }
-      const { startWorker } = threads
-      threads.startWorker = inProcess
-      t.teardown(() => { threads.startWorker = startWorker })
+      t.teardown(replace(require('../../lib/engine/thread/main-start') as object, 'startWorker', inProcess))
     }
     const faults: unknown[] = []
     const onFault = (fault: unknown) => { faults.push(fault) }

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { each, runNode } from '../helpers/process-group'
 
 /** The name of a failure that is none of a test's. */
 export const FILE = '(the file)'
@@ -17,51 +17,20 @@ const REPORTER = join(__dirname, 'reporter.mjs')
 export async function runFiles (
   cwd: string, files: readonly string[], preload: string | null, env: Record<string, string>, atOnce = AT_ONCE
 ): Promise<Result[]> {
-  const waiting = [...files]
-  const results: Result[] = []
-  await Promise.all(Array.from({ length: atOnce }, async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      results.push(...await runFile(cwd, file, preload, env))
-    }
-  }))
-  return results
+  return (await each(files, atOnce, file => runFile(cwd, file, preload, env))).flat()
 }
 
-function runFile (cwd: string, file: string, preload: string | null, env: Record<string, string>): Promise<Result[]> {
+async function runFile (cwd: string, file: string, preload: string | null, env: Record<string, string>): Promise<Result[]> {
   // As `node --test` runs it, which keeps apps open that a file run alone would close before its last tests.
   const args = [...preload === null ? [] : ['--require', preload], '--test', '--test-reporter', REPORTER, '--test-reporter-destination', 'stdout', file]
-  return new Promise((resolve, reject) => {
-    // A process group of its own, which is ended as a whole.
-    const child = spawn(process.execPath, args, { cwd, detached: true, env: { ...process.env, NODE_OPTIONS: '', ...env } })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', chunk => { stdout += chunk })
-    child.stderr.setEncoding('utf8').on('data', chunk => { stderr += chunk })
-    let late = false
-    const timer = setTimeout(() => {
-      late = true
-      endGroup(child.pid as number)
-    }, PATIENCE)
-    child.once('error', reject)
-    child.once('close', (code, signal) => {
-      clearTimeout(timer)
-      const results = read(cwd, file, stdout)
-      if (late) {
-        results.push({ file, name: FILE, outcome: 'failed', error: `it took longer than ${PATIENCE} ms` })
-      } else if (code !== 0 && !results.some(({ outcome }) => outcome === 'failed')) {
-        results.push({ file, name: FILE, outcome: 'failed', error: `it ended with ${code ?? signal}\n${stderr}` })
-      }
-      resolve(results)
-    })
-  })
-}
-
-function endGroup (pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It has ended.
+  const { stdout, stderr, code, late } = await runNode(args, { cwd, env, patience: PATIENCE })
+  const results = read(cwd, file, stdout)
+  if (late) {
+    results.push({ file, name: FILE, outcome: 'failed', error: `it took longer than ${PATIENCE} ms` })
+  } else if (code !== 0 && !results.some(({ outcome }) => outcome === 'failed')) {
+    results.push({ file, name: FILE, outcome: 'failed', error: `it ended with ${code}\n${stderr}` })
   }
+  return results
 }
 
 /** Tests may write to stdout, too. */

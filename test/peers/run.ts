@@ -71,6 +71,7 @@ async function main (): Promise<void> {
         suite.name, version, way.name, count(run.results, 'passed'), failed.length, ofKnown.length, news.length, run.unsteady.length,
         run.apps, run.routes, run.copies, Math.round((performance.now() - begun) / 1000)
       )
+      if (way.plugin !== null && run.apps === 0) run.faults.push('no app had the plugin')
       bad += news.length + run.faults.length
       const where = `${suite.name}, ${way.name}`
       for (const result of news) console.log(`NEW FAILURE  ${where}: ${keyOf(result)}\n${indent(result.error)}`)

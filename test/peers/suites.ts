@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { realpathSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -7,8 +7,8 @@ import { promisify } from 'node:util'
 const exec = promisify(execFile)
 
 export const root = join(__dirname, '../..')
-/** What is fetched and built once, and kept. */
-export const cache = join(root, 'node_modules/.cache/fastify-mirror')
+/** What is fetched and built once, and kept: its path as Node has it, also where `node_modules` is a link. */
+export const cache = join(realpathSync(join(root, 'node_modules')), '.cache/fastify-mirror')
 
 /** The test suite of another project, as its package on npm has it. */
 export interface Suite {

@@ -14,8 +14,6 @@ import { Groups } from '../helpers/groups'
 import { startTwins } from '../helpers/twins'
 import { until } from '../helpers/until'
 
-t.setTimeout(120_000)
-
 const VERBS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']
 const SECRET = 'CANARYpassword'
 

@@ -19,17 +19,16 @@ import { HOSTS, closeBrowser, noBrowser, openPage } from '../helpers/browser'
 import { startGateway } from '../helpers/gateway'
 import { until } from '../helpers/until'
 
-t.setTimeout(120_000)
 t.teardown(closeBrowser)
 
 const PASSWORD = 'correct horse'
 const SECRET = 'alice@example.org'
 
-/** The hook that README gives to those who want a password, as it stands there. */
-function guardOfReadme (): AdminHook {
-  const readme = readFileSync(join(__dirname, '../../README.md'), 'utf8')
-  const begins = readme.indexOf('import { createHash, timingSafeEqual }')
-  const code = readme.slice(readme.indexOf('\n', begins), readme.indexOf('\n```', begins))
+/** The hook that docs/admin.md gives to those who want a password, as it stands there. */
+function guardOfDocs (): AdminHook {
+  const page = readFileSync(join(__dirname, '../../docs/admin.md'), 'utf8')
+  const begins = page.indexOf('import { createHash, timingSafeEqual }')
+  const code = page.slice(page.indexOf('\n', begins), page.indexOf('\n```', begins))
   const make = runInThisContext(`(createHash, timingSafeEqual, process) => {${code}\nreturn onRequest }`)
   return make(createHash, timingSafeEqual, { env: { MIRRORS_PASSWORD: PASSWORD } })
 }
@@ -109,9 +108,9 @@ routes:
   t.match((await ask(page, '/mirrors/api/mismatches')).text, /alice/)
 })
 
-t.test('README\'s password lets browsers in, and no page of another origin, whatever CORS it has', where, async t => {
+t.test('the password of docs/admin lets browsers in, and no page of another origin, whatever CORS it has', where, async t => {
   const shadow = await startBackend(t, (_, response) => response.end('other'))
-  const guard = guardOfReadme()
+  const guard = guardOfDocs()
   const gateway = await startGateway(t, {
     plugin: { admin: { onRequest: guard } },
     server: { forceCloseConnections: true, logger: false },

@@ -10,8 +10,6 @@ import { gc } from '../helpers/gc'
 import { keepAlive, modes, startGateway } from '../helpers/gateway'
 import { until } from '../helpers/until'
 
-t.setTimeout(300_000)
-
 const MiB = 1024 * 1024
 
 /** Bytes that are in use. */

@@ -16,8 +16,6 @@ import { startTwins } from '../helpers/twins'
 import { until } from '../helpers/until'
 import { RequestReader } from '../helpers/wire'
 
-t.setTimeout(300_000)
-
 const TIMEOUT = 60_000
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nhost: hidden\r\n\r\n'
 

@@ -34,7 +34,7 @@ export function createContact ({ mirror, onState, onLost }) {
     const { signal } = asking = new AbortController()
     const id = mirror()
     try {
-      const state = await ask('GET', 'state', id === null ? {} : { mirror: id }, undefined, signal)
+      const state = await ask('GET', '/ui/state', id === null ? {} : { mirror: id }, undefined, signal)
       if (!signal.aborted) onState(state)
     } catch (error) {
       if (!signal.aborted) onLost(/** @type {Error} */ (error))

@@ -6,7 +6,7 @@ import { at, foreign, span } from './format.mjs'
 import { gain, Histories } from './history.mjs'
 import { createList } from './list.mjs'
 import { createMirror } from './mirror.mjs'
-import { ask, Refused } from './talk.mjs'
+import { ask, pathOf, Refused } from './talk.mjs'
 
 /**
  * @typedef {import('../page-data').PageState} State
@@ -184,10 +184,10 @@ function sinceOf (id) {
 function actionsFor (id) {
   return {
     async change (asked) {
-      await ask('PATCH', 'state', { mirror: id }, asked)
+      await ask('PATCH', pathOf(id), {}, asked)
       contact.now()
     },
-    load: group => ask('GET', 'group', { mirror: id, group, base: baseOfApp() }),
+    load: group => ask('GET', '/ui/group', { mirror: id, group, base: baseOfApp() }),
     askReset
   }
 
@@ -197,7 +197,7 @@ function actionsFor (id) {
       el('p', {}, 'Its counters, latencies and mismatches begin at nothing, as for a new version of a shadow. What was counted so far is gone.'),
       el('form', { method: 'dialog', class: 'buttons' },
         el('button', { type: 'submit' }, 'Keep counting'),
-        el('button', { type: 'submit', class: 'danger', click: () => { attempt(() => ask('POST', 'reset', { mirror: id })) } }, 'Count anew')
+        el('button', { type: 'submit', class: 'danger', click: () => { attempt(() => ask('POST', `${pathOf(id)}/reset`)) } }, 'Count anew')
       )
     )
     document.body.append(dialog)
@@ -213,7 +213,7 @@ function baseOfApp () {
 }
 
 function switchAll () {
-  attempt(() => ask('PATCH', 'state', {}, { enabled: !state?.enabled }))
+  attempt(() => ask('PATCH', '', {}, { enabled: !state?.enabled }))
 }
 
 /** @param {() => Promise<unknown>} action */

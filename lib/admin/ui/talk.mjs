@@ -1,23 +1,23 @@
-// What goes over the network: only to this page's own routes, beside it, whatever path they have on their way through proxies.
+// What goes over the network: only to the admin routes, beside this page, whatever path they have on their way through proxies.
 
 const TIMEOUT = 8000
 
-/** The folder of this page's routes. */
-const BASE = new URL('ui/', document.baseURI)
+/** What all paths of the admin routes begin with. */
+const PREFIX = new URL('.', document.baseURI).href.slice(0, -1)
 
 /** The answer came, and says that this may not be: who asks should sign in. */
 export class Refused extends Error {}
 
 /**
  * @param {'GET' | 'PATCH' | 'POST'} method
- * @param {string} name of the route
+ * @param {string} path of the route, as from `pathOf` where it is a mirror's
  * @param {Record<string, string>} query
  * @param {object} [body]
  * @param {AbortSignal} [signal]
  * @returns {Promise<any>} what was answered; rejects with an error that is for people
  */
-export async function ask (method, name, query = {}, body, signal) {
-  const url = new URL(name, BASE)
+export async function ask (method, path, query = {}, body, signal) {
+  const url = new URL(PREFIX + path)
   for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value)
   const timeout = AbortSignal.timeout(TIMEOUT)
   /** @type {RequestInit} */
@@ -34,6 +34,11 @@ export async function ask (method, name, query = {}, body, signal) {
   // Such as the form of a proxy that wants somebody to sign in.
   if (answer === null) throw new Refused('something else than numbers was answered')
   return answer
+}
+
+/** Where a mirror's routes are. An id may hold slashes and whatever else has a meaning in paths. @param {string} id */
+export function pathOf (id) {
+  return `/${encodeURIComponent(id)}`
 }
 
 /** @param {string} text */

@@ -17,9 +17,6 @@ import * as toThread from './to-thread'
 import { RemoteSink } from './worker-sink'
 import type { SinkHost } from './worker-sink'
 
-/** A turn of the event loop before all. */
-const NOT_YET = -1
-
 /** The thread's side: an inline engine of its own, driven by messages; what its copies tell goes back in batches. */
 export class Host implements SinkHost, Holder {
   readonly #port: MessagePort
@@ -31,13 +28,6 @@ export class Host implements SinkHost, Holder {
   /** Of the batch that is being collected. */
   batch = 0
   #processed = 0
-  /**
-   * By id: the turn of the event loop in which the body last grew. Only turns in which some body grows are counted. Not
-   * a Set: clearing one makes V8 link tables, as a Map does.
-   */
-  readonly #grown: number[] = []
-  #turn = 0
-  #turning = false
   /** Of batches that are done with. */
   #slabs: Uint8Array[] = []
   #scheduled = false
@@ -90,7 +80,7 @@ export class Host implements SinkHost, Holder {
     }
     const exchange = run.exchange = this.#exchanges[id]
     switch (op) {
-      case ToThread.Body: this.#grow(id, exchange, toThread.body.read(reader)); break
+      case ToThread.Body: { const chunk = toThread.body.read(reader); exchange?.write(chunk); break }
       case ToThread.BodyEnd: exchange?.end(); break
       case ToThread.Cut: exchange?.cut(); break
       case ToThread.Fail: { const error = toThread.fail.read(reader); exchange?.fail(error); break }
@@ -136,26 +126,7 @@ export class Host implements SinkHost, Holder {
     const backlog = hasBody ? new Backlog(this.#engine.budget, length) : null
     const exchange = this.#engine.open({ method, backlog, length, compare, copies: inits })
     if (tracked.open > 0) this.#exchanges[id] = exchange
-    this.#grown[id] = NOT_YET
     run.opened()
-  }
-
-  /** What comes at once is no fault of the backends: slow is who has not taken it when more comes in another turn. */
-  #grow (id: number, exchange: Exchange | undefined, chunk: Buffer): void {
-    if (exchange === undefined) return
-    if (this.#grown[id] !== this.#turn) {
-      this.#grown[id] = this.#turn
-      exchange.upload?.giveUpSlow()
-      if (!this.#turning) this.#guard.soon<Host>(this, endTurn)
-      this.#turning = true
-    }
-    exchange.upload?.append(chunk)
-  }
-
-  /** @internal */
-  endTurn (): void {
-    this.#turn++
-    this.#turning = false
   }
 
   writable (): unknown[] {
@@ -244,10 +215,6 @@ function runOne (run: Run, host: Host): void {
 
 function flush (host: Host): void {
   host.flush()
-}
-
-function endTurn (host: Host): void {
-  host.endTurn()
 }
 
 function end (host: Host): void {

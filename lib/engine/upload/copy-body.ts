@@ -1,5 +1,6 @@
 import type { Guard, Holder } from '../../guard'
 import type { Backlog } from './backlog'
+import { LARGEST_BLOCK } from '../blocks'
 
 /** Whose body it is. */
 export interface BodySender extends Holder {
@@ -80,8 +81,9 @@ export class CopyBody implements AsyncIterableIterator<Buffer> {
 
   #read (): IteratorResult<Buffer> | null {
     if (this.#closed) return DONE
-    const value = this.#backlog.read(this.offset)
-    if (value !== null) {
+    // TLS takes more than this only in several turns of the event loop.
+    const value = this.#backlog.read(this.offset)?.subarray(0, LARGEST_BLOCK)
+    if (value !== undefined) {
       this.#given = value.length
       return { done: false, value }
     }

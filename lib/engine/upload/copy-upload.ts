@@ -36,11 +36,11 @@ export class CopyUpload implements BodySender {
   #body: CopyBody | null = null
   /** Bytes of the request body that are held for the backend. */
   #held = 0
-  /**
-   * Bytes by which the backend may lag without being slow: what waited for its connection, as far as it has not caught
-   * up.
-   */
-  #excused = 0
+  /** At the last look: bytes of the request body that had not been given to the connection, and those that had. */
+  #behind = 0
+  #given = 0
+  /** Bytes by which the backend has fallen behind since its connection stood, of itself. */
+  #slowBy = 0
 
   constructor (copy: UploadingCopy, owner: BodyOwner, share: Share, maxBacklogBytes: number) {
     this.copy = copy
@@ -109,18 +109,27 @@ export class CopyUpload implements BodySender {
 
   /** The connection stands: what has waited for it is no fault of the backend's. */
   onStart (): void {
-    this.#excused = this.#owner.backlog.received
+    this.#behind = this.#owner.backlog.received
   }
 
   /**
    * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by
-   * `maxBacklogBytes` since its connection stood. What it is being given now is on its way.
+   * `maxBacklogBytes` since its connection stood. To be asked at the end of a turn of the event loop in which more of
+   * the body has come.
+   *
+   * What comes while the connection takes what it is given is no fault of the backend. TLS takes a piece in a turn,
+   * however much came in it, and a loop that is busy has few turns. Only a piece that the connection had at the last
+   * look, and has still not taken, is one for which the backend had no room: between two looks all connections have
+   * been asked.
    */
   fellBehind (received: number): boolean {
     if (!this.copy.running || this.#body === null) return false
-    const behind = received - this.#body.given
-    if (behind < this.#excused) this.#excused = behind
-    return behind - this.#excused > this.#maxBacklogBytes
+    const { given } = this.#body
+    const grown = received - given - this.#behind
+    if (given === this.#given || grown < 0) this.#slowBy = Math.max(0, this.#slowBy + grown)
+    this.#behind += grown
+    this.#given = given
+    return this.#slowBy > this.#maxBacklogBytes
   }
 
   /** The request body has more bytes, or has ended. */

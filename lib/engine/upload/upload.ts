@@ -19,16 +19,22 @@ export class Upload implements BodyOwner, Expiring {
   readonly #owner: Holder
   readonly #guard: Guard
   readonly #stalls: Deadlines<Expiring>
+  readonly #onGrown: (upload: Upload) => void
   readonly #copies: CopyUpload[] = []
+  /** Its engine knows that more has come in this turn of the event loop. */
+  #grown = false
   /** Copies that have not ended. */
   #live = 0
 
-  /** `stalls`: the time for which the client may send nothing. */
-  constructor (owner: Holder, backlog: Backlog, stalls: Deadlines<Expiring>, guard: Guard) {
+  /** `stalls`: the time for which the client may send nothing. `onGrown`: more has come in this turn of the loop. */
+  constructor (
+    owner: Holder, backlog: Backlog, stalls: Deadlines<Expiring>, guard: Guard, onGrown: (upload: Upload) => void
+  ) {
     this.#owner = owner
     this.backlog = backlog
     this.#stalls = stalls
     this.#guard = guard
+    this.#onGrown = onGrown
   }
 
   add (copy: CopyUpload): void {
@@ -55,24 +61,26 @@ export class Upload implements BodyOwner, Expiring {
     for (const copy of this.#copies) this.#guard.enter(copy, abort, 'bodyTimeout', STALLED)
   }
 
-  /**
-   * The client sent a piece of the body, but others have come with it: which copies are too slow has to be looked at
-   * later.
-   */
-  append (chunk: Buffer): void {
+  /** The client sent a piece of the body. */
+  write (chunk: Buffer): void {
     if (this.#live === 0) return
     this.#hold(chunk.length)
     if (this.#live === 0) return
     this.#stalls.restart(this)
     if (!this.backlog.append(chunk)) this.overflow('memory')
     else for (const copy of this.#copies) this.#guard.enter(copy, wake)
+    if (this.#grown || !this.#copies.some(isRunning)) return
+    this.#grown = true
+    this.#onGrown(this)
   }
 
-  /** Ends copies whose backend falls behind the client by more than it may. */
+  /**
+   * At the end of a turn in which more of the body has come: ends copies whose backend falls behind more than it may.
+   */
   giveUpSlow (): void {
-    for (const copy of this.#copies) {
-      if (copy.fellBehind(this.backlog.received)) this.#guard.enter(copy, abort, 'slow', SLOW)
-    }
+    this.#grown = false
+    const { received } = this.backlog
+    for (const copy of this.#copies) if (copy.fellBehind(received)) this.#guard.enter(copy, abort, 'slow', SLOW)
   }
 
   /** The client sent the last of the body. */
@@ -122,6 +130,10 @@ export class Upload implements BodyOwner, Expiring {
 
 function hold (copy: CopyUpload, bytes: number): void {
   if (!copy.hold(bytes)) copy.copy.abort('memory', NO_MEMORY)
+}
+
+function isRunning ({ copy }: CopyUpload): boolean {
+  return copy.running
 }
 
 function abort ({ copy }: CopyUpload, reason: FailureReason, error: Error): void {
