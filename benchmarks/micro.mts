@@ -8,7 +8,7 @@ import { Bench } from 'tinybench'
 import type * as Re2js from 're2js' with { 'resolution-mode': 'require' }
 import type * as DecisionConditions from '../lib/decision/conditions.js'
 import type * as DecisionSampler from '../lib/decision/sampler.js'
-import type * as RequestHead from '../lib/request/head.js'
+import type * as RequestHead from '../lib/mirror/head-rules.js'
 import type * as TapRequestBody from '../lib/tap/request-body.js'
 import type * as TapAnswer from '../lib/tap/answer.js'
 import type * as TapNodeStream from '../lib/tap/node-stream.js'
@@ -19,7 +19,8 @@ import type * as CompareJson from '../lib/compare/json.js'
 import type * as CompareTape from '../lib/compare/tape.js'
 import type * as CompareIgnored from '../lib/compare/ignored.js'
 import type * as CompareRedact from '../lib/compare/redact.js'
-import type * as EngineThreadProtocol from '../lib/engine/thread/protocol.js'
+import type * as EngineThreadOutbox from '../lib/engine/thread/outbox.js'
+import type * as EngineThreadToThread from '../lib/engine/thread/to-thread.js'
 import { answerCalls } from './calls.mjs'
 
 export interface MicroOptions {
@@ -82,7 +83,7 @@ function decision (load: Load): Case[] {
 }
 
 function head (load: Load): Case[] {
-  const { HeadRules } = load<typeof RequestHead>('request/head.js')
+  const { HeadRules } = load<typeof RequestHead>('mirror/head-rules.js')
   const rules = new HeadRules(['authorization'])
   const raw = { headers: HEADERS, rawHeaders: RAW_HEADERS }
   return [{ name: '12 headers', calls: 1000, call: () => rules.endToEnd(raw, false) }]
@@ -193,19 +194,19 @@ function json (load: Load): Case[] {
 }
 
 function thread (load: Load): Case[] {
-  const { Outbox, ToThread, joinHeaders } = load<typeof EngineThreadProtocol>('engine/thread/protocol.js')
+  const { Outbox } = load<typeof EngineThreadOutbox>('engine/thread/outbox.js')
+  const { open, primaryData, primaryEnds, primaryStarts } = load<typeof EngineThreadToThread>('engine/thread/to-thread.js')
   const outbox = new Outbox()
+  const head = { path: '/api/v2/users/1?a=b', headers: RAW_HEADERS }
+  const init = { method: 'GET', length: 0, backlog: null, compare: true, copies: [{ target: 0, head, sink: null as never }] }
   return [{
     name: 'a GET and its answer, in batches of 32',
     calls: 32,
     call: () => {
-      outbox.ops.push(ToThread.Open, 1, 'GET', 0, false, true, 1)
-      outbox.ops.push(0, '/api/v2/users/1?a=b', joinHeaders(RAW_HEADERS))
-      outbox.ops.push(ToThread.PrimaryStarts, 1, 200, '', null)
-      outbox.place(SMALL)
-      outbox.ops.push(ToThread.PrimaryData, 1)
-      outbox.pushPlaced()
-      outbox.ops.push(ToThread.PrimaryEnds, 1, 1.5)
+      open.write(outbox, 1, init)
+      primaryStarts.write(outbox, 1, 200, '', null)
+      primaryData.write(outbox, 1, SMALL)
+      primaryEnds.write(outbox, 1, 1.5)
       if (outbox.ops.length >= 32 * 26) outbox.take()
     }
   }]

@@ -1,4 +1,4 @@
-import { LoopTime } from './metrics/loop-time'
+import { LoopTime } from './loop-time'
 
 /** What holds something for a request. When its own code throws, it lets go of all of it. */
 export interface Holder {
@@ -12,8 +12,9 @@ export interface Holder {
 export type ReportFault = (error: unknown, mirrorId: string | undefined) => void
 
 /**
- * The one door for foreign code: hooks, observed methods, callbacks, timers and messages come in here. What our code throws behind it
- * is counted and told, and goes no further; whoever held something lets go of it. The time is told to `loopTime`.
+ * The one door for foreign code: hooks, observed methods, callbacks, timers and messages come in here. What our code
+ * throws behind it is counted and told, and goes no further; whoever held something lets go of it. The time is told to
+ * `loopTime`.
  */
 export class Guard {
   readonly loopTime: LoopTime
@@ -31,8 +32,12 @@ export class Guard {
   enter<H extends Holder, R> (holder: H, run: (holder: H) => R): R | undefined
   enter<H extends Holder, A, R> (holder: H, run: (holder: H, a: A) => R, a: A): R | undefined
   enter<H extends Holder, A, B, R> (holder: H, run: (holder: H, a: A, b: B) => R, a: A, b: B): R | undefined
-  enter<H extends Holder, A, B, C, R> (holder: H, run: (holder: H, a: A, b: B, c: C) => R, a: A, b: B, c: C): R | undefined
-  enter<H extends Holder, R> (holder: H, run: (holder: H, a?: unknown, b?: unknown, c?: unknown) => R, a?: unknown, b?: unknown, c?: unknown): R | undefined {
+  enter<H extends Holder, A, B, C, R> (
+    holder: H, run: (holder: H, a: A, b: B, c: C) => R, a: A, b: B, c: C
+  ): R | undefined
+  enter<H extends Holder, R> (
+    holder: H, run: (holder: H, a?: unknown, b?: unknown, c?: unknown) => R, a?: unknown, b?: unknown, c?: unknown
+  ): R | undefined {
     const { loopTime } = this
     const begun = loopTime.begin()
     try {
@@ -68,7 +73,9 @@ export class Guard {
   /** A function for foreign code to call: each call runs `run(holder, a, b)` behind this guard. */
   door<H extends Holder, A, R> (holder: H, run: (holder: H, a: A) => R): (a: A) => R | undefined
   door<H extends Holder, A, B, R> (holder: H, run: (holder: H, a: A, b: B) => R): (a: A, b: B) => R | undefined
-  door<H extends Holder, R> (holder: H, run: (holder: H, a: unknown, b: unknown) => R): (a: unknown, b: unknown) => R | undefined {
+  door<H extends Holder, R> (
+    holder: H, run: (holder: H, a: unknown, b: unknown) => R
+  ): (a: unknown, b: unknown) => R | undefined {
     return (a, b) => this.enter(holder, run, a, b)
   }
 
@@ -99,10 +106,12 @@ const guards = new Set<Guard>()
 export const UNTOLD = new Guard(() => {})
 
 /**
- * A function for foreign code to call, of which it is not known before whom it concerns: it finds the guards itself. What it throws in doing so
- * goes no further, and is told to all guards.
+ * A function for foreign code to call, of which it is not known before whom it concerns: it finds the guards itself.
+ * What it throws in doing so goes no further, and is told to all guards.
  */
-export function door<T, A extends unknown[], R> (run: (this: T, ...args: A) => R): (this: T, ...args: A) => R | undefined {
+export function door<T, A extends unknown[], R> (
+  run: (this: T, ...args: A) => R
+): (this: T, ...args: A) => R | undefined {
   return function (...args) {
     try {
       return run.apply(this, args)

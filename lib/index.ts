@@ -1,5 +1,5 @@
 // First: before anything loads undici.
-import './engine/own-fetch'
+import './engine/http/own-fetch'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { FastifyMirrorOptions } from '../types/index'
@@ -7,19 +7,19 @@ import { adminRoutes } from './admin'
 import { Budget } from './engine/budget'
 import { InlineEngine } from './engine/inline'
 import { keepTicksQuick } from './engine/quick-ticks'
-import { ThreadEngine } from './engine/thread'
-import type { OnDeath } from './engine/thread'
-import { startWorker } from './engine/thread/start'
+import { ThreadEngine } from './engine/thread/main-engine'
+import type { OnDeath } from './engine/thread/main-engine'
+import { startWorker } from './engine/thread/main-start'
 import type { Engine } from './engine/types'
 import { FST_MIRROR_ALREADY_REGISTERED, FST_MIRROR_THREAD_NOT_ALLOWED } from './errors'
 import { Guard } from './guard'
 import { installAppHooks, installRouteHooks } from './hooks'
 import { markMirrored, tellOfUnmirrored } from './hooks/unmirrored'
 import { BoundedLog } from './log'
-import { LoopTime } from './metrics/loop-time'
+import { LoopTime } from './loop-time'
 import { expose } from './metrics/prometheus'
 import { readPluginOptions } from './options'
-import { Registry } from './registry'
+import { Registry } from './mirror/registry'
 import { bodylessMethods } from './tap/request-body'
 
 export const fastifyMirror = fp(mirrorPlugin, { fastify: '5.x', name: 'fastify-mirror' })
@@ -36,14 +36,19 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   if (config.keepTicksQuick) keepTicksQuick()
   const log = new BoundedLog(fastify.log)
   const onDeath: OnDeath = (err, { pause, early, hopeless }) => log.warn({ err }, hopeless
-    ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; until it runs, copies are ` +
-      'dropped (dropped.thread). What to do: mend what err says (memory, processes, permissions), or leave out thread: true'
+    ? `the mirrors' thread has ended at its start ${early} times in a row, and is tried again in ${pause / 1000} s; ` +
+      'until it runs, copies are dropped (dropped.thread). ' +
+      'What to do: mend what err says (memory, processes, permissions), or leave out thread: true'
     : 'the mirrors\' thread ended, and will be started again')
-  const guard = new Guard((err, mirror) => log.warn(mirror === undefined ? { err } : { mirror, err }, 'mirroring failed'), new LoopTime(prometheus !== null))
+  const guard = new Guard((err, mirror) => {
+    log.warn(mirror === undefined ? { err } : { mirror, err }, 'mirroring failed')
+  }, new LoopTime(prometheus !== null))
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
     : new InlineEngine(new Budget(maxBufferedBytes), guard)
-  const context = { engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null }
+  const context = {
+    engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null
+  }
   const registry = new Registry(defaults, context, fastify.log)
   fastify.decorate('mirrors', registry.api)
 

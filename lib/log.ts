@@ -1,12 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { printableError } from './printable'
 
-const LINES = 10
-const PERIOD = 10_000
+const LINES_A_PERIOD = 10
+const PERIOD_MS = 10_000
 
 /**
- * Warnings of the data path at a bounded rate: ten lines in ten seconds, then silence that the next line counts. Errors may quote
- * what a backend sent; no byte of that reaches a terminal as it came.
+ * Warnings of the data path at a bounded rate: ten lines in ten seconds, then silence that the next line counts. Errors
+ * may quote what a backend sent; no byte of that reaches a terminal as it came.
  */
 export class BoundedLog {
   readonly #log: FastifyBaseLogger
@@ -21,10 +21,10 @@ export class BoundedLog {
   warn (fields: Record<string, unknown>, message: string): void {
     const now = performance.now()
     if (now >= this.#periodEnds) {
-      this.#periodEnds = now + PERIOD
+      this.#periodEnds = now + PERIOD_MS
       this.#lines = 0
     }
-    if (++this.#lines > LINES) {
+    if (++this.#lines > LINES_A_PERIOD) {
       this.#suppressed++
       return
     }

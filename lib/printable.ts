@@ -1,6 +1,6 @@
 /**
- * What nobody sees or what a terminal obeys: control characters, those that turn text around or join it, halves of surrogate
- * pairs, letters that are blank, and all white space but a space.
+ * What nobody sees or what a terminal obeys: control characters, those that turn text around or join it, halves of
+ * surrogate pairs, letters that are blank, and all white space but a space.
  */
 const UNSEEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u
 const ALL_UNSEEN = new RegExp(UNSEEN, 'gu')
@@ -9,7 +9,9 @@ export function hasUnseen (text: string): boolean {
   return UNSEEN.test(text)
 }
 
-/** Text of whoever sent it, in one line and with nothing hidden: `\u{9b}` for a character that a terminal would obey. */
+/**
+ * Text of whoever sent it, in one line and with nothing hidden: `\u{9b}` for a character that a terminal would obey.
+ */
 export function printable (text: string): string {
   return text.replace(ALL_UNSEEN, (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`)
 }
@@ -24,8 +26,8 @@ export function printableData (data: unknown): unknown {
 }
 
 /**
- * An error for a log. Where its message has what is not printable, such as bytes of a shadow that a client library quotes, what a
- * log shows of an error, printable.
+ * An error for a log. Where its message has what is not printable, such as bytes of a shadow that a client library
+ * quotes, what a log shows of an error, printable.
  */
 export function printableError (error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? printable(error) : error

@@ -1,5 +1,8 @@
-/** On a request: its `Chosen`, `null`, or `undefined` on one of Fastify's own. On a raw request or response: the `Chosen` that observes it. */
-export const kChosen = Symbol('fastify-mirror.chosen')
+/**
+ * On a request: its `MirroredRequest`, `null`, or `undefined` on one of Fastify's own. On a raw response: the
+ * `MirroredRequest` that it answers.
+ */
+export const kMirrored = Symbol('fastify-mirror.request')
 
 /** On a raw request: who hears its body, the first of a chain. */
 export const kBody = Symbol('fastify-mirror.body')

@@ -7,7 +7,7 @@ import { compileConditions } from '../lib/decision/conditions'
 import { keyReader } from '../lib/decision/key'
 import { keyHash, MAX_KEY_LENGTH, Sampler } from '../lib/decision/sampler'
 import type { ConditionsConfig } from '../lib/options/config'
-import { originForm, routedPath } from '../lib/request/routed-path'
+import { originForm, routedPath } from '../lib/request-target'
 
 function conditions (config: Partial<ConditionsConfig>) {
   return compileConditions({ methods: null, headers: [], pathRegex: null, ...config })

@@ -12,8 +12,8 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import tls from 'node:tls'
 import { Worker } from 'node:worker_threads'
-import { lookups } from '../lib/engine/lookup'
-import type { Pacer } from '../lib/engine/pacer'
+import { lookups } from '../lib/engine/http/lookup'
+import type { Pacer } from '../lib/engine/http/pacer'
 import { startBackend, startTcp } from './helpers/backend'
 import { testEngines } from './helpers/engine'
 import type { Sent } from './helpers/engine'
@@ -510,7 +510,7 @@ function clientSockets (t: Test): Socket[] {
 
 function holding (target: unknown): Hold {
   const hold = new Hold()
-  ;(target as { pacer: Pick<Pacer, 'room' | 'spend' | 'wait'> }).pacer = hold
+  ;(target as { connections: { pacer: Pick<Pacer, 'room' | 'spend' | 'wait'> } }).connections.pacer = hold
   return hold
 }
 

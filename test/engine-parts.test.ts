@@ -8,29 +8,27 @@ import { Socket, connect } from 'node:net'
 import { dirname, join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { Digest } from '../lib/compare/digest'
-import { Backlog } from '../lib/engine/backlog'
+import { Backlog } from '../lib/engine/upload/backlog'
 import { Blocks, LARGEST_BLOCK } from '../lib/engine/blocks'
 import { Breaker } from '../lib/engine/breaker'
 import { Budget, Share } from '../lib/engine/budget'
-import { Capture } from '../lib/engine/capture'
-import { connectFault } from '../lib/engine/connect'
-import { Copy } from '../lib/engine/copy'
-import { CopyBody } from '../lib/engine/copy-body'
+import { Capture } from '../lib/engine/comparison/capture'
+import { connectFault } from '../lib/engine/http/connect-fault'
+import { CopyBody } from '../lib/engine/upload/copy-body'
 import { Deadlines, EXPIRING_A_TURN } from '../lib/engine/deadlines'
 import type { Expiring } from '../lib/engine/deadlines'
-import type { Exchange } from '../lib/engine/exchange'
+import type { ResponseHandler } from '../lib/engine/http/connection'
+import { Connections } from '../lib/engine/http/connections'
 import { Gate } from '../lib/engine/gate'
 import { InlineEngine } from '../lib/engine/inline'
 import { LoopClock } from '../lib/engine/loop-clock'
-import { Lookups, lookups } from '../lib/engine/lookup'
-import type { Resolve } from '../lib/engine/lookup'
-import { Pacer } from '../lib/engine/pacer'
-import { Reads, readInto } from '../lib/engine/reads'
-import type { Target } from '../lib/engine/target'
+import { Lookups, lookups } from '../lib/engine/http/lookup'
+import type { Resolve } from '../lib/engine/http/name-servers'
+import { Pacer } from '../lib/engine/http/pacer'
+import { Reads, readInto } from '../lib/engine/http/reads'
 import type { FailureReason } from '../lib/engine/types'
 import { UNTOLD } from '../lib/guard'
 import { startTcp } from './helpers/backend'
-import { RecordingSink } from './helpers/engine'
 import { seeded } from './helpers/random'
 import { until } from './helpers/until'
 
@@ -695,10 +693,13 @@ t.test('paced reads', async t => {
     }
   }
 
-  interface Reader { copy: { running: boolean, status: number } | null, fail (): void }
+  interface State { awaited: boolean, hasHead: boolean }
+  const [NONE, AWAITED, COMING]: State[] = [
+    { awaited: false, hasHead: false }, { awaited: true, hasHead: false }, { awaited: true, hasHead: true }
+  ]
 
   /** A connection from which whatever has been pushed can be read; each piece is worked on for so many ms. */
-  function pacedSocket (t: Test, pacer: Pacer, copy: Reader['copy'] = { running: true, status: 0 }, ms = 0) {
+  function pacedSocket (t: Test, pacer: Pacer, state = AWAITED, ms = 0) {
     const socket = new Socket()
     const got: Buffer[] = []
     const work = { ms }
@@ -710,7 +711,7 @@ t.test('paced reads', async t => {
       }
     }
     socket.on('readable', take)
-    const reader: Reader = { copy, fail () {} }
+    const reader = { ...state, fail () {} }
     const reads = Reads.attach(socket, reader, pacer)
     t.teardown(() => socket.destroy())
     return { socket, got, reads, reader, take, work }
@@ -737,7 +738,7 @@ t.test('paced reads', async t => {
   t.test('pieces are as small as the time says that they take, and grow again', async t => {
     for (const way of ['push', 'hand'] as const) {
       const pacer = new FakePacer()
-      const { socket, got, reads, work } = pacedSocket(t, pacer, { running: true, status: 200 }, 0.5)
+      const { socket, got, reads, work } = pacedSocket(t, pacer, COMING, 0.5)
       const give = async (bytes: number) => {
         const before = Buffer.concat(got).length
         const chunk = Buffer.alloc(bytes, 'x')
@@ -765,7 +766,7 @@ t.test('paced reads', async t => {
 
   t.test('an answer that has taken its time is a long one', async t => {
     const pacer = new FakePacer()
-    const { socket, got, reads } = pacedSocket(t, pacer, { running: true, status: 200 }, 0.6)
+    const { socket, got, reads } = pacedSocket(t, pacer, COMING, 0.6)
     reads.begin()
     socket.push(Buffer.alloc(20_000))
     await until('it waits', () => pacer.long)
@@ -803,7 +804,7 @@ t.test('paced reads', async t => {
     socket.push(Buffer.from('one'))
     for (let turn = 0; turn < 5; turn++) await setImmediate()
     t.equal(got.length, 0)
-    reader.copy = null
+    Object.assign(reader, NONE)
     socket.push(Buffer.from('two'))
     await until('it is read', () => Buffer.concat(got).toString() === 'onetwo')
   })
@@ -817,9 +818,9 @@ t.test('paced reads', async t => {
       return reads.hand(memory.subarray(0, text.length))
     }
     t.equal(hand('head'), true)
-    reader.copy = { running: true, status: 200 }
+    Object.assign(reader, COMING)
     t.equal(hand('body'), true)
-    reader.copy = null
+    Object.assign(reader, NONE)
     t.equal(hand('more'), true)
     memory.fill('!')
     t.strictSame(got.map(String), ['head', '!!!!', 'more'])
@@ -828,7 +829,7 @@ t.test('paced reads', async t => {
 
   t.test('past its share a connection is not read from, and goes on in order', async t => {
     const pacer = new FakePacer()
-    const { socket, got, reads } = pacedSocket(t, pacer, { running: true, status: 200 })
+    const { socket, got, reads } = pacedSocket(t, pacer, COMING)
     t.equal(reads.hand(Buffer.from('one')), true)
     pacer.full = true
     const memory = Buffer.from('two')
@@ -844,7 +845,7 @@ t.test('paced reads', async t => {
 
   t.test('what nobody reads yet is kept as it came', async t => {
     const pacer = new FakePacer()
-    const { socket, got, reads, take } = pacedSocket(t, pacer, { running: true, status: 200 })
+    const { socket, got, reads, take } = pacedSocket(t, pacer, COMING)
     socket.off('readable', take)
     const memory = Buffer.from('one')
     for (const text of ['one', 'two']) {
@@ -1211,31 +1212,29 @@ t.test('copy body', async t => {
   })
 })
 
-t.test('copy', async t => {
-  t.test('called off before its connection was there, it does not use one that comes up all the same', async t => {
-    const sink = new RecordingSink()
-    const killed: Error[] = []
-    const slot = { client: { dispatch () {} }, kill: (error: Error) => killed.push(error) }
-    const target = {
-      guard: UNTOLD, origin: 'http://shadow.test', comparer: null, acquire: () => slot, release () {}, deadlines: { stop () {} }, share: new Share(new Budget(0))
-    } as unknown as Target
-    const exchange = {
-      method: 'GET', backlog: null, length: 0, copyEnded () {}, failed () {}
-    } as unknown as Exchange
-    const copy = new Copy(exchange, target, { path: '/', headers: [] }, sink, false)
-    copy.dispatch()
-    copy.abort('aborted', new Error('called off'))
-    t.equal(killed.length, 1)
-    copy.abort('timeout', new Error('once'))
-    t.equal(killed.length, 1)
-    let aborted = 0
-    copy.onConnect(() => {
-      aborted++
-      copy.onError(new Error('aborted'))
-      copy.onError(new Error('again'))
-    })
-    t.equal(aborted, 1)
-    t.strictSame(sink.calls, ['failed: aborted'])
+t.test('connection', async t => {
+  t.test('called off before it stood, a request does not use one that comes up all the same', async t => {
+    const pool = new Connections('http://shadow.test', {}, new Pacer(), UNTOLD, undefined)
+    const connection = pool.acquire()
+    t.teardown(() => connection.client.destroy())
+    connection.client.dispatch = () => true
+    const heard: string[] = []
+    const handler: ResponseHandler = {
+      guard: UNTOLD,
+      onStart: () => heard.push('start'),
+      onHead () {},
+      onData () {},
+      onEnd () {},
+      onError: error => heard.push(error.message),
+      onClose () {},
+      fail () {}
+    }
+    t.equal(connection.abort(new Error('nothing')), false, 'it has no request')
+    connection.send({ method: 'GET', path: '/', headers: [], body: null }, handler)
+    t.equal(connection.abort(new Error('called off')), true)
+    connection.onConnect(error => connection.onError(error as Error))
+    t.strictSame(heard, ['called off'])
+    t.equal(connection.abort(new Error('again')), false, 'it has let go')
   })
 })
 
@@ -1293,11 +1292,12 @@ t.test('walls', async t => {
     t.ok(known.has(join('compare', 'digest.ts')))
   })
 
-  t.test('only engine/target opens sockets', async t => {
+  t.test('only engine/http opens sockets', async t => {
     const opening = (name: string) => importsOf(name).filter(({ from, type }) => !type && /^(undici|(node:)?(net|tls|https?|http2|dgram))$/.test(from))
-    t.ok(opening(join('engine', 'target.ts')).some(({ from }) => from === 'undici'), 'those that do are seen')
+    const http = join('engine', 'http')
+    t.ok(opening(join(http, 'connection.ts')).some(({ from }) => from === 'undici'), 'those that do are seen')
     for (const name of files) {
-      if (name === join('engine', 'target.ts')) continue
+      if (dirname(name) === http) continue
       // What these offer beside sockets.
       for (const { names, from } of opening(name)) t.match(names, /^\{ (createSecureContext|isIP) \}$/, `${name} imports ${from}`)
       t.notMatch(readFileSync(join(lib, name), 'utf8'), /\bfetch\(|new (WebSocket|EventSource)\b/, name)

@@ -5,18 +5,18 @@ import t from 'tap'
 import { BodyComparer } from '../lib/compare/bodies'
 import { Decoder } from '../lib/compare/decode'
 import { mentions } from '../lib/compare/secrets/text'
-import { Backlog } from '../lib/engine/backlog'
+import { Backlog } from '../lib/engine/upload/backlog'
 import { Budget } from '../lib/engine/budget'
-import type { Copy } from '../lib/engine/copy'
-import { CopyBody } from '../lib/engine/copy-body'
+import { CopyBody } from '../lib/engine/upload/copy-body'
 import { Deadlines } from '../lib/engine/deadlines'
 import { InlineEngine } from '../lib/engine/inline'
 import { LoopClock } from '../lib/engine/loop-clock'
-import { Pacer } from '../lib/engine/pacer'
-import { ThreadExchange } from '../lib/engine/thread/exchange'
-import { RemoteSink } from '../lib/engine/thread/host'
-import type { Host } from '../lib/engine/thread/host'
-import { Outbox, ToThread } from '../lib/engine/thread/protocol'
+import { Pacer } from '../lib/engine/http/pacer'
+import { ThreadExchange } from '../lib/engine/thread/main-exchange'
+import { RemoteSink } from '../lib/engine/thread/worker-sink'
+import type { SinkHost } from '../lib/engine/thread/worker-sink'
+import { Outbox } from '../lib/engine/thread/outbox'
+import { ToThread } from '../lib/engine/thread/protocol'
 import { Guard, UNTOLD, door } from '../lib/guard'
 import type { Holder } from '../lib/guard'
 import { Shapes } from '../lib/mismatches/shape'
@@ -91,10 +91,9 @@ t.test('a connection that fails without a copy is ended', async t => {
   const target = engine.addTarget({
     origin: 'http://127.0.0.1:1', connect: {}, timeout: 1000, bodyTimeout: 1000, maxBacklogBytes: 1, diff: null, maxCoded: 0
   })
-  const slot = target.acquire({} as Copy)
-  slot.copy = null
-  slot.fail(new Error('boom'))
-  t.ok(slot.dead && slot.client.destroyed)
+  const connection = target.connections.acquire()
+  connection.fail(new Error('boom'))
+  t.ok(connection.dead && connection.client.destroyed)
 })
 
 t.test('a body whose next piece can not be had never seems to end', async t => {
@@ -137,8 +136,8 @@ t.test('whoever is told of a decoded body throws, and is told again', async t =>
 
 t.test('what a thread tells of a copy, after it failed', async t => {
   const ops: unknown[] = []
-  const host = { batch: 0, ops, tell (...op: unknown[]) { ops.push(...op); return ops }, forget () {} }
-  const sink = new RemoteSink(host as unknown as Host, 1, 0, { open: 1 })
+  const host = { batch: 0, ops, writable: () => ops, forget () {} }
+  const sink = new RemoteSink(host as SinkHost, 1, 0, { open: 1 })
   sink.onAnswered(200, 5)
   sink.fail(new Error('boom'))
   const { length } = ops

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Interim } from '../lib/engine/interim'
+import { Interim } from '../lib/engine/http/interim'
 
 const FINAL = 'HTTP/1.1 200 OK\r\nx: HTTP/1.1 100\r\n\r\nHTTP/1.1 100 in a body\r\n\r\nHTTP/1.1 100 again'
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EndpointList } from '../../types/index'
-import type { Mirror, Period } from '../mirror'
+import type { Mirror } from '../mirror/mirror'
+import type { Period } from '../mirror/period'
 import { joined } from './joined'
 import { MAX_BYTES, SHARED } from './numbers'
 import type { Page } from './numbers'

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { MirrorSnapshot, Mirrors } from '../../types/index'
 import { redactSnapshot } from '../metrics/snapshot'
-import type { Named } from '../registry'
+import type { Named } from '../mirror/registry'
 import { joined } from './joined'
 
 /** Milliseconds for which all who ask share what was read: to sort latencies for each of them would take clients' time. */

@@ -3,7 +3,7 @@ import type {
   BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchCount, MismatchShape,
   VerdictWord
 } from '../../types/index'
-import type { Mirror } from '../mirror'
+import type { Mirror } from '../mirror/mirror'
 import { joined } from './joined'
 import { SHARED } from './numbers'
 import type { EndpointLists } from './endpoint-page'

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { MirrorVerdict, MirrorsVerdict } from '../../types/index'
-import type { Mirror, Period } from '../mirror'
+import type { Mirror } from '../mirror/mirror'
+import type { Period } from '../mirror/period'
 import { worst } from '../verdict/judge'
-import type { Steps } from '../verdict/steps'
+import type { Steps } from '../steps'
 import { SHARED } from './numbers'
 
 interface Told {

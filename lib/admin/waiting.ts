@@ -1,7 +1,7 @@
 import { door } from '../guard'
 import type { FastifyReply } from 'fastify'
 import type { VerdictWord } from '../../types/index'
-import type { Mirror } from '../mirror'
+import type { Mirror } from '../mirror/mirror'
 
 /** Requests that may wait at once: each holds a connection. */
 const MOST = 100

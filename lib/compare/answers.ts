@@ -1,10 +1,9 @@
+import type { ComparedAnswer } from './answer'
 import { BodyComparer } from './bodies'
 import { CodedComparer } from './coded'
 import type { Memory } from './bodies'
 import { isCoded } from './decode'
-import type { Digest } from './digest'
 import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
-import type { HeaderList } from './headers'
 import { compileIgnored } from './ignored'
 import { createRedactor } from './redact'
 import type { Guard } from '../guard'
@@ -17,22 +16,6 @@ export interface DiffOptions {
   ignoreHeaders: readonly string[]
   ignoreJsonFields: readonly string[]
   redact: readonly string[]
-}
-
-/** A body as a whole, or why it is not at hand: longer than what is looked into, or no memory for it. */
-export type CapturedBody = Uint8Array | 'too long' | 'memory'
-
-/** One side's complete answer. */
-export interface ComparedAnswer {
-  status: number
-  /** Content-Encoding in lower case; empty without one. */
-  encoding: string
-  /** Of the body. */
-  digest: Digest
-  /** For a detailed diff. */
-  headers: HeaderList
-  /** Where it is kept. */
-  body: CapturedBody
 }
 
 /** JSON differences that are told of. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RE2JS } from 're2js'
 import type { ConditionsConfig } from '../options/config'
-import { routedPath } from '../request/routed-path'
+import { routedPath } from '../request-target'
 
 // Of these Node keeps the first line alone; all others it joins.
 // https://nodejs.org/docs/latest-v20.x/api/http.html#messageheaders

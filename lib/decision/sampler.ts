@@ -1,4 +1,6 @@
-/** Longest part of a key that is hashed, in UTF-16 code units: what Node lets all headers of a request have together. */
+/**
+ * Longest part of a key that is hashed, in UTF-16 code units: what Node lets all headers of a request have together.
+ */
 export const MAX_KEY_LENGTH = 16_384
 
 const FNV_OFFSET_BASIS = 0x811c9dc5

@@ -1,5 +1,5 @@
 import type { EndpointBackend, EndpointList, EndpointSnapshot, VerdictWord } from '../../types/index'
-import type { Steps } from '../verdict/steps'
+import type { Steps } from '../steps'
 import type { EndpointBooks } from './books'
 import type { Endpoint, Endpoints } from './table'
 

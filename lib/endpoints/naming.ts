@@ -1,13 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { isPromise } from 'node:util/types'
-import type { EndpointRequest } from '../../types/index'
+import type { EndpointOption } from '../options/config'
 import { toLabel } from '../options/label'
-import { originForm } from '../request/routed-path'
+import { originForm } from '../request-target'
 import { foldPath } from './path'
 import { operationName } from './graphql'
-
-/** How a mirror's requests are named. */
-export type EndpointOption = 'auto' | 'graphql' | ((request: EndpointRequest) => string | undefined)
 
 /** The route that a request came by. */
 export interface EndpointRoute {

@@ -1,5 +1,5 @@
 import type { OnReadOpts } from 'node:net'
-import { readInto } from './reads'
+import { readInto } from './http/reads'
 
 /** Bytes of a block that is kept to be used again. */
 export const LARGEST_BLOCK = 64 * 1024
@@ -7,8 +7,8 @@ export const LARGEST_BLOCK = 64 * 1024
 const MAX_SPARE = 32
 
 /**
- * Memory that is used again: on a thread that has little other garbage, what was used once would wait long to be collected.
- * For an engine that reads into memory that is written to again, so that whatever is kept has to be copied.
+ * Memory that is used again: on a thread that has little other garbage, what was used once would wait long to be
+ * collected. For an engine that reads into memory that is written to again, so that whatever is kept has to be copied.
  */
 export class Blocks {
   /** What all connections read into, as much as Node reads at once. */

@@ -1,9 +1,9 @@
 import type { BreakerState } from './types'
 
 /**
- * Leaves a backend alone that fails again and again: after `failures` in a row it is open for `cooldown` ms, then one attempt is let
- * through (half-open), whose outcome closes it or opens it anew. One that takes longer than `cooldown`, as an upload may, does not keep the
- * backend from being tried again.
+ * Leaves a backend alone that fails again and again: after `failures` in a row it is open for `cooldown` ms, then one
+ * attempt is let through (half-open), whose outcome closes it or opens it anew. One that takes longer than `cooldown`,
+ * as an upload may, does not keep the backend from being tried again.
  * @see https://martinfowler.com/bliki/CircuitBreaker.html
  */
 export class Breaker {
@@ -29,7 +29,10 @@ export class Breaker {
     return this.#state !== 'closed' && now < this.#openUntil
   }
 
-  /** An attempt that `blocks` let through begins. What it returns, the opening that it tries or 0, belongs into the call of its end. */
+  /**
+   * An attempt that `blocks` let through begins. What it returns, the opening that it tries or 0, belongs into the call
+   * of its end.
+   */
   begin (now: number): number {
     if (this.#state === 'closed') return 0
     this.#state = 'half-open'

@@ -34,8 +34,8 @@ export class Budget implements Memory {
 }
 
 /**
- * One backend's part of the budget: it may hold as much as is still free. So one that hangs leaves half to the others, two leave a third, and
- * an only one has all of it.
+ * One backend's part of the budget: it may hold as much as is still free. So one that hangs leaves half to the others,
+ * two leave a third, and an only one has all of it.
  * @see https://doi.org/10.1109/90.664262 Dynamic queue length thresholds for shared-memory packet switches
  */
 export class Share implements Memory {
@@ -52,7 +52,9 @@ export class Share implements Memory {
     return this.#budget.blocks
   }
 
-  /** So many bytes, which are in the budget already, are held for this backend, too. `false`: it may not hold so many. */
+  /**
+   * So many bytes, which are in the budget already, are held for this backend, too. `false`: it may not hold so many.
+   */
   hold (bytes: number): boolean {
     const { limit, used, shares } = this.#budget
     if (shares > 1 && this.held + bytes > limit - used) return false

@@ -1,409 +1,270 @@
-import type { Dispatcher } from 'undici'
-import type { Guard, Holder } from '../guard'
-import type { CapturedBody, ComparedAnswer } from '../compare/answers'
-import { Digest, NO_DIGEST } from '../compare/digest'
-import { latin1 } from '../compare/latin1'
-import { Capture } from './capture'
+import type { Guard } from '../guard'
+import type { ComparableCopy } from './comparison/comparison'
+import { CopyAnswer } from './comparison/copy-answer'
 import { constantError } from './constant-error'
-import type { Backlog } from './backlog'
-import { CopyBody } from './copy-body'
-import type { BodySender } from './copy-body'
 import type { Expiring } from './deadlines'
-import type { Exchange } from './exchange'
-import type { Slot, Target } from './target'
+import type { Connection, ResponseHandler } from './http/connection'
+import type { Target } from './target'
 import type { CopyHead, CopySink, FailureReason } from './types'
+import { CopyUpload } from './upload/copy-upload'
+import type { UploadingCopy } from './upload/copy-upload'
+import type { Upload } from './upload/upload'
 
 const TIMED_OUT = constantError('not complete within the mirror\'s timeout')
 const FLOODED = constantError('too many interim answers')
 /** Interim answers (1xx) of one copy. Each costs as much as an answer. */
 const MAX_INTERIM = 256
-const NO_HEADERS: readonly string[] = []
-const CONTENT_ENCODING = 'content-encoding'
 const REFUSALS: ReadonlySet<unknown> =
   new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
 
+/** Whose copy it is. */
+export interface CopyOwner {
+  readonly method: string
+  readonly compare: boolean
+  /** `null`: the request has no body. */
+  readonly upload: Upload | null
+  /** The body's length as the client declared it; 0: none, or not known. */
+  readonly length: number
+  /** It has let go of its connection. */
+  copyEnded (): void
+  answered (copy: Copy): void
+  failed (copy: Copy): void
+  /** Something of ours threw when it had ended: whatever was not done, is. */
+  lose (copy: Copy, error: unknown): void
+}
+
+/** A copy that no connection has yet, or any more. */
+interface Unconnected {
+  readonly name: 'new' | 'answered' | 'failed' | 'settled'
+  readonly connection: null
+}
+
+/** A copy whose request a connection has. */
+interface Connected {
+  name: 'connecting' | 'running' | 'aborting'
+  readonly connection: Connection
+  /** When the request was about to be written; 0: no connection stands yet. */
+  startedAt: number
+  /** The clock's, then. */
+  blocked: number
+  /** Why it is aborted; `null`: it is not. */
+  reason: FailureReason | null
+}
+
+const NEW: Unconnected = { name: 'new', connection: null }
+const ANSWERED: Unconnected = { name: 'answered', connection: null }
+const FAILED: Unconnected = { name: 'failed', connection: null }
+const SETTLED: Unconnected = { name: 'settled', connection: null }
+
 /**
- * One copy of a request on its way to one backend: waiting for its first bytes, then the client library's, whose callbacks these
- * are, then answered or failed. It ends once, when the client library has let go of it, and then frees all it held.
+ * One copy of a request on its way to one backend.
  *
- * The callbacks are undici's older set: those of the newer one cost an object and a parsed header record an answer.
+ * | state        | event                                     | next         |
+ * |--------------|-------------------------------------------|--------------|
+ * | `new`        | `dispatch`: a connection has the request  | `connecting` |
+ * | `new`        | `abort`, `fail`                           | `failed`     |
+ * | `connecting` | `onStart`: it is about to be written      | `running`    |
+ * | `connecting` | `abort`, `onDeadline`, `fail`             | `aborting`   |
+ * | `running`    | `abort`, `onDeadline`, `fail`             | `aborting`   |
+ * | `running`    | `onEnd`: the answer is complete           | `answered`   |
+ * | `aborting`   | `onEnd`: it was complete by then          | `answered`   |
+ * | these three  | `onError`: the connection has let go      | `failed`     |
+ * | `answered`   | `settle`: its sink has heard the last     | `settled`    |
+ * | `failed`     | `settle`                                  | `settled`    |
+ *
+ * It ends once, in `answered` or `failed`, when its connection has let go of it, and then frees all that it held. Any
+ * other event changes nothing, but for a failure of the mirror's own in a state after its end: what was not done then,
+ * is.
  */
-export class Copy implements Expiring, ComparedAnswer, BodySender, Holder {
+export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Expiring {
   deadline = 0
   earlier: this | null = null
   later: this | null = null
-
-  readonly exchange: Exchange
-  readonly target: Target
+  readonly keeper: Target
   readonly sink: CopySink
-  ended = false
-  /** Its sink has heard the last. */
-  told = false
-  /** The final answer's status; 0: no head yet. */
-  status = 0
-  /** The answer's Content-Encoding in lower case; empty without one. */
-  encoding = ''
-  /** The answer's headers, names and values in turn, where they are compared. */
-  headers: readonly string[] = NO_HEADERS
-  /** There was no memory for them. */
-  headersLost = false
-  /** Of the answer's body, where compared. */
-  digest: Digest
-  /** The answer's body, where it is looked into. */
-  body: CapturedBody = 'memory'
-  capture: Capture | null = null
-  /** Milliseconds from dispatch on a connection to the answer's end; NaN where the event loop was blocked meanwhile. */
-  ms = 0
-
+  readonly answer: CopyAnswer
+  readonly upload: CopyUpload | null
+  readonly #owner: CopyOwner
   readonly #head: CopyHead
-  /** Bytes of the digest that are counted. */
-  #kept = 0
-  #body: CopyBody | null = null
-  #slot: Slot | null = null
-  #abort: ((error: Error) => void) | null = null
-  #reason: FailureReason | null = null
-  #dispatchedAt = 0
+  #state: Unconnected | Connected = NEW
   #interim = 0
-  /** The client library has the request. */
-  #dispatched = false
-  /** It has let go of it. */
-  #released = false
-  /** Bytes of the request body that are held for the backend. */
-  #held = 0
-  /** When it was last looked at: bytes of the request body that had not been given to the connection, and those that had. */
-  #behind = 0
-  #given = 0
-  /** Bytes by which the backend has fallen behind since its connection stood, of itself. */
-  #slowBy = 0
-  /** The clock's, at dispatch. */
-  #blocked = 0
 
-  constructor (exchange: Exchange, target: Target, head: CopyHead, sink: CopySink, compare: boolean) {
-    this.exchange = exchange
-    this.target = target
-    this.sink = sink
+  constructor (owner: CopyOwner, target: Target, head: CopyHead, sink: CopySink) {
+    this.#owner = owner
+    this.keeper = target
     this.#head = head
-    this.digest = compare ? new Digest() : NO_DIGEST
-  }
-
-  /** The request is on a connection, and its answer awaited. */
-  get running (): boolean {
-    return this.#abort !== null
-  }
-
-  /** Bytes of the request body that are the backend's. */
-  get sent (): number {
-    return this.#body === null ? 0 : this.#body.offset
-  }
-
-  /** Bytes of the request body that have left the process, as far as is known. */
-  get sentAndFlushed (): number {
-    return this.#body === null ? 0 : this.#body.flushed
-  }
-
-  get flushed (): boolean {
-    return this.#slot !== null && this.#slot.flushed
-  }
-
-  advanced (): void {
-    const left = (this.exchange.backlog as Backlog).received - this.sent
-    if (left < this.#held) this.#letGo(this.#held - left)
-    this.exchange.advanced()
-  }
-
-  /** More of the request body is kept until the backend has it. `false`: it holds as much as it may. */
-  hold (bytes: number): boolean {
-    if (this.ended || this.#reason !== null) return true
-    if (!this.target.share.hold(bytes)) return false
-    this.#held += bytes
-    return true
-  }
-
-  #letGo (bytes: number): void {
-    this.target.share.letGo(bytes)
-    this.#held -= bytes
-  }
-
-  /**
-   * Whether the backend takes the request body more slowly than the client sends it: it has fallen behind by
-   * `maxBacklogBytes` since its connection stood. To be asked at the end of a turn of the event loop in which more of
-   * the body has come.
-   *
-   * What comes while the connection takes what it is given is no fault of the backend. TLS takes a piece in a turn,
-   * however much came in it, and a loop that is busy has few turns. Only a piece that the connection had at the last
-   * look, and has still not taken, is one for which the backend had no room: between two looks all connections have
-   * been asked.
-   */
-  fellBehind (received: number): boolean {
-    if (!this.running || this.#body === null) return false
-    const { given } = this.#body
-    const grown = received - given - this.#behind
-    if (given === this.#given || grown < 0) this.#slowBy = Math.max(0, this.#slowBy + grown)
-    this.#behind += grown
-    this.#given = given
-    return this.#slowBy > this.target.maxBacklogBytes
-  }
-
-  dispatch (): void {
-    const { exchange, target } = this
-    const slot = this.#slot = target.acquire(this)
-    slot.client.dispatch({
-      origin: target.origin,
-      path: this.#head.path,
-      method: exchange.method as Dispatcher.HttpMethod,
-      headers: this.#framed(),
-      body: this.#bodyToSend() as Dispatcher.DispatchOptions['body'],
-      servername: target.servername
-    } as Dispatcher.DispatchOptions, this)
-    this.#dispatched = true
+    this.sink = sink
+    this.answer = new CopyAnswer(target, owner.compare)
+    const { upload } = owner
+    this.upload = upload === null ? null : new CopyUpload(this, upload, target.share, target.maxBacklogBytes)
   }
 
   get guard (): Guard {
-    return this.target.guard
+    return this.keeper.guard
+  }
+
+  get ended (): boolean {
+    return this.#state.connection === null && this.#state !== NEW
+  }
+
+  get goesOn (): boolean {
+    return this.#state === NEW || this.#state.name === 'connecting' || this.#state.name === 'running'
+  }
+
+  get running (): boolean {
+    return this.#state.name === 'running'
+  }
+
+  get flushed (): boolean {
+    return this.#state.connection !== null && this.#state.connection.flushed
+  }
+
+  get settled (): boolean {
+    return this.#state === SETTLED
+  }
+
+  settle (): void {
+    this.#state = SETTLED
+  }
+
+  dispatch (): void {
+    const { deadlines, connections } = this.keeper
+    // Before the body is complete: for the connection alone.
+    deadlines.start(this)
+    const connection = connections.acquire()
+    this.#state = { name: 'connecting', connection, startedAt: 0, blocked: 0, reason: null }
+    const { method } = this.#owner
+    const body = this.upload === null ? null : this.upload.toSend()
+    connection.send({ method, path: this.#head.path, headers: this.#framed(), body }, this)
   }
 
   #framed (): string[] {
-    const { length } = this.exchange
+    const { length } = this.#owner
     if (length > 0) this.#head.headers.push('content-length', String(length))
     return this.#head.headers
   }
 
-  #bodyToSend (): Buffer | CopyBody | null {
-    const { backlog } = this.exchange
-    if (backlog === null || (backlog.ended && backlog.received === 0)) return null
-    if (backlog.ended) {
-      const whole = backlog.read(0)
-      if (whole !== null && whole.length === backlog.received) return whole
-    }
-    this.#body = new CopyBody(backlog, this)
-    return this.#body
-  }
-
-  /** The request body has more bytes, or has ended. */
-  wake (): void {
-    this.#body?.wake()
+  onBodyEnd (): void {
+    this.keeper.deadlines.restart(this)
   }
 
   onDeadline (): void {
-    this.abort(this.#dispatchedAt === 0 ? 'connect' : 'timeout', TIMED_OUT)
+    const { connection } = this.#state
+    this.abort(connection === null || (this.#state as Connected).startedAt === 0 ? 'connect' : 'timeout', TIMED_OUT)
   }
 
-  /** Ends the copy as failed for `reason`. Does nothing when it has ended. */
+  /** Ends the copy as failed for `reason`. Does nothing when it has ended, or is being aborted. */
   abort (reason: FailureReason, error: Error): void {
-    if (this.ended || this.#reason !== null) return
-    this.#reason = reason
-    this.#giveUp(error)
+    const state = this.#state
+    if (state === NEW) this.#fail(reason, error)
+    else if (state.connection !== null && state.reason === null) this.#abandon(state, reason, error)
+  }
+
+  onClose (error: Error): void {
+    this.abort('aborted', error)
   }
 
   /** The mirror itself failed: whatever state the copy is in, it ends. */
   fail (error: unknown): void {
-    if (this.ended) {
-      this.exchange.lose(this, error)
-    } else {
-      this.#reason ??= 'error'
-      this.#giveUp(error as Error)
+    const state = this.#state
+    if (state.connection !== null) this.#abandon(state, state.reason ?? 'error', error as Error)
+    else if (state === NEW) this.#fail('error', error as Error)
+    else this.#owner.lose(this, error)
+  }
+
+  #abandon (state: Connected, reason: FailureReason, error: Error): void {
+    state.name = 'aborting'
+    state.reason = reason
+    if (!state.connection.abort(error)) this.#fail(reason, error)
+  }
+
+  onStart (): void {
+    const { upload, keeper: { deadlines, clock } } = this
+    const state = this.#state as Connected
+    if (upload !== null) {
+      if (!upload.complete) deadlines.stop(this)
+      upload.onStart()
     }
+    state.name = 'running'
+    state.blocked = clock.blocked
+    state.startedAt = performance.now()
   }
 
-  #giveUp (error: Error): void {
-    if (this.#slot === null || !this.#dispatched || this.#released) this.breaks(error)
-    else if (this.#abort === null) this.#slot.kill(error)
-    else this.#slot.abandon(this.#abort, error)
+  onHead (status: number, headers: Buffer[]): void {
+    if (status >= 200) this.answer.start(status, headers)
+    else if (++this.#interim > MAX_INTERIM) this.abort('reset', FLOODED)
   }
 
-  // undici's callbacks.
-
-  onConnect (abort: (error?: Error) => void): void {
-    this.guard.enter<Copy, typeof abort, void>(this, connects, abort)
+  onData (chunk: Buffer): void {
+    this.answer.add(chunk)
   }
 
-  onHeaders (status: number, headers: Buffer[]): boolean {
-    this.guard.enter<Copy, number, Buffer[], void>(this, answers, status, headers)
-    return true
-  }
-
-  // `false` would pause the answer.
-  onData (chunk: Buffer): boolean {
-    this.guard.enter<Copy, Buffer, void>(this, adds, chunk)
-    return true
-  }
-
-  onComplete (): void {
-    this.#released = true
-    this.guard.enter<Copy, void>(this, completes)
+  onEnd (): void {
+    const state = this.#state as Connected
+    const { broken } = state.connection
+    if (broken === null) this.#complete(state)
+    else this.#break(state, broken)
   }
 
   onError (error: NodeJS.ErrnoException): void {
-    this.#released = true
-    this.guard.enter<Copy, NodeJS.ErrnoException, void>(this, breaks, error)
+    const { status } = this.answer
+    const hasNoBody = status === 304 || status === 204
+    const state = this.#state as Connected
+    // A 304 may tell the length of what it stands for, and a 204 must not tell any (RFC 9110, section 8.6): neither has
+    // a body, which undici takes for one cut short.
+    if (hasNoBody && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#complete(state)
+    else this.#break(state, error)
   }
 
-  /** @internal The request is about to be written on a connection. */
-  connects (abort: (error?: Error) => void): void {
-    this.#abort = abort
-    if (this.#reason !== null) {
-      abort()
-      return
-    }
-    const { backlog, hasAllOfBody } = this.exchange
-    if (!hasAllOfBody) this.target.deadlines.stop(this)
-    if (backlog !== null) this.#behind = backlog.received;
-    (this.#slot as Slot).begin()
-    this.#blocked = this.target.clock.blocked
-    this.#dispatchedAt = performance.now()
-  }
-
-  /** @internal A head has come, of a 1xx answer too. */
-  answers (status: number, headers: Buffer[]): void {
-    if (status < 200) {
-      if (++this.#interim > MAX_INTERIM) this.abort('reset', FLOODED)
-      return
-    }
-    this.status = status
-    if (this.digest !== NO_DIGEST) this.#keep(headers)
-  }
-
-  /** Of the answer, what a comparison may need. */
-  #keep (headers: Buffer[]): void {
-    const { comparer, share, maxCapture } = this.target
-    this.encoding = contentEncoding(headers)
-    // As text of ISO 8859-1 (RFC 9110, section 5.5).
-    if (comparer.detailed) this.headers = headers.map(latin1)
-    // Nobody else has what this connection reads.
-    if (comparer.keeps(this.encoding)) this.capture = new Capture(share, maxCapture, true)
-  }
-
-  /** @internal */
-  adds (chunk: Buffer): void {
-    if (this.digest !== NO_DIGEST) this.digest.update(chunk)
-    this.capture?.add(chunk)
-  }
-
-  /** @internal */
-  completes (): void {
-    const { broken } = this.#slot as Slot
-    if (broken === null) this.#complete()
-    else this.breaks(broken)
-  }
-
-  #complete (): void {
-    (this.#slot as Slot).rest()
-    const { clock } = this.target
+  #complete ({ connection, startedAt, blocked }: Connected): void {
+    const { clock } = this.keeper
+    connection.rest()
     clock.check()
-    this.ms = clock.since(this.#dispatchedAt, this.#blocked)
-    if (this.digest !== NO_DIGEST) this.digest.end()
-    this.#end()
-    this.exchange.answered(this)
+    this.answer.complete(clock.since(startedAt, blocked))
+    this.#end(ANSWERED)
+    this.#owner.answered(this)
   }
 
-  /** @internal */
-  breaks (error: NodeJS.ErrnoException): void {
-    if (this.ended) return
-    // A 304 may tell the length of what it stands for, and a 204 must not tell any (RFC 9110, section 8.6): neither has a body, which undici
-    // takes for one cut short.
-    if ((this.status === 304 || this.status === 204) && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
-      this.#complete()
-      return
-    }
-    const refused = this.#dispatchedAt === 0 && this.#reason === null && isRefusal(error)
-    const reason = this.#reason ?? this.#brokeBy()
-    this.freeAnswer()
-    this.#end()
-    if (refused) this.guard.enter(this.sink, refusedAs, error)
-    else this.guard.enter(this.sink, failedAs, reason, error)
-    this.exchange.failed(this)
+  #break (state: Connected, error: Error): void {
+    if (state.startedAt === 0 && state.reason === null && isRefusal(error)) this.#refuse(error)
+    else this.#fail(state.reason ?? this.#brokeBy(state), error)
   }
 
   /** What its connection's end is called, in the state in which the copy is. */
-  #brokeBy (): FailureReason {
-    if (this.#dispatchedAt === 0) return 'connect'
-    if (this.status !== 0) return 'body'
-    return (this.#slot as Slot).stale ? 'staleConnection' : 'reset'
+  #brokeBy ({ connection, startedAt }: Connected): FailureReason {
+    if (startedAt === 0) return 'connect'
+    if (this.answer.status !== 0) return 'body'
+    return connection.stale ? 'staleConnection' : 'reset'
   }
 
-  /** The answer has to wait for the primary's, which may take any time: what it keeps is counted. */
-  wait (): void {
-    const { share } = this.target
-    const length = lengthOf(this.headers)
-    const kept = this.digest.kept + length
-    if (share.take(kept)) {
-      this.#kept = kept
-      return
-    }
-    this.digest.seal()
-    // Rather its headers than its body.
-    this.capture?.dispose()
-    if (share.take(length)) {
-      this.#kept = length
-    } else {
-      this.headersLost = this.headers.length > 0
-      this.headers = NO_HEADERS
-    }
+  #refuse (error: Error): void {
+    this.answer.free()
+    this.#end(FAILED)
+    this.guard.enter(this.sink, refusedAs, error)
+    this.#owner.failed(this)
   }
 
-  /** The answer will not be looked into any more. */
-  freeAnswer (): void {
-    this.capture?.dispose()
-    this.body = 'memory'
-    this.digest = NO_DIGEST
-    this.headers = NO_HEADERS
-    this.target.share.free(this.#kept)
-    this.#kept = 0
+  #fail (reason: FailureReason, error: Error): void {
+    this.answer.free()
+    this.#end(FAILED)
+    this.guard.enter(this.sink, failedAs, reason, error)
+    this.#owner.failed(this)
   }
 
   /** Each step may be taken again where a later one threw. */
-  #end (): void {
-    this.target.deadlines.stop(this)
-    this.#letGo(this.#held)
-    if (this.#slot !== null) this.target.release(this.#slot)
-    this.#slot = null
-    this.#abort = null
-    this.#body?.close()
-    this.ended = true
-    this.exchange.copyEnded()
+  #end (state: Unconnected): void {
+    const { connection } = this.#state
+    this.keeper.deadlines.stop(this)
+    this.upload?.end()
+    if (connection !== null) this.keeper.connections.release(connection)
+    this.#state = state
+    this.#owner.copyEnded()
   }
-}
-
-function lengthOf (list: readonly string[]): number {
-  let length = 0
-  for (const item of list) length += item.length
-  return length
 }
 
 /** The client library would not send such a request at all. */
 function isRefusal (error: NodeJS.ErrnoException): boolean {
   return REFUSALS.has(error.code)
-}
-
-/** All Content-Encoding values in lower case, joined as RFC 9110, section 5.3 says; `''` without any. */
-function contentEncoding (headers: Buffer[]): string {
-  let found = ''
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i].length === CONTENT_ENCODING.length && latin1(headers[i]).toLowerCase() === CONTENT_ENCODING) {
-      found = (found === '' ? '' : found + ', ') + latin1(headers[i + 1]).toLowerCase()
-    }
-  }
-  return found
-}
-
-function connects (copy: Copy, abort: (error?: Error) => void): void {
-  copy.connects(abort)
-}
-
-function answers (copy: Copy, status: number, headers: Buffer[]): void {
-  copy.answers(status, headers)
-}
-
-function adds (copy: Copy, chunk: Buffer): void {
-  copy.adds(chunk)
-}
-
-function completes (copy: Copy): void {
-  copy.completes()
-}
-
-function breaks (copy: Copy, error: NodeJS.ErrnoException): void {
-  copy.breaks(error)
 }
 
 function refusedAs (sink: CopySink, error: Error): void {

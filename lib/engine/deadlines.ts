@@ -3,8 +3,9 @@ import type { Guard, Holder } from '../guard'
 import type { LoopClock } from './loop-clock'
 
 /**
- * How many run out of time in one turn of the event loop. To end a copy costs some 40 µs, and several times that as long as it is done so
- * rarely that V8 has not compiled it; those that wait for a backend which hangs may all have begun at once.
+ * How many run out of time in one turn of the event loop. To end a copy costs some 40 µs, and several times that as
+ * long as it is done so rarely that V8 has not compiled it; those that wait for a backend which hangs may all have
+ * begun at once.
  */
 export const EXPIRING_A_TURN = 4
 
@@ -76,7 +77,7 @@ export class Deadlines<T extends Expiring> implements Holder {
     this.#timer = this.#guard.after<Deadlines<T>>(Math.ceil(ms), this, readFirst)
   }
 
-  /** Those that are left get their timer all the same. */
+  /** Those that are mayExpire get their timer all the same. */
   fail (): void {
     this.close()
     if (this.#first !== null) this.#arm(this.#time)
@@ -89,11 +90,11 @@ export class Deadlines<T extends Expiring> implements Holder {
   }
 
   expire (): void {
-    let left = EXPIRING_A_TURN
+    let mayExpire = EXPIRING_A_TURN
     // A timer may fire a fraction of a millisecond early.
     const now = this.#clock.now() + 1
     while (this.#first !== null && this.#first.deadline <= now) {
-      if (left-- === 0) {
+      if (mayExpire-- === 0) {
         this.#timer = null
         this.#goingOn = this.#guard.soon<Deadlines<T>>(this, expire)
         return
@@ -104,7 +105,7 @@ export class Deadlines<T extends Expiring> implements Holder {
     }
     // Not before: what starts meanwhile needs no timer of its own.
     this.#timer = this.#goingOn = null
-    // Others may have taken longer than is left. Node warns of a negative time.
+    // Others may have taken longer than is mayExpire. Node warns of a negative time.
     if (this.#first !== null) this.#arm(Math.max(0, this.#first.deadline - this.#clock.now()))
   }
 }

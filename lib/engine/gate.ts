@@ -2,7 +2,9 @@ import { Breaker } from './breaker'
 import type { BreakerState, DropReason, FailureReason } from './types'
 
 /** What a backend fails by, but for reading slowly: it may do so for good reason. */
-const OPENS_BREAKER: Readonly<Partial<Record<FailureReason, boolean>>> = { timeout: true, connect: true, reset: true, body: true }
+const OPENS_BREAKER: Readonly<Partial<Record<FailureReason, boolean>>> = {
+  timeout: true, connect: true, reset: true, body: true
+}
 
 /** Admission to one backend: how many copies are in flight, and whether it is left alone. */
 export class Gate {

@@ -3,11 +3,12 @@ import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
 import { constantError } from './constant-error'
 import { Exchange } from './exchange'
-import { lookups } from './lookup'
+import { lookups } from './http/lookup'
 import { LoopClock } from './loop-clock'
-import { Pacer } from './pacer'
+import { Pacer } from './http/pacer'
 import { Target } from './target'
 import type { Engine, ExchangeInit, TargetOptions } from './types'
+import type { Upload } from './upload/upload'
 
 const CLOSED = constantError('the app is closing')
 
@@ -19,10 +20,12 @@ export class InlineEngine implements Engine<Target>, Holder {
   readonly clock = new LoopClock()
   readonly #pacer: Pacer
   readonly #targets: Target[] = []
-  /** Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole. */
+  /**
+   * Exchanges whose body has begun to come: dispatched at the end of this turn, when a small one is there as a whole.
+   */
   #waiting: Exchange[] = []
-  /** Exchanges whose body has grown in this turn. */
-  #grown: Exchange[] = []
+  /** Bodies that have grown in this turn. */
+  #grown: Upload[] = []
   /** Exchanges of which some copy has not been told its last. Each knows its place. */
   readonly #open: Exchange[] = []
   readonly #leaveLookups = lookups.enter()
@@ -50,7 +53,7 @@ export class InlineEngine implements Engine<Target>, Holder {
   }
 
   retire (target: Target, connect?: TargetOptions['connect']): void {
-    target.retire(connect)
+    target.connections.retire(connect)
   }
 
   refusal (): 'closing' | null {
@@ -78,15 +81,15 @@ export class InlineEngine implements Engine<Target>, Holder {
     for (const exchange of waiting) this.guard.enter(exchange, dispatch)
   }
 
-  readonly #onGrown = (exchange: Exchange): void => {
-    if (this.#grown.push(exchange) === 1) this.guard.soon<InlineEngine>(this, giveUpSlow)
+  readonly #onGrown = (upload: Upload): void => {
+    if (this.#grown.push(upload) === 1) this.guard.soon<InlineEngine>(this, giveUpSlow)
   }
 
   /** @internal At the end of a turn. */
   giveUpSlow (): void {
     const grown = this.#grown
     this.#grown = []
-    for (const exchange of grown) this.guard.enter(exchange, giveUpSlowOf)
+    for (const upload of grown) this.guard.enter(upload, giveUpSlowOf)
   }
 
   /** What waits is sent all the same. */
@@ -142,8 +145,8 @@ function giveUpSlow (engine: InlineEngine): void {
   engine.giveUpSlow()
 }
 
-function giveUpSlowOf (exchange: Exchange): void {
-  exchange.giveUpSlow()
+function giveUpSlowOf (upload: Upload): void {
+  upload.giveUpSlow()
 }
 
 function dispatchWaiting (engine: InlineEngine): void {

@@ -1,13 +1,13 @@
 import { door } from '../guard'
 
 /** Milliseconds between two looks at the clock. */
-const PERIOD = 20
+const PERIOD_MS = 20
 /** A look that comes so many milliseconds late finds that the loop was blocked. */
-const LATE = 50
+const LATE_MS = 50
 
 /**
- * Tells what time others had while this thread's event loop could not run: a handler that computes, a process without its processor. Meanwhile
- * a backend's answer lies unread, which is not the backend's slowness.
+ * Tells what time others had while this thread's event loop could not run: a handler that computes, a process without
+ * its processor. Meanwhile a backend's answer lies unread, which is not the backend's slowness.
  *
  * It looks at the clock now and then, while anybody wants to know: a timer for all.
  */
@@ -25,12 +25,12 @@ export class LoopClock {
 
   /** Looks, if that is overdue: what came while the loop was blocked may be worked on before any timer. */
   check (): void {
-    if (this.#users > 0 && performance.now() - this.#lookedAt > PERIOD + LATE) this.look()
+    if (this.#users > 0 && performance.now() - this.#lookedAt > PERIOD_MS + LATE_MS) this.look()
   }
 
   /**
-   * Milliseconds since then; NaN where the loop was blocked for more than a tenth of them. `blocked`: this clock's, then. Less is let pass: long
-   * times would nearly always be left out else, and what is left would be too quick.
+   * Milliseconds since then; NaN where the loop was blocked for more than a tenth of them. `blocked`: this clock's,
+   * then. Less is let pass: long times would nearly always be left out else, and what is left would be too quick.
    */
   since (started: number, blocked: number): number {
     const ms = performance.now() - started
@@ -42,7 +42,7 @@ export class LoopClock {
     this.#users++
     if (this.#timer !== null) return
     this.#lookedAt = performance.now()
-    this.#timer = setInterval(enterLook, PERIOD, this).unref()
+    this.#timer = setInterval(enterLook, PERIOD_MS, this).unref()
   }
 
   leave (): void {
@@ -51,9 +51,9 @@ export class LoopClock {
 
   look (): void {
     const now = performance.now()
-    const late = now - this.#lookedAt - PERIOD
+    const late = now - this.#lookedAt - PERIOD_MS
     this.#lookedAt = now
-    if (late > LATE) this.blocked += late
+    if (late > LATE_MS) this.blocked += late
     if (this.#users > 0) return
     clearInterval(this.#timer as NodeJS.Timeout)
     this.#timer = null

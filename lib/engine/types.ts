@@ -1,5 +1,5 @@
 import type { Difference, DiffOptions } from '../compare/answers'
-import type { Backlog } from './backlog'
+import type { Backlog } from './upload/backlog'
 import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
 import type { LoopClock } from './loop-clock'
@@ -47,7 +47,10 @@ export interface CopySink extends Holder {
   /** Never sent: the client library refuses such a request. */
   onRefused (error: Error): void
   onFailed (reason: FailureReason, error: Error): void
-  /** A complete answer. `ms`: from dispatch on a connection to the answer's end; NaN where the event loop was blocked meanwhile. */
+  /**
+   * A complete answer. `ms`: from dispatch on a connection to the answer's end; NaN where the event loop was blocked
+   * meanwhile.
+   */
   onAnswered (status: number, ms: number): void
   /** `difference`: `null` when they match. `latency`: `null` when the pair gives no sample. */
   onCompared (difference: Difference | null, latency: PairLatency | null): void
@@ -85,8 +88,8 @@ export interface ExchangeHandle extends Holder {
   /** The mirror itself failed: every copy ends as `error`, and what was answered is not compared. */
   fail (error: unknown): void
   /**
-   * The primary's answer, as a whole. `headers`: names and values in turn, where they are compared. `ms`: NaN when its time says
-   * nothing of the primary.
+   * The primary's answer, as a whole. `headers`: names and values in turn, where they are compared. `ms`: NaN when its
+   * time says nothing of the primary.
    */
   primaryWhole (status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number): void
   /** The primary's answer begins; its body comes in pieces. */
@@ -111,7 +114,10 @@ export interface Engine<T = unknown> {
   /** Bytes held in memory for mirrors, as far as is known. */
   readonly bufferedBytes: number
   addTarget (options: TargetOptions): T
-  /** What is sent to it from now on goes over new connections. `connect`: made with these options, else with those that it has. */
+  /**
+   * What is sent to it from now on goes over new connections. `connect`: made with these options, else with those that
+   * it has.
+   */
   retire (target: T, connect?: TargetOptions['connect']): void
   /** Why no copy can be sent at all now, or `null`. */
   refusal (): 'closing' | 'thread' | null

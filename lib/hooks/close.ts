@@ -6,7 +6,10 @@ import { kQueued } from '../symbols'
 type Listener = (this: ServerResponse) => void
 type Watched = Socket & { [kQueued]?: Map<ServerResponse, Listener> }
 
-/** Calls `enterClose`, a door, when a response is closed, whatever happened to it, once or twice. `false`: it is closed already. */
+/**
+ * Calls `enterClose`, a door, when a response is closed, whatever happened to it, once or twice. `false`: it is closed
+ * already.
+ */
 export function onceClosed (request: IncomingMessage, response: ServerResponse, enterClose: Listener): boolean {
   // An older hook may have let the client wait until it left. Only HTTP/2 takes a response's socket away altogether.
   if (response.closed || response.socket === undefined) return false
@@ -21,8 +24,8 @@ export function onceClosed (request: IncomingMessage, response: ServerResponse, 
 }
 
 /**
- * Node does not close a response that waits for its turn on the connection (RFC 9112, section 9.3.2) when the client leaves, as it has no
- * socket yet. One listener a socket: pipelined requests can be many.
+ * Node does not close a response that waits for its turn on the connection (RFC 9112, section 9.3.2) when the client
+ * leaves, as it has no socket yet. One listener a socket: pipelined requests can be many.
  */
 function watchSocket (socket: Watched, response: ServerResponse, listener: Listener): void {
   if (socket[kQueued] === undefined) {

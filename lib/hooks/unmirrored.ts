@@ -3,6 +3,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { FST_MIRROR_NOT_MIRRORED } from '../errors'
 import type { BoundedLog } from '../log'
 import { showRoute } from '../options'
+import { HTTP_PROXY } from '../proxy/reply-from'
 
 /** A route with a mirror, as it was added. */
 interface Asking {
@@ -24,8 +25,8 @@ const told = new WeakSet<object>()
 /** How many requests are looked at for routes that could not be seen as they were added. */
 const LOOKS = 1000
 const EARLY = 'it was added before fastify-mirror had loaded; write "await app.register(mirror)" before it'
-const ELSEWHERE = 'fastify-mirror is not registered in its scope; register it in the app that both belong to, and await it'
-const HTTP_PROXY = '@fastify/http-proxy'
+const ELSEWHERE =
+  'fastify-mirror is not registered in its scope; register it in the app that both belong to, and await it'
 
 /** Fastify tells of every app that is made, before it has a route. */
 export function onInitialization (message: unknown): void {
@@ -51,8 +52,8 @@ export function tellOfUnmirrored (fastify: FastifyInstance, strict: boolean, log
   const proxies: string[] = []
   fastify.addHook('onRegister', (instance, options: Record<string, unknown>) => {
     if (options.mirror === undefined || instance.pluginName !== HTTP_PROXY) return
-    proxies.push(`http-proxy at "${instance.prefix || '/'}" does not hand on its option "mirror", and nothing of it is mirrored; ` +
-      'give it as config: { mirror: ... }')
+    proxies.push(`http-proxy at "${instance.prefix || '/'}" does not hand on its option "mirror", ` +
+      'and nothing of it is mirrored; give it as config: { mirror: ... }')
   })
   const asking = askingIn(fastify)
   if (asking === null) lookAtRequests(fastify, log)

@@ -88,7 +88,10 @@ export class BackendBooks {
   compared = 0
   matched = 0
   mismatched = 0
-  /** Of `mismatched`, those whose bodies alone differ in their bytes, and were too long or too complex to be looked into. */
+  /**
+   * Of `mismatched`, those whose bodies alone differ in their bytes, and were too long or too complex to be looked
+   * into.
+   */
   unread = 0
   /** Pairs that were slower than the limit. */
   slower = 0
@@ -103,7 +106,9 @@ export class BackendBooks {
   constructor (histograms: LatencyHistograms | null = null, maxSlowdown = Infinity) {
     this.#maxSlowdown = maxSlowdown
     this.latency = {
-      mirror: new Ring(histograms?.mirror), primary: new Ring(histograms?.primary), difference: new Ring(histograms?.difference)
+      mirror: new Ring(histograms?.mirror),
+      primary: new Ring(histograms?.primary),
+      difference: new Ring(histograms?.difference)
     }
   }
 
@@ -139,7 +144,10 @@ export class BackendBooks {
     this.failure[reason]++
   }
 
-  /** An attempted copy got a complete answer, after so many milliseconds (NaN: it gives no sample); whether it is compared is told next. */
+  /**
+   * An attempted copy got a complete answer, after so many milliseconds (NaN: it gives no sample); whether it is
+   * compared is told next.
+   */
   answer (status: number, ms: number): void {
     // What may throw comes first, so that an event is counted as a whole or not at all.
     if (!Number.isNaN(ms)) this.latency.mirror.add(ms)
@@ -149,7 +157,9 @@ export class BackendBooks {
     this.status[statusClass(status)]++
   }
 
-  /** An answer was compared with the primary's. `null`: they match. Returns whether the pair was slower than it may be. */
+  /**
+   * An answer was compared with the primary's. `null`: they match. Returns whether the pair was slower than it may be.
+   */
   compare (difference: Compared | null, latency: PairLatency | null): boolean {
     const slower = latency !== null && latency.difference > this.#maxSlowdown
     if (latency !== null) {

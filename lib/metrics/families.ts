@@ -42,8 +42,8 @@ type Read<T> = (totals: T, emit: Emit) => void
 const STATES: readonly BreakerState[] = ['closed', 'open', 'half-open']
 
 /**
- * Everything that Prometheus is told. Names by its rules, and labels that have no more values than the configuration has
- * mirrors and backends. All values can be summed over instances.
+ * Everything that Prometheus is told. Names by its rules, and labels that have no more values than the configuration
+ * has mirrors and backends. All values can be summed over instances.
  * @see https://prometheus.io/docs/practices/naming/
  */
 export const families: readonly Family[] = [
@@ -60,31 +60,36 @@ export const families: readonly Family[] = [
   }),
   ofMirrors('gauge', 'enabled', 'Whether the mirror is on, 1 or 0.', ({ enabled }, emit) => emit({}, Number(enabled))),
 
-  ofBackends('counter', 'backend_unsent_total', 'Mirrored requests that were not for this backend, by reason.', ({ books }, emit) => {
-    emitEach('reason', { disabled: books.disabled, unsampled: books.unsampled }, emit)
-  }),
+  ofBackends('counter', 'backend_unsent_total',
+    'Mirrored requests that were not for this backend, by reason.', ({ books }, emit) => {
+      emitEach('reason', { disabled: books.disabled, unsampled: books.unsampled }, emit)
+    }),
   ofBackends('counter', 'dropped_total', 'Mirrored requests that were not attempted, by reason.', ({ books }, emit) => {
     emitEach('reason', books.dropped, emit)
   }),
   // Not `total`, which goes down where the client library refuses a copy: a counter never does.
-  ofBackends('counter', 'sent_total', 'Copies that were sent and have ended, with or without an answer.', ({ books }, emit) => {
-    emit({}, books.total - books.inFlight)
-  }),
-  ofBackends('counter', 'outcomes_total', 'Copies that have ended: success, or the reason of the failure.', ({ books }, emit) => {
-    emitEach('outcome', { success: books.success, ...books.failure }, emit)
-  }),
+  ofBackends('counter', 'sent_total',
+    'Copies that were sent and have ended, with or without an answer.', ({ books }, emit) => {
+      emit({}, books.total - books.inFlight)
+    }),
+  ofBackends('counter', 'outcomes_total',
+    'Copies that have ended: success, or the reason of the failure.', ({ books }, emit) => {
+      emitEach('outcome', { success: books.success, ...books.failure }, emit)
+    }),
   ofBackends('counter', 'answers_total', 'Complete answers by status class.', ({ books }, emit) => {
     emitEach('status', books.status, emit)
   }),
   ofBackends('counter', 'comparisons_total', 'Answers compared with the primary\'s, by result.', ({ books }, emit) => {
     emitEach('result', { matched: books.matched, mismatched: books.mismatched }, emit)
   }),
-  ofBackends('counter', 'not_compared_total', 'Complete answers that were not compared, by reason.', ({ books }, emit) => {
-    emitEach('reason', books.notCompared, emit)
-  }),
-  ofBackends('counter', 'mismatches_total', 'Mismatches by what differed; one can count in several.', ({ books }, emit) => {
-    emitEach('part', books.mismatches, emit)
-  }),
+  ofBackends('counter', 'not_compared_total',
+    'Complete answers that were not compared, by reason.', ({ books }, emit) => {
+      emitEach('reason', books.notCompared, emit)
+    }),
+  ofBackends('counter', 'mismatches_total',
+    'Mismatches by what differed; one can count in several.', ({ books }, emit) => {
+      emitEach('part', books.mismatches, emit)
+    }),
   ofBackends('gauge', 'in_flight', 'Copies that were attempted and have not ended.', ({ books }, emit) => {
     emit({}, books.inFlight)
   }),
@@ -93,10 +98,14 @@ export const families: readonly Family[] = [
   }),
   ofLatency('mirror', 'latency_seconds', 'Time of the mirror, from dispatch on a connection to the end of its answer.'),
   ofLatency('primary', 'primary_latency_seconds', 'Time of the primary, on requests that were compared.'),
-  ofLatency('difference', 'latency_difference_seconds', 'Mirror minus primary, request by request; negative where the mirror is faster.'),
+  ofLatency('difference', 'latency_difference_seconds',
+    'Mirror minus primary, request by request; negative where the mirror is faster.'),
 
-  family('gauge', 'buffered_bytes', 'Bytes held in memory for mirrors.', ({ bufferedBytes }, emit) => emit({}, bufferedBytes)),
-  family('counter', 'event_loop_seconds_total', 'Time for which an event loop ran mirroring; on the main thread an estimate of its own code and its connections\'.', ({ loopSeconds }, emit) => {
+  family('gauge', 'buffered_bytes', 'Bytes held in memory for mirrors.', ({ bufferedBytes }, emit) => {
+    emit({}, bufferedBytes)
+  }),
+  family('counter', 'event_loop_seconds_total', 'Time for which an event loop ran mirroring; ' +
+    'on the main thread an estimate of its own code and its connections\'.', ({ loopSeconds }, emit) => {
     emitEach('thread', loopSeconds, emit)
   })
 ]

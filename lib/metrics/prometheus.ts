@@ -15,8 +15,8 @@ interface Sample {
 const expositions = new WeakMap<PrometheusRegistry, Exposition>()
 
 /**
- * Lets a registry of prom-client tell what an app counts, until the function that is returned is called. Apps that have a
- * registry in common are told of as one: what has the same labels is summed, as it would be over several instances.
+ * Lets a registry of prom-client tell what an app counts, until the function that is returned is called. Apps that have
+ * a registry in common are told of as one: what has the same labels is summed, as it would be over several instances.
  * @throws prom-client's error when the registry has another metric of such a name
  */
 export function expose (register: PrometheusRegistry, read: ReadTotals): () => void {

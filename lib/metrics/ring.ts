@@ -51,8 +51,9 @@ export class Ring {
 }
 
 /**
- * Brings the value of a rank to its place, none behind it smaller and none before it larger, where `from` is such a place already: Hoare's
- * quickselect, half the work of sorting all. It sorts what is left when few are, or after rounds enough for any samples that nobody has made up.
+ * Brings the value of a rank to its place, none behind it smaller and none before it larger, where `from` is such a
+ * place already: Hoare's quickselect, half the work of sorting all. It sorts what is left when few are, or after rounds
+ * enough for any samples that nobody has made up.
  */
 function select (values: Float64Array, rank: number, from: number): void {
   let low = from

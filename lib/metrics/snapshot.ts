@@ -86,6 +86,8 @@ export function redactSnapshot (snapshot: MirrorSnapshot, named: readonly boolea
   const { routes, backends, ...numbers } = snapshot
   return {
     ...numbers,
-    backends: backends.map(({ name, url, ...rest }, index) => ({ name: named[index] ? name : `#${index + 1}`, ...rest }))
+    backends: backends.map(({ name, url, ...rest }, index) => (
+      { name: named[index] ? name : `#${index + 1}`, ...rest }
+    ))
   }
 }

@@ -1,8 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RE2JS } from 're2js'
-import type { AdminHook, MismatchEvent, PrometheusOptions } from '../../types/index'
-import type { EndpointOption } from '../endpoints/naming'
+import type { AdminHook, EndpointRequest, MismatchEvent, PrometheusOptions } from '../../types/index'
+
+/** How a mirror's requests are named. */
+export type EndpointOption = 'auto' | 'graphql' | ((request: EndpointRequest) => string | undefined)
 
 /** A mirror's options as the rest of the plugin reads them: validated, complete, in one spelling. */
 export interface MirrorConfig {

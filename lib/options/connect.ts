@@ -1,4 +1,4 @@
-import type { OptionSchema } from './schema'
+import type { OptionSchema } from './option-schema'
 
 const MAX_INT = 2 ** 31 - 1
 

@@ -1,7 +1,7 @@
 import { conflicting, invalid } from './fail'
 import type { Place } from './fail'
-import { isContainer, propertyOf, shapeOf } from './schema'
-import type { OptionSchema } from './schema'
+import { isContainer, propertyOf, shapeOf } from './option-schema'
+import type { OptionSchema } from './option-schema'
 import { respell } from './spelling'
 
 /**

@@ -1,5 +1,5 @@
-import { isContainer, propertyOf } from './schema'
-import type { OptionSchema } from './schema'
+import { isContainer, propertyOf } from './option-schema'
+import type { OptionSchema } from './option-schema'
 
 type Options = Readonly<Record<string, unknown>>
 

@@ -7,16 +7,11 @@ import { idleCompareKey } from './effect'
 import { invalid } from './fail'
 import type { Place } from './fail'
 import { mergeOptions } from './merge'
+import type { OptionsRoute } from './route'
 import { mirrorSchema } from './schema'
 import { showRoute } from './show'
 import { slugOf } from './slug'
 import { validateMirror } from './validate'
-
-/** The route that options are read for: its name in messages, and its mirror's default id. */
-export interface OptionsRoute {
-  readonly method: string | string[]
-  readonly url: string
-}
 
 /**
  * A route's `mirror` over the plugin's `defaults`. Neither object is written to or kept.

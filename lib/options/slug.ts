@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { MAX_LABEL } from './label'
-import type { OptionsRoute } from './mirror-options'
+import type { OptionsRoute } from './route'
 
 /** What no mirror may be called: the admin routes have it beside the ids. */
 export const RESERVED: readonly string[] = ['ui', 'verdict']

@@ -1,5 +1,5 @@
-import { hasProperty } from './schema'
-import type { OptionSchema } from './schema'
+import { hasProperty } from './option-schema'
+import type { OptionSchema } from './option-schema'
 
 const SNAKE_CASE = /^[a-z]+(?:_[a-z]+)+$/
 

@@ -10,8 +10,9 @@ import type { Place } from './fail'
 import { bareHost } from './host-name'
 import { fieldFault } from './json-field'
 import { isLabel } from './label'
-import { backendPatchSchema, mirrorPatchSchema, mirrorSchema, pluginSchema, propertyOf, switchPatchSchema } from './schema'
-import type { OptionSchema } from './schema'
+import { backendPatchSchema, mirrorPatchSchema, mirrorSchema, pluginSchema, switchPatchSchema } from './schema'
+import { propertyOf } from './option-schema'
+import type { OptionSchema } from './option-schema'
 
 // All errors, so that the message can be of the key that is wrong: a misspelled `backends` is also a missing one.
 // They are bounded: the schema limits each array.

@@ -12,8 +12,8 @@ const LEFT_OUT = /[\0-\x20\x7f]/g
 const GOES_UP = /(?:^|[/\\])\.\.(?:[/\\;?#\0]|$)/
 
 /**
- * Whether a server might take a path for one that goes up, so that with the path of a backend's URL in front it would leave that: by dot
- * segments as they are or coded, once or more often, with `\` for `/`, or with `;` parameters.
+ * Whether a server might take a path for one that goes up, so that with the path of a backend's URL in front it would
+ * leave that: by dot segments as they are or coded, once or more often, with `\` for `/`, or with `;` parameters.
  * @param target path and query, in origin form
  */
 export function goesUp (target: string): boolean {

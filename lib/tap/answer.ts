@@ -9,11 +9,11 @@ export interface AnswerListener extends Holder {
 }
 
 /** A client that makes the primary's answer wait longer than this, in milliseconds, makes its time meaningless. */
-const NOTICEABLE = 1
+const NOTICEABLE_MS = 1
 
 /**
- * One streamed answer of the primary under observation: counts how long the client held it back, and hands what flows to
- * `listener` until detached.
+ * One streamed answer of the primary under observation: counts how long the client held it back, and hands what flows
+ * to `listener` until detached.
  */
 export class Answer {
   /** The stream failed before its end. */
@@ -52,7 +52,7 @@ export class Answer {
   }
 
   get heldBack (): boolean {
-    return this.#heldBack > NOTICEABLE
+    return this.#heldBack > NOTICEABLE_MS
   }
 
   /** Anything but bytes and text is the sender's to refuse. */

@@ -28,15 +28,17 @@ class StreamTap {
 }
 
 /**
- * Observes a Node stream by what it emits. A listener of 'data', even one that does not start the flow, would start it, and lose bytes for
- * the primary, when somebody's 'readable' listener is removed.
+ * Observes a Node stream by what it emits. A listener of 'data', even one that does not start the flow, would start it,
+ * and lose bytes for the primary, when somebody's 'readable' listener is removed.
  *
- * Some readers get bytes that are never emitted (`text()` of undici's bodies), or emitted twice (after `unshift`): only when what was
- * heard is as much as what was pushed was the answer heard.
+ * Some readers get bytes that are never emitted (`text()` of undici's bodies), or emitted twice (after `unshift`): only
+ * when what was heard is as much as what was pushed was the answer heard.
  *
- * Of a stream that its reader may leave half-read, or read in such a way, `atSource` hears what it is given instead, if it is new.
+ * Of a stream that its reader may leave half-read, or read in such a way, `atSource` hears what it is given instead, if
+ * it is new.
  *
- * The methods are shadowed once, for all who ever listen: whoever shadowed them meanwhile calls ours, and ours must not call itself.
+ * The methods are shadowed once, for all who ever listen: whoever shadowed them meanwhile calls ours, and ours must not
+ * call itself.
  */
 export function tapNodeStream (emitter: EventEmitter, answer: Answer, atSource = false): void {
   const stream = emitter as Tapped
@@ -50,7 +52,8 @@ export function tapNodeStream (emitter: EventEmitter, answer: Answer, atSource =
   }
   answer.atSource = atSource && countable && stream.readableLength === 0
   // What is buffered already is counted in bytes or in objects.
-  if (countable && !answer.atSource && (stream.readableLength === 0 || stream.readableObjectMode === false)) answer.expected = stream.readableLength as number
+  const known = countable && (stream.readableLength === 0 || stream.readableObjectMode === false)
+  if (known && !answer.atSource) answer.expected = stream.readableLength as number
   answer.older = tap.first
   tap.first = answer
 }
@@ -60,13 +63,17 @@ export function untapNodeStream (emitter: EventEmitter, answer: Answer): void {
   const tap = (emitter as Tapped)[kTap]
   if (tap === undefined) return
   if (tap.first === answer) tap.first = answer.older
-  for (let other = tap.first; other !== null; other = other.older) if (other.older === answer) other.older = answer.older
+  for (let other = tap.first; other !== null; other = other.older) {
+    if (other.older === answer) other.older = answer.older
+  }
 }
 
 function observedEmit (this: Tapped, event: unknown, value?: unknown): boolean {
   const tap = this[kTap]
   // Somebody took the method for another stream.
-  if (tap === undefined) return EventEmitter.prototype.emit.apply(this, arguments as unknown as Parameters<EventEmitter['emit']>)
+  if (tap === undefined) {
+    return EventEmitter.prototype.emit.apply(this, arguments as unknown as Parameters<EventEmitter['emit']>)
+  }
   tell(tap, emitted, event, value)
   if (event === 'data' && arguments.length === 2) {
     const heard = tap.emit.call(this, event, value)

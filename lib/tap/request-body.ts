@@ -22,11 +22,12 @@ interface Tapped extends IncomingMessage {
 /**
  * Lets `listener` hear the raw body of a request, whoever reads it and however.
  *
- * The HTTP parser hands each piece to the request by its `push`, which is observed by shadowing it. A 'data' listener, even one that does
- * not start the flow, would: hear bytes twice that a reader peeked at and unshifted; hear text after `setEncoding`; and start the flow,
- * losing bytes for the primary, when somebody's 'readable' listener is removed.
+ * The HTTP parser hands each piece to the request by its `push`, which is observed by shadowing it. A 'data' listener,
+ * even one that does not start the flow, would: hear bytes twice that a reader peeked at and unshifted; hear text after
+ * `setEncoding`; and start the flow, losing bytes for the primary, when somebody's 'readable' listener is removed.
  *
- * A request may be routed twice, and so be tapped twice: `push` is shadowed once, for all who listen, whoever else has shadowed it meanwhile.
+ * A request may be routed twice, and so be tapped twice: `push` is shadowed once, for all who listen, whoever else has
+ * shadowed it meanwhile.
  *
  * What came before, while a hook of another plugin took its time, is told at once.
  * @returns `false`: somebody has taken of the body already, and nothing is heard of it.
@@ -48,8 +49,8 @@ export function tapRequestBody (raw: IncomingMessage, listener: BodyListener): b
 }
 
 /**
- * What a request holds that nobody has read. Reading it and putting it back would not do: Node then takes the body for one that somebody
- * reads, and waits for them. `buffer` is what undici, too, reads of a stream's state.
+ * What a request holds that nobody has read. Reading it and putting it back would not do: Node then takes the body for
+ * one that somebody reads, and waits for them. `buffer` is what undici, too, reads of a stream's state.
  */
 function receivedOf (raw: IncomingMessage): Iterable<Buffer> | null {
   if (raw.readableLength === 0) return raw.readableDidRead ? null : []
@@ -94,8 +95,8 @@ function endsWell (raw: MaybeHttp2): boolean {
 const BODYLESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'TRACE'])
 
 /**
- * Methods whose body an app never reads: a copy of such a request has none. `addHttpMethod` adds to them at any time. Fastify 5 keeps them where
- * only its symbol's name leads.
+ * Methods whose body an app never reads: a copy of such a request has none. `addHttpMethod` adds to them at any time.
+ * Fastify 5 keeps them where only its symbol's name leads.
  */
 export function bodylessMethods (app: object): ReadonlySet<string> {
   for (let place = app; place !== null; place = Object.getPrototypeOf(place)) {
@@ -109,8 +110,8 @@ export function bodylessMethods (app: object): ReadonlySet<string> {
 }
 
 /**
- * Whether a request has a body that is copied. HTTP/1 says so in its head (RFC 9112, section 6); a stream of HTTP/2, or a request
- * that was injected, may have one unannounced.
+ * Whether a request has a body that is copied. HTTP/1 says so in its head (RFC 9112, section 6); a stream of HTTP/2, or
+ * a request that was injected, may have one unannounced.
  */
 export function hasBody (raw: IncomingMessage, bodyless: ReadonlySet<string>): boolean {
   if (bodyless.has(raw.method as string)) return false
@@ -119,6 +120,7 @@ export function hasBody (raw: IncomingMessage, bodyless: ReadonlySet<string>): b
   if (headers['transfer-encoding'] !== undefined) return true
   const { stream } = raw as MaybeHttp2
   if (stream !== undefined) return stream.endAfterHeaders !== true
-  // Only what a parser made says whether it is complete. What is injected with a type is read by Fastify, and so has an end.
+  // Only what a parser made says whether it is complete. What is injected with a type is read by Fastify, and so has an
+  // end.
   return typeof raw.complete !== 'boolean' && headers['content-type'] !== undefined
 }

@@ -4,10 +4,10 @@ import { hear } from './answer'
 import type { Answer } from './answer'
 
 /**
- * Observes a web stream by the reader that somebody gets of it, as Fastify's sender and `Readable.fromWeb` do: it reads of a stream between
- * that holds nothing, for what a reader's own `read` gives is not all that is read (`fromWeb` of Node 26). `tee`, `clone` and a second
- * reader would buffer without bound behind a slow client. Whoever pipes it (`pipeTo`, `pipeThrough`) or iterates over it gets no
- * such reader, and is not observed.
+ * Observes a web stream by the reader that somebody gets of it, as Fastify's sender and `Readable.fromWeb` do: it reads
+ * of a stream between that holds nothing, for what a reader's own `read` gives is not all that is read (`fromWeb` of
+ * Node 26). `tee`, `clone` and a second reader would buffer without bound behind a slow client. Whoever pipes it
+ * (`pipeTo`, `pipeThrough`) or iterates over it gets no such reader, and is not observed.
  */
 export function tapWebStream (stream: ReadableStream, answer: Answer): void {
   answer.watchDrain()
@@ -35,7 +35,9 @@ interface Reads {
 /** Of a reader into buffers of its user's own: a stream between would have to hold what they do not take. */
 function observeReads (answer: Answer, reader: Reads): void {
   const { read } = reader
-  const enterRead = answer.guard.door(answer, (_, { done, value }: { done: boolean, value?: unknown }) => hear(answer, done ? 'end' : 'data', value))
+  const enterRead = answer.guard.door(answer, (_, { done, value }: { done: boolean, value?: unknown }) => {
+    hear(answer, done ? 'end' : 'data', value)
+  })
   const enterError = answer.guard.door(answer, (_, error: unknown) => hear(answer, 'error', error))
   reader.read = function (...args) {
     const reading = read.apply(this, args)

@@ -10,8 +10,8 @@ import { judgeRate } from './rate'
 import { RateTest } from './sequential'
 import { shareErrors } from './shares'
 import type { Shares } from './shares'
-import { atOnce } from './steps'
-import type { Steps } from './steps'
+import { atOnce } from '../steps'
+import type { Steps } from '../steps'
 import { percent, span, times } from './words'
 
 /** Of the pairs, the share that may be slower than the limit: p95 is judged. */

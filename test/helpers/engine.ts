@@ -1,9 +1,9 @@
 import type { Test } from 'tap'
 import { setImmediate } from 'node:timers/promises'
-import { Backlog } from '../../lib/engine/backlog'
+import { Backlog } from '../../lib/engine/upload/backlog'
 import { Budget } from '../../lib/engine/budget'
 import { InlineEngine } from '../../lib/engine/inline'
-import { ThreadEngine } from '../../lib/engine/thread'
+import { ThreadEngine } from '../../lib/engine/thread/main-engine'
 import type {
   CopySink, Difference, Engine, ExchangeHandle, FailureReason, NotComparedReason, PairLatency, TargetOptions
 } from '../../lib/engine/types'

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { MessageChannel } from 'node:worker_threads'
-import { Host } from '../../lib/engine/thread/host'
+import { Host } from '../../lib/engine/thread/worker-host'
 import type { ThreadData } from '../../lib/engine/thread/protocol'
-import type { Thread } from '../../lib/engine/thread/start'
+import type { Thread } from '../../lib/engine/thread/main-start'
 
 /** The other side of a thread on this one: a channel instead of a worker. */
 export function inProcess (data: ThreadData): EventEmitter & Thread {

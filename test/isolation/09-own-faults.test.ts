@@ -24,11 +24,11 @@ const LIB = join(__dirname, '../../lib')
 
 /** What runs for a request. The guard is what is tested. */
 const PARTS = [
-  'backend.ts', 'mirror.ts', 'compare', 'decision', 'engine', 'hooks', 'mismatches', 'request', 'tap',
+  'compare', 'decision', 'engine', 'hooks', 'mirror', 'mismatches', 'proxy', 'request', 'tap', 'request-target.ts',
   'metrics/books.ts', 'metrics/ring.ts', 'metrics/histogram.ts'
 ]
-/** Run once for an app, when numbers are read, or in the worker's own file; and what only pushes into an array. */
-const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|: startWorker|thread\/start|thread\/restarts|pushPlaced|enterHand/
+/** Run once for an app, when numbers are read, or in the worker's own file; and what only pushes into an array or reads of one. */
+const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|Registry\.|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|: startWorker|thread\/main-start|thread\/main-restarts|pushPlaced|OpReader|enterHand/
 
 interface Callee {
   name: string
@@ -134,7 +134,7 @@ function underWay ({ app }: Gateway): boolean {
 for (const mode of ['inline', 'thread'] as const) {
   t.test(`${mode}: whatever throws, the client does not notice, the books close, and nothing is held`, async t => {
     if (mode === 'thread') {
-      t.teardown(replace(require('../../lib/engine/thread/start') as object, 'startWorker', inProcess))
+      t.teardown(replace(require('../../lib/engine/thread/main-start') as object, 'startWorker', inProcess))
     }
     const faults: unknown[] = []
     const onFault = (fault: unknown) => { faults.push(fault) }

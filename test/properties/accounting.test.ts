@@ -1,15 +1,16 @@
 import Fastify from 'fastify'
 import fc from 'fast-check'
 import t from 'tap'
-import { Entry, KIND, KIND_OF_DROP } from '../../lib/endpoints/books'
+import { KIND, KIND_OF_DROP } from '../../lib/endpoints/books'
+import { Entry } from '../../lib/endpoints/entry'
 import type { Kind } from '../../lib/endpoints/books'
-import { Attempt } from '../../lib/hooks/attempt'
+import { CopyOutcome } from '../../lib/mirror/copy-outcome'
 import type { CopyInit, Engine } from '../../lib/engine/types'
 import { BoundedLog } from '../../lib/log'
 import { Histogram } from '../../lib/metrics/histogram'
 import { Ring } from '../../lib/metrics/ring'
-import { Mirror } from '../../lib/mirror'
-import type { Period } from '../../lib/mirror'
+import { Mirror } from '../../lib/mirror/mirror'
+import type { Period } from '../../lib/mirror/period'
 import { readMirrorOptions } from '../../lib/options'
 import type { DropReason, FailureReason, MismatchPart, NotComparedReason } from '../../types/index'
 import { imbalances } from '../helpers/books'
@@ -162,7 +163,7 @@ class World {
       else if (roll === 3) drop(index, pick(DROPS, at))
       else if (refusal !== null) drop(index, refusal)
       else {
-        const attempt = started(new Attempt(this.mirror, index, period, endpoint, null, null, null))
+        const attempt = started(new CopyOutcome(this.mirror, index, period, endpoint, null, null, null))
         this.sent.push(attempt)
         entries.push(attempt.entry)
       }
@@ -186,7 +187,7 @@ class World {
   }
 }
 
-function started (attempt: Attempt): Attempt {
+function started (attempt: CopyOutcome): CopyOutcome {
   attempt.start()
   return attempt
 }
@@ -219,7 +220,7 @@ t.test('the books close after every event, in whatever order they come', async t
 t.test('what is told too late of a copy changes nothing', async t => {
   const { mirror } = new World(5, 5)
   const { period } = mirror
-  const attempt = started(new Attempt(mirror, 0, period, period.endpoints.other, null, null, null))
+  const attempt = started(new CopyOutcome(mirror, 0, period, period.endpoints.other, null, null, null))
   attempt.fail(new Error('boom'))
   const before = JSON.stringify(mirror.snapshot())
   attempt.onAnswered(200, 1)

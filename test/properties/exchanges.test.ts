@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { setImmediate } from 'node:timers/promises'
-import { Backlog } from '../../lib/engine/backlog'
+import { Backlog } from '../../lib/engine/upload/backlog'
 import type {
   Difference, Engine, ExchangeHandle, FailureReason, NotComparedReason, PairLatency, TargetOptions
 } from '../../lib/engine/types'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { keyHash, Sampler } from '../../lib/decision/sampler'
-import { HeadRules } from '../../lib/request/head'
+import { HeadRules } from '../../lib/mirror/head-rules'
 import { holds, same } from '../helpers/property'
 import { seeded } from '../helpers/random'
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { keepTicksQuick } from '../quick-ticks'
-import { Host } from './host'
+import { Host } from './worker-host'
 import type { ThreadData } from './protocol'
 
 keepTicksQuick()

@@ -1,0 +1,75 @@
+import type { CapturedBody, ComparedAnswer } from '../../compare/answer'
+import type { Comparer } from '../../compare/answers'
+import { Digest, NO_DIGEST } from '../../compare/digest'
+import type { Budget } from '../budget'
+import { Capture } from './capture'
+
+const NO_HEADERS: readonly string[] = []
+
+/** What the primary's answer is kept by. */
+export interface PrimaryKeeper {
+  readonly comparer: Comparer
+  readonly budget: Budget
+  readonly maxCapture: number
+}
+
+/** The primary's answer to a request, as far as its copies' are compared with it. */
+export class PrimaryAnswer implements ComparedAnswer {
+  status = 0
+  encoding = ''
+  headers: readonly string[] = NO_HEADERS
+  /** `NO_DIGEST`: it has not begun, or will not be looked into any more. */
+  digest: Digest = NO_DIGEST
+  body: CapturedBody = 'memory'
+  /** NaN: its time says nothing of the primary. */
+  ms = NaN
+  #capture: Capture | null = null
+
+  start (keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null): void {
+    this.#head(keeper, status, encoding, headers)
+    this.digest = new Digest()
+  }
+
+  add (chunk: Uint8Array): void {
+    this.digest.update(chunk)
+    this.#capture?.add(chunk)
+  }
+
+  end (ms: number): void {
+    this.digest.end()
+    this.ms = ms
+  }
+
+  whole (
+    keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null, body: string | Uint8Array,
+    ms: number
+  ): void {
+    this.#head(keeper, status, encoding, headers)
+    if (typeof body === 'string') this.#capture?.addText(body)
+    else this.#capture?.add(body)
+    this.digest = Digest.of(body)
+    this.ms = ms
+  }
+
+  #head (keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null): void {
+    const { comparer, budget, maxCapture } = keeper
+    this.status = status
+    this.encoding = encoding
+    if (headers !== null) this.headers = headers
+    // Who made the answer may write to its bytes again, and so may who sends it on.
+    if (comparer.keeps(encoding)) this.#capture = new Capture(budget, maxCapture, false)
+  }
+
+  /** It is about to be compared. */
+  gather (): void {
+    if (this.#capture !== null) this.body = this.#capture.bytes
+  }
+
+  /** Its body will not be looked into any more. */
+  free (): void {
+    this.#capture?.dispose()
+    this.#capture = null
+    this.body = 'memory'
+    this.digest = NO_DIGEST
+  }
+}

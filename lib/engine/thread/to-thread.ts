@@ -1,0 +1,153 @@
+import type { ExchangeInit, NotComparedReason } from '../types'
+import { joinHeaders, splitHeaders } from './headers'
+import type { JoinedHeaders } from './headers'
+import type { Outbox } from './outbox'
+import { ToThread } from './protocol'
+import type { OpReader } from './reader'
+
+// Each operation to the thread: how it is written, and how it is read. It is pushed as a whole or not at all: what may
+// throw comes before. All of it is read before anything may throw, which would leave half of it to the next. `read`
+// begins behind operation and id.
+
+interface OpenedCopy {
+  readonly target: number
+  readonly path: string
+  readonly headers: JoinedHeaders
+}
+
+interface Opened {
+  readonly method: string
+  readonly length: number
+  readonly hasBody: boolean
+  readonly compare: boolean
+  readonly copies: readonly OpenedCopy[]
+}
+
+/** A mirrored request begins. */
+export const open = {
+  write ({ ops }: Outbox, id: number, { method, length, backlog, compare, copies }: ExchangeInit<number>): void {
+    const headers = copies.map(({ head }) => joinHeaders(head.headers))
+    ops.push(ToThread.Open, id, method, length, backlog !== null, compare, copies.length)
+    for (const [copy, { target, head }] of copies.entries()) ops.push(target, head.path, headers[copy])
+  },
+  read (reader: OpReader): Opened {
+    const [method, length] = [reader.next<string>(), reader.next<number>()]
+    const [hasBody, compare] = [reader.next<boolean>(), reader.next<boolean>()]
+    const copies: OpenedCopy[] = []
+    for (let left = reader.next<number>(); left > 0; left--) {
+      const [target, path] = [reader.next<number>(), reader.next<string>()]
+      copies.push({ target, path, headers: reader.next<JoinedHeaders>() })
+    }
+    return { method, length, hasBody, compare, copies }
+  }
+}
+
+/** The client sent a piece of the body. */
+export const body = {
+  write (outbox: Outbox, id: number, chunk: Uint8Array): void {
+    outbox.place(chunk)
+    outbox.ops.push(ToThread.Body, id)
+    outbox.pushPlaced()
+  },
+  read: (reader: OpReader): Buffer => reader.bytes()
+}
+
+/** The client sent the last of the body. */
+export const bodyEnd = {
+  write ({ ops }: Outbox, id: number): void {
+    ops.push(ToThread.BodyEnd, id)
+  }
+}
+
+/** The rest of the body will never come. */
+export const cut = {
+  write ({ ops }: Outbox, id: number): void {
+    ops.push(ToThread.Cut, id)
+  }
+}
+
+/** The mirror itself failed. */
+export const fail = {
+  write ({ ops }: Outbox, id: number, message: string): void {
+    ops.push(ToThread.Fail, id, message)
+  },
+  read: (reader: OpReader): Error => new Error(reader.next<string>())
+}
+
+/** A piece of the body could not be sent to the thread. */
+export const overflow = {
+  write ({ ops }: Outbox, id: number, reason: 'memory' | 'thread'): void {
+    ops.push(ToThread.Overflow, id, reason)
+  },
+  read: (reader: OpReader) => reader.next<'memory' | 'thread'>()
+}
+
+interface Head {
+  readonly status: number
+  readonly encoding: string
+  readonly headers: string[] | null
+}
+
+function listOf (headers: JoinedHeaders | null): string[] | null {
+  return headers === null ? null : splitHeaders(headers)
+}
+
+/** The primary's answer begins. */
+export const primaryStarts = {
+  write ({ ops }: Outbox, id: number, status: number, encoding: string, headers: string[] | null): void {
+    const joined = headers === null ? null : joinHeaders(headers)
+    ops.push(ToThread.PrimaryStarts, id, status, encoding, joined)
+  },
+  read (reader: OpReader): Head {
+    const [status, encoding] = [reader.next<number>(), reader.next<string>()]
+    const joined = reader.next<JoinedHeaders | null>()
+    return { status, encoding, headers: listOf(joined) }
+  }
+}
+
+/** The primary's answer, as a whole. */
+export const primaryWhole = {
+  write (
+    outbox: Outbox, id: number, status: number, encoding: string, headers: string[] | null, body: string | Uint8Array,
+    ms: number
+  ): void {
+    const joined = headers === null ? null : joinHeaders(headers)
+    const text = typeof body === 'string' ? body : null
+    if (text === null) outbox.place(body as Uint8Array)
+    outbox.ops.push(ToThread.PrimaryWhole, id, status, encoding, joined, ms, text)
+    if (text === null) outbox.pushPlaced()
+  },
+  read (reader: OpReader): Head & { body: string | Buffer, ms: number } {
+    const [status, encoding] = [reader.next<number>(), reader.next<string>()]
+    const joined = reader.next<JoinedHeaders | null>()
+    const ms = reader.next<number>()
+    const body = reader.next<string | null>() ?? reader.bytes()
+    return { status, encoding, headers: listOf(joined), body, ms }
+  }
+}
+
+/** A piece of the primary's answer. */
+export const primaryData = {
+  write (outbox: Outbox, id: number, chunk: Uint8Array): void {
+    outbox.place(chunk)
+    outbox.ops.push(ToThread.PrimaryData, id)
+    outbox.pushPlaced()
+  },
+  read: (reader: OpReader): Buffer => reader.bytes()
+}
+
+/** The primary's answer is complete. */
+export const primaryEnds = {
+  write ({ ops }: Outbox, id: number, ms: number): void {
+    ops.push(ToThread.PrimaryEnds, id, ms)
+  },
+  read: (reader: OpReader) => reader.next<number>()
+}
+
+/** There will be no answer of the primary to compare with. */
+export const primaryLost = {
+  write ({ ops }: Outbox, id: number, reason: NotComparedReason): void {
+    ops.push(ToThread.PrimaryLost, id, reason)
+  },
+  read: (reader: OpReader) => reader.next<NotComparedReason>()
+}

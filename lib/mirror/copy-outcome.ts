@@ -1,0 +1,163 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { AsyncResource } from 'node:async_hooks'
+import type { Backend } from './backend'
+import { KIND, KIND_OF_DROP, KIND_OF_FAILURE, KIND_OF_UNCOMPARED } from '../endpoints/books'
+import { Entry } from '../endpoints/entry'
+import type { Endpoint } from '../endpoints/table'
+import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
+import type { Holder } from '../guard'
+import { isUnread } from '../metrics/books'
+import type { BackendBooks } from '../metrics/books'
+import type { MismatchGroups } from '../mismatches/groups'
+import type { MirroredRequest } from '../mismatches/mismatch'
+import type { Mirror } from './mirror'
+import type { Period } from './period'
+import { FAILED } from '../reasons'
+import type { BodyHead } from '../tap/body-head'
+
+/** What a mismatch would be shown with. */
+export interface RequestSnapshot {
+  method: string
+  path: string
+  sentPath: string
+  headers: readonly string[]
+  /** `null`: none. */
+  body: BodyHead | null
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+/**
+ * What became of one copy: what the engine says of it is counted, in its backend's and its endpoint's books, and
+ * logged.
+ *
+ * | state      | event                          | next       |
+ * |------------|--------------------------------|------------|
+ * | `new`      | `start`                        | `open`     |
+ * | `open`     | `onAnswered`                   | `answered` |
+ * | `open`     | `onRefused`, `onFailed`        | `ended`    |
+ * | `answered` | `onCompared`, `onNotCompared`  | `ended`    |
+ *
+ * Any other event changes nothing: it came too late, or twice. A state begins when the books have it, so that they
+ * close whatever fails on the way. The endpoint's entry comes before: it may become something else, while the books
+ * count once.
+ */
+export class CopyOutcome implements CopySink, Holder {
+  #state: 'new' | 'open' | 'answered' | 'ended' = 'new'
+  #inGate = false
+  readonly #mirror: Mirror
+  readonly #backend: Backend
+  readonly #books: BackendBooks
+  /** Its place in the books of its endpoint. */
+  readonly entry: Entry
+  readonly #groups: MismatchGroups
+  /** Of the breaker, that it tries; 0: none. */
+  #opening = 0
+  /** `null`: nothing is compared. */
+  readonly #request: RequestSnapshot | null
+  /** The request's, where mismatches are logged. */
+  readonly #log: FastifyBaseLogger | null
+  /** The request's, where mismatches are told to somebody. */
+  readonly #context: AsyncResource | null
+
+  /**
+   * `index`: the backend's, among its mirror's. `period`: that in which the request began. `endpoint`: as far as it is
+   * known.
+   */
+  constructor (
+    mirror: Mirror, index: number, period: Period, endpoint: Endpoint, request: RequestSnapshot | null,
+    log: FastifyBaseLogger | null, context: AsyncResource | null
+  ) {
+    const backend = mirror.backends[index]
+    this.#mirror = mirror
+    this.#backend = backend
+    this.#books = period.backends[index]
+    this.entry = new Entry(endpoint, index)
+    this.#groups = period.groups
+    this.#request = request
+    this.#log = log
+    this.#context = context
+  }
+
+  start (): void {
+    this.#opening = this.#backend.gate.enter()
+    this.#inGate = true
+    this.entry.begin(KIND.inFlight)
+    this.#books.attempt()
+    this.#state = 'open'
+  }
+
+  onRefused (error: Error): void {
+    if (this.#state !== 'open') return
+    this.#leave('aborted')
+    this.entry.become(KIND_OF_DROP.error)
+    this.#books.refuse()
+    this.#state = 'ended'
+    this.#warn('the copy can not be sent', 'error', error)
+  }
+
+  onFailed (reason: FailureReason, error: Error): void {
+    if (this.#state !== 'open') return
+    this.#leave(reason)
+    this.entry.become(KIND_OF_FAILURE[reason])
+    this.#books.fail(reason)
+    this.#state = 'ended'
+    if (FAILED[reason].class !== 'left out') this.#warn('the copy failed', reason, error)
+  }
+
+  onAnswered (status: number, ms: number): void {
+    if (this.#state !== 'open') return
+    this.#leave(null)
+    this.entry.become(KIND.comparing)
+    this.#books.answer(status, ms)
+    this.#state = 'answered'
+  }
+
+  onNotCompared (reason: NotComparedReason): void {
+    if (this.#state !== 'answered') return
+    this.entry.become(KIND_OF_UNCOMPARED[reason])
+    this.#books.leaveUncompared(reason)
+    this.#state = 'ended'
+  }
+
+  onCompared (difference: Difference | null, latency: PairLatency | null): void {
+    if (this.#state !== 'answered') return
+    if (difference === null) this.entry.become(KIND.matched)
+    else this.entry.mismatch(isUnread(difference) ? KIND.unread : KIND.mismatched)
+    const slower = this.#books.compare(difference, latency)
+    this.#state = 'ended'
+    if (latency !== null) this.entry.pair(latency.difference, slower)
+    if (difference === null || this.#request === null) return
+    const { body } = this.#request
+    const request = { ...this.#request, body: body?.bytes ?? NO_BODY, complete: body?.complete ?? true }
+    if (this.#context === null) this.#report(request, difference)
+    else this.#context.runInAsyncScope(this.#report, this, request, difference)
+  }
+
+  #report (request: MirroredRequest, difference: Difference): void {
+    this.#mirror.mismatches.report(this.#groups, this.#backend.name, request, difference, this.#log)
+  }
+
+  get mirrorId (): string {
+    return this.#mirror.id
+  }
+
+  fail (error: unknown): void {
+    if (this.#state === 'new') this.entry.withdraw()
+    this.onFailed('error', error as Error)
+    this.onNotCompared('error')
+    this.#leave('aborted')
+  }
+
+  #leave (failure: FailureReason | null): void {
+    if (!this.#inGate) return
+    this.#backend.copyEnded(this.#opening, failure)
+    this.#inGate = false
+  }
+
+  #warn (message: string, reason: string, err: Error & { data?: string }): void {
+    // Of an answer that could not be parsed undici gives the raw text, with whatever secret is in it.
+    if (err?.data !== undefined) err.data = undefined
+    this.#mirror.log.warn({ mirror: this.#mirror.id, backend: this.#backend.name, reason, err }, message)
+  }
+}

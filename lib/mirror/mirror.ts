@@ -1,0 +1,249 @@
+import type { FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type {
+  CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent
+} from '../../types/index'
+import { Backend } from './backend'
+import { valueOf } from '../compare/headers'
+import { Conditions } from '../decision/conditions'
+import { keyReader } from '../decision/key'
+import type { KeyReader } from '../decision/key'
+import { Sampler } from '../decision/sampler'
+import { endpointSteps } from '../endpoints/list'
+import type { Engine } from '../engine/types'
+import type { Holder } from '../guard'
+import type { BoundedLog } from '../log'
+import { curlCommand } from '../mismatches/curl'
+import { MismatchReporter } from '../mismatches/reporter'
+import type { MirrorBooks, MirrorSkip } from '../metrics/books'
+import type { MirrorTotals } from '../metrics/families'
+import { LatencyHistograms } from '../metrics/histogram'
+import { Lifetime } from '../metrics/lifetime'
+import { mirrorSnapshot } from '../metrics/snapshot'
+import type { MirrorState } from '../metrics/snapshot'
+import type { MirrorConfig } from '../options/config'
+import type { MirrorPatch } from '../options/patch'
+import { HeadRules, MARK } from './head-rules'
+import { Period } from './period'
+import { changeMirror } from './switch'
+import type { Change, MainSwitch, Settings } from './switch'
+import { Judge } from '../verdict/judge'
+import { atOnce } from '../steps'
+import type { Steps } from '../steps'
+
+const sampler = new Sampler()
+
+/** The user's, for every mismatch of every mirror; `null`: none. */
+export type OnMismatch = ((mismatch: MismatchEvent) => unknown) | null
+
+/** What all mirrors of an app have in common. */
+export interface MirrorContext {
+  readonly engine: Engine
+  readonly log: BoundedLog
+  readonly onMismatch: OnMismatch
+  readonly main: Readonly<MainSwitch>
+  /** Methods whose body the app never reads. */
+  readonly bodyless: ReadonlySet<string>
+  /** Whether latencies are counted by size, too. */
+  readonly histograms: boolean
+}
+
+/** What one mirror owns: its options, its decision, its counters and its backends. */
+export class Mirror implements MirrorState, Holder {
+  readonly config: MirrorConfig
+  readonly engine: Engine
+  readonly log: BoundedLog
+  readonly bodyless: ReadonlySet<string>
+  readonly backends: readonly Backend[]
+  /** The present one. */
+  period: Period
+  readonly #lifetime = new Lifetime()
+  readonly routes: MirrorRoute[] = []
+  readonly mismatches: MismatchReporter
+  readonly #settings: Settings
+  readonly #main: Readonly<MainSwitch>
+  /** Which headers its copies carry. */
+  readonly headRules: HeadRules
+  readonly #conditions: Conditions
+  readonly #judge: Judge
+  readonly #readKey: KeyReader<FastifyRequest>
+  /** Set by the last look for a sampling key. */
+  #keyError: unknown = null
+
+  constructor (config: MirrorConfig, { engine, log, onMismatch, main, bodyless, histograms }: MirrorContext) {
+    this.config = config
+    this.engine = engine
+    this.log = log
+    this.bodyless = bodyless
+    this.#settings = { enabled: config.enabled, percentage: config.percentage }
+    this.#main = main
+    this.headRules = new HeadRules(config.removeHeaders)
+    this.backends = config.backends.map(backend => {
+      return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
+    })
+    const warn = (message: string, error: unknown) => this.warn(message, error)
+    this.mismatches = new MismatchReporter(config, config.compare, onMismatch, warn, suppressed => {
+      this.log.warn({ mirror: config.id, suppressed }, 'mirror mismatches were not logged')
+    })
+    this.period = this.#newPeriod()
+    this.#judge = new Judge(config)
+    this.#conditions = new Conditions(config.conditions)
+    this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
+  }
+
+  get mirrorId (): string {
+    return this.config.id
+  }
+
+  get id (): string {
+    return this.config.id
+  }
+
+  /** Whether it mirrors: switched on, as all mirrors are. */
+  get enabled (): boolean {
+    return this.#settings.enabled && this.#main.enabled
+  }
+
+  get percentage (): number {
+    return this.#settings.percentage
+  }
+
+  /** Takes effect on the next request; copies in flight end as ever. */
+  update (patch: MirrorPatch): Change {
+    return changeMirror(this.#settings, this.backends, patch)
+  }
+
+  get books (): MirrorBooks {
+    return this.period.books
+  }
+
+  addRoute (method: string | string[], url: string): void {
+    const methods = Array.isArray(method) ? method : [method]
+    const known = this.routes.find(route => route.url === url)
+    if (known === undefined) this.routes.push({ method: [...methods], url })
+    else known.method.push(...methods.filter(one => !known.method.includes(one)))
+  }
+
+  /** Why a request is not mirrored, as far as its head says; `null`: the roll decides. */
+  skips (raw: IncomingMessage): Exclude<MirrorSkip, 'unsampled'> | null {
+    if (!this.enabled) return 'disabled'
+    const { headers } = raw
+    if (!this.#conditions.matches(raw.method as string, headers, raw.rawHeaders, raw.url as string)) return 'filtered'
+    if (headers[MARK] !== undefined) return 'looped'
+    return isUpgrade(raw) ? 'upgraded' : null
+  }
+
+  /** The request's sampling key, where there is one. A user's function that throws is told by `keyError`. */
+  keyOf (request: FastifyRequest): string | undefined {
+    // An async function's rejection came too late for the request that it was of.
+    this.#keyError = null
+    return this.#readKey(request)
+  }
+
+  /** What the last `keyOf` threw, or `null`. */
+  get keyError (): unknown {
+    return this.#keyError
+  }
+
+  samples (key: string | undefined): boolean {
+    return sampler.chosen(this.percentage, key)
+  }
+
+  samplesFor (backend: Backend, key: string | undefined): boolean {
+    return sampler.chosenBackend(backend.percentage, key, backend.name)
+  }
+
+  /** The mirror itself failed before it could decide about a request: nothing is sent. */
+  fail (): void {
+    this.books.choose()
+    this.books.abandon()
+  }
+
+  /** Tells of a fault of mirroring itself, or of a user's function, that went no further. */
+  warn (message: string, err: unknown): void {
+    this.log.warn({ mirror: this.id, err }, message)
+  }
+
+  /** Whether what has been counted allows to release. */
+  verdict (): MirrorVerdict {
+    return atOnce(this.verdictSteps())
+  }
+
+  /** The same, one backend at a step. It is on the period in which it began. */
+  * verdictSteps (): Steps<MirrorVerdict> {
+    const { id, since, books, endpoints: { judged } } = this.period
+    const age = Math.max(0, Date.now() - since.getTime())
+    const facts = this.backends.map((backend, index) => ({
+      ...backend.facts(),
+      // When its step comes: there may be many of both.
+      get endpoints () { return judged.map(endpoint => ({ name: endpoint.name, books: endpoint.of(index) })) }
+    }))
+    const { verdict, backends } = yield * this.#judge.steps(facts, { age, unsampled: books.unsampled })
+    return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
+  }
+
+  /** What was counted by endpoint. */
+  endpoints (): EndpointList {
+    return atOnce(this.endpointSteps())
+  }
+
+  endpointSteps (): Steps<EndpointList> {
+    const names = this.backends.map(({ name }) => name)
+    return endpointSteps(this.period.endpoints, names, books => this.#judge.endpoint(books))
+  }
+
+  /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
+  reset (): void {
+    this.#lifetime.add(this.period)
+    for (const backend of this.backends) backend.reset()
+    this.mismatches.groups = this.mismatches.newGroups()
+    this.period = this.#newPeriod()
+  }
+
+  #newPeriod (): Period {
+    const { backends, mismatches, config: { maxEndpoints } } = this
+    return new Period(backends.map(({ books }) => books), mismatches.groups, maxEndpoints)
+  }
+
+  /**
+   * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, this app.
+   * `base`: its URL there. `undefined`: no such group, or no base to aim at.
+   */
+  curl (group: string, side: CurlSide, base: string | undefined): string | undefined {
+    const example = this.mismatches.groups.get(group)?.example
+    if (example === undefined || example === null) return undefined
+    const { request } = example
+    if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
+    const backend = this.backends.find(({ name }) => name === example.backend) as Backend
+    const headers = this.headRules.endToEnd({ rawHeaders: request.headers, headers: {} }, false)
+    const client = valueOf(request.headers, 'host') ?? valueOf(request.headers, ':authority')
+    // Marked as the copy was: a shadow may take care that what it is asked has no effect.
+    headers.push(MARK, client ?? 'unknown')
+    const host = this.config.preserveHost ? client : undefined
+    return curlCommand({ ...request, path: request.sentPath, headers }, base ?? backend.url, host)
+  }
+
+  /** What was counted since the mirror was made, whatever was reset. For those who asked for histograms. */
+  totals (): MirrorTotals {
+    const { books, backends } = this.#lifetime.totals(this.period)
+    return {
+      id: this.id,
+      enabled: this.enabled,
+      books,
+      backends: this.backends.map(({ name, breaker, histograms }, index) => {
+        return { name, breaker, books: backends[index], latency: histograms as LatencyHistograms }
+      })
+    }
+  }
+
+  snapshot (): MirrorSnapshot {
+    return mirrorSnapshot(this)
+  }
+}
+
+/** Node says so itself where it left HTTP; a WebSocket handshake that nobody upgrades is no plain request, either. */
+function isUpgrade (raw: IncomingMessage): boolean {
+  const { headers } = raw
+  return (raw as { upgrade?: boolean }).upgrade === true || raw.method === 'CONNECT' ||
+    (headers.upgrade !== undefined && headers.upgrade.toLowerCase() === 'websocket')
+}
