@@ -9,8 +9,8 @@ const BYTES_A_TURN = 512 * 1024
  */
 const MS_A_TURN = 0.5
 /**
- * Milliseconds between two turns for long answers, which so take no more than a thirteenth of the loop's time, however many
- * there are.
+ * Milliseconds between two turns for long answers, which so take no more than a thirteenth of the loop's time, however
+ * many there are.
  */
 const REST_MS = 6
 
