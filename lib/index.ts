@@ -16,6 +16,7 @@ import { Guard } from './guard'
 import { installAppHooks, installRouteHooks } from './hooks'
 import { markMirrored, tellOfUnmirrored } from './hooks/unmirrored'
 import { BoundedLog } from './log'
+import { ExampleMemory } from './mismatches/memory'
 import { LoopTime } from './metrics/loop-time'
 import { expose } from './metrics/prometheus'
 import { readPluginOptions } from './options'
@@ -43,7 +44,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
     : new InlineEngine(new Budget(maxBufferedBytes), guard)
-  const context = { engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null }
+  const context = { engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null, examples: new ExampleMemory(engine.budget) }
   const registry = new Registry(defaults, context, fastify.log)
   fastify.decorate('mirrors', registry.api)
 

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent } from '../types/index'
+import type { CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchEvent, MismatchList } from '../types/index'
 import { Backend } from './backend'
 import { valueOf } from './compare/headers'
 import { Conditions } from './decision/conditions'
@@ -14,7 +14,9 @@ import type { Holder } from './guard'
 import type { BoundedLog } from './log'
 import { curlCommand } from './mismatches/curl'
 import { MismatchReporter } from './mismatches/reporter'
-import type { MismatchGroups } from './mismatches/groups'
+import type { ExampleMemory } from './mismatches/memory'
+import { Places } from './mismatches/places'
+import { showPlace } from './mismatches/show'
 import { MirrorBooks } from './metrics/books'
 import type { BackendBooks, MirrorSkip } from './metrics/books'
 import type { MirrorTotals } from './metrics/families'
@@ -23,6 +25,7 @@ import { Lifetime } from './metrics/lifetime'
 import { mirrorSnapshot } from './metrics/snapshot'
 import type { MirrorState } from './metrics/snapshot'
 import type { MirrorConfig } from './options/config'
+import type { MismatchFilter } from './options/mismatch-query'
 import type { MirrorPatch } from './options/patch'
 import { HeadRules, MARK, clientHost } from './request/head'
 import { changeMirror } from './switch'
@@ -53,6 +56,8 @@ export interface MirrorContext {
   readonly bodyless: ReadonlySet<string>
   /** Whether latencies are counted by size, too. */
   readonly histograms: boolean
+  /** What examples of mismatches are held in. */
+  readonly examples: ExampleMemory
 }
 
 /** What is counted from one start to the next. A request reports to the period in which it began, whenever it ends. */
@@ -60,7 +65,7 @@ export interface Period extends PeriodMark {
   readonly books: MirrorBooks
   /** In the order of the mirror's backends. */
   readonly backends: readonly BackendBooks[]
-  readonly groups: MismatchGroups
+  readonly places: Places
   readonly endpoints: Endpoints
 }
 
@@ -76,6 +81,7 @@ export class Mirror implements MirrorState, Holder {
   readonly #lifetime = new Lifetime()
   readonly routes: MirrorRoute[] = []
   readonly mismatches: MismatchReporter
+  readonly #examples: ExampleMemory
   readonly #settings: Settings
   readonly #main: Readonly<MainSwitch>
   readonly #headRules: HeadRules
@@ -85,13 +91,14 @@ export class Mirror implements MirrorState, Holder {
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
 
-  constructor (config: MirrorConfig, { engine, log, onMismatch, main, bodyless, histograms }: MirrorContext) {
+  constructor (config: MirrorConfig, { engine, log, onMismatch, main, bodyless, histograms, examples }: MirrorContext) {
     this.config = config
     this.engine = engine
     this.log = log
     this.bodyless = bodyless
     this.#settings = { enabled: config.enabled, percentage: config.percentage }
     this.#main = main
+    this.#examples = examples
     this.#headRules = new HeadRules(config.removeHeaders)
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
@@ -235,6 +242,12 @@ export class Mirror implements MirrorState, Holder {
     return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
   }
 
+  /** Where answers differ. */
+  mismatchList ({ sort, endpoint, limit }: MismatchFilter): MismatchList {
+    const { places, ...rest } = this.period.places.index(sort, endpoint)
+    return { ...rest, total: places.length, places: places.slice(0, limit).map(listed => showPlace(listed, this.backends)) }
+  }
+
   /** What was counted by endpoint. */
   endpoints (): EndpointList {
     return atOnce(this.endpointSteps())
@@ -244,32 +257,35 @@ export class Mirror implements MirrorState, Holder {
     return endpointSteps(this.period.endpoints, this.backends.map(({ name }) => name), books => this.#judge.endpoint(books))
   }
 
-  /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
+  /** Counts and places anew, as after a new version of a backend; requests under way report to what they began in. */
   reset (): void {
     this.#lifetime.add(this.period)
     for (const backend of this.backends) backend.reset()
-    this.mismatches.groups = this.mismatches.newGroups()
+    this.period.places.close()
     this.period = this.#newPeriod()
   }
 
   #newPeriod (): Period {
-    const { backends, mismatches } = this
+    const { backends, config } = this
     return {
       ...newPeriod(),
       books: new MirrorBooks(),
       backends: backends.map(({ books }) => books),
-      groups: mismatches.groups,
-      endpoints: new Endpoints(this.config.maxEndpoints)
+      places: new Places(config, config.maxPlaces, backends.length, this.#examples),
+      endpoints: new Endpoints(config.maxEndpoints)
     }
   }
 
   /**
-   * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, this app. `base`: its URL there.
-   * `undefined`: no such group, or no base to aim at.
+   * The request of the first example of a place as a curl command, aimed at the shadow or at the primary's side, this app. `base`: its URL there.
+   * `undefined`: no such place, no example of it, or no base to aim at.
    */
-  curl (group: string, side: CurlSide, base: string | undefined): string | undefined {
-    const example = this.mismatches.groups.get(group)?.example
-    if (example === undefined || example === null) return undefined
+  curl (place: string, side: CurlSide, base: string | undefined): string | undefined {
+    const example = this.period.places.find(place)?.example
+    return example === undefined || example === null ? undefined : this.curlOf(example, side, base)
+  }
+
+  curlOf (example: Mismatch, side: CurlSide, base: string | undefined): string | undefined {
     const { request } = example
     if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
     const backend = this.backends.find(({ name }) => name === example.backend) as Backend

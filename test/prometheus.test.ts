@@ -162,7 +162,7 @@ for (const { mode, plugin } of modes) {
 
   t.test(`${mode}: copies in flight and bytes held are told as they are`, async t => {
     const answers: Array<() => void> = []
-    const { ask, idle, scrape } = await setUp(t, {
+    const { app, ask, idle, scrape } = await setUp(t, {
       plugin, mirror: { compare: { enabled: true, detailedDiff: true } }, answer: (_, response) => { answers.push(() => response.end('ok')) }
     })
     t.equal((await scrape()).fastify_mirror_buffered_bytes, 0)
@@ -175,7 +175,12 @@ for (const { mode, plugin } of modes) {
     answers[0]()
     await idle()
     t.equal((await scrape())[`fastify_mirror_in_flight${V2}`], 0)
-    await until('all is given back', async () => (await scrape()).fastify_mirror_buffered_bytes === 0)
+    await until('but for an example, all is given back', async () => {
+      const held = (await scrape()).fastify_mirror_buffered_bytes
+      return held > 0 && held <= 4096
+    })
+    app.mirrors.clear('api')
+    t.equal((await scrape()).fastify_mirror_buffered_bytes, 0)
   })
 
   t.test(`${mode}: totals go on through a reset, and hear of copies that began before`, async t => {
@@ -262,7 +267,7 @@ for (const { mode, plugin } of modes) {
     await until('it is compared', () => gateway.backend().compared === 1)
     t.match(gateway.mirror(), { seen: 1, mirrored: 1, backends: [{ total: 1 }] })
     booksClose(t, gateway.mirror())
-    t.match(gateway.app.mirrors.mismatches('api')?.groups, [{ count: 1 }], 'groups are of the same set')
+    t.match(gateway.app.mirrors.mismatches('api')?.places, [{ count: 1 }], 'places are of the same set')
   })
 
   t.test(`${mode}: the event loop's time is told, by thread, and grows with the work`, async t => {

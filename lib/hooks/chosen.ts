@@ -18,7 +18,7 @@ import type { Guard } from '../guard'
 import { hasBody, tapRequestBody, untapRequestBody } from '../tap/request-body'
 import type { BodyListener } from '../tap/request-body'
 import { Attempt } from './attempt'
-import type { RequestSnapshot } from './attempt'
+import type { EndpointNamer, RequestSnapshot } from './attempt'
 import { PrimaryAnswer, statusOf } from './primary-answer'
 import { Upstream } from './reply-from'
 
@@ -30,7 +30,7 @@ type State = 'new' | 'pending' | 'sent' | 'unhandled'
 type Verdict = string[] | BackendSkip | DropReason
 
 /** One request that was chosen to be mirrored, from onRequest to the close of its response: taps its body, and sends it when the primary's is sent. */
-export class Chosen implements BodyListener {
+export class Chosen implements BodyListener, EndpointNamer {
   readonly mirror: Mirror
   readonly guard: Guard
   /** Another mirrored request with the same response: it was routed twice. */
@@ -72,6 +72,8 @@ export class Chosen implements BodyListener {
   #entries: Entry[] | null = null
   /** What the client gets is not the primary's answer. */
   #primaryFailed = false
+  /** Of the answer; 0: there is none yet. */
+  #status = 0
 
   constructor (mirror: Mirror, route: EndpointRoute, request: FastifyRequest, key: string | undefined, keyFailed: boolean) {
     const { compare } = mirror.config
@@ -241,7 +243,7 @@ export class Chosen implements BodyListener {
         this.#drop(i, verdict)
       } else {
         const { target, config } = this.mirror.backends[i]
-        const sink = new Attempt(this.mirror, i, this.#period, this.#endpoint, snapshot, this.#log, context)
+        const sink = new Attempt(this.mirror, i, this.#period, this.#endpoint, this, snapshot, this.#log, context)
         this.#attempts.push(sink)
         sink.start()
         this.#entries?.push(sink.entry)
@@ -299,6 +301,11 @@ export class Chosen implements BodyListener {
     }
   }
 
+  /** Its answer was found to differ: what is told of that has a name, though the client may not have all of the answer yet. */
+  nameEndpoint (): void {
+    if (this.#entries !== null) this.#settle(this.#namedEndpoint(this.#status))
+  }
+
   /** What was counted as pending is this endpoint's. */
   #settle (endpoint: Endpoint): void {
     if (this.#entries === null) return
@@ -329,7 +336,10 @@ export class Chosen implements BodyListener {
       if (this.handled && !this.upstream.proxied) this.sendAsIs(request)
       else this.#leaveUnhandled()
     }
-    if (this.#entries !== null && !this.#named) this.#settle(this.#answeredEndpoint(statusOf(reply, payload)))
+    if (this.#entries !== null) {
+      this.#status = statusOf(reply, payload)
+      if (!this.#named) this.#settle(this.#answeredEndpoint(this.#status))
+    }
     if (this.#primary !== null) this.guard.enter(this.#primary, observePayload, request, reply, payload)
   }
 

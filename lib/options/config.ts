@@ -28,6 +28,7 @@ export interface MirrorConfig {
   readonly compare: CompareConfig
   readonly endpoint: EndpointOption
   readonly maxEndpoints: number
+  readonly maxPlaces: number
   readonly verdict: VerdictConfig
 }
 
@@ -74,7 +75,6 @@ export interface CompareConfig {
   readonly logMismatches: boolean
   readonly detailedDiff: boolean
   readonly maxBodyCapture: number
-  readonly maxMismatches: number
   /** In lower case. */
   readonly ignoreHeaders: readonly string[]
   readonly ignoreJsonFields: readonly string[]

@@ -20,7 +20,7 @@ const wide = matchMedia('(min-width: 60rem)')
 const detail = byId('detail')
 const stop = byId('stop')
 const list = createList()
-const contact = createContact({ mirror: current, onState, onLost })
+const contact = createContact({ query, onState, onLost })
 
 /** @type {State | null} */
 let state = null
@@ -30,6 +30,8 @@ let chosen = idInAddress()
 let fallback = null
 /** @type {{ id: string, part: ReturnType<typeof createMirror> } | null} */
 let shown = null
+/** Which of its places are asked for. @type {import('./places.mjs').Filter} */
+let filter = { sort: 'rarest' }
 /** Whether the heading of the mirror gets the focus as soon as it is there. */
 let goes = false
 let lostSince = 0
@@ -39,7 +41,7 @@ let lastAnswer = 0
 /** Of the processes that have answered. @type {Set<string>} */
 const instances = new Set()
 let instance = ''
-/** By process, mirror, start of its counters, and kind of mismatch. @type {Histories<number>} */
+/** By process, mirror, start of its counters, and place of mismatches. @type {Histories<number>} */
 const counts = new Histories()
 /** By process, mirror, start of its counters, and backend. @type {Histories<import('./latency.mjs').Pair>} */
 const latencies = new Histories()
@@ -78,7 +80,7 @@ function remember ({ time, mirrors, mirror }) {
     for (const { name, primary, mirror } of backends) latencies.of(instance, id, since, name).add(when, { primary, mirror })
   }
   if (mirror === null) return
-  for (const { id, count } of mirror.groups.groups) counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
+  for (const { id, count } of mirror.places.places) counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
 }
 
 /** @param {Error} error */
@@ -107,10 +109,18 @@ function select () {
   if (location.hash !== '' && !location.hash.startsWith('#/')) return
   const left = current()
   chosen = idInAddress()
+  // Another mirror has other endpoints.
+  filter = { sort: filter.sort }
   goes = chosen !== null
   setText(byId('failed'), '')
   look()
   if (chosen === null && left !== null) list.focus(left)
+}
+
+/** What is asked for. @returns {Record<string, string>} */
+function query () {
+  const mirror = current()
+  return mirror === null ? {} : { mirror, ...filter }
 }
 
 /** The mirror that is looked at. */
@@ -164,7 +174,8 @@ function renderMirror (selected, now) {
       stopped: !state?.enabled,
       now,
       latenciesOf: backend => latencies.of(instance, id, since, backend).after(0),
-      countsOf: group => counts.of(instance, id, since, group)
+      filter,
+      countsOf: place => counts.of(instance, id, since, place)
     })
     if (goes) part.heading.focus()
     goes = false
@@ -187,7 +198,11 @@ function actionsFor (id) {
       await ask('PATCH', pathOf(id), {}, asked)
       contact.now()
     },
-    load: group => ask('GET', '/ui/group', { mirror: id, group, base: baseOfApp() }),
+    load: place => ask('GET', '/ui/place', { mirror: id, place, base: baseOfApp() }),
+    choose (wanted) {
+      filter = wanted.endpoint === undefined ? { sort: wanted.sort } : wanted
+      contact.now()
+    },
     askReset
   }
 
