@@ -44,7 +44,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   const engine = thread
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
     : new InlineEngine(new Budget(maxBufferedBytes), guard)
-  const context = { engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null, examples: new ExampleMemory(engine.budget) }
+  const context = { engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null, endpointTotals: prometheus?.endpoints === true, examples: new ExampleMemory(engine.budget) }
   const registry = new Registry(defaults, context, fastify.log)
   fastify.decorate('mirrors', registry.api)
 
@@ -67,7 +67,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   if (prometheus !== null) {
     const conceal = expose(prometheus.register, () => {
       return { mirrors: registry.totals(), bufferedBytes: engine.bufferedBytes, loopSeconds: engine.loopSeconds }
-    })
+    }, prometheus.endpoints)
     fastify.addHook('onClose', async () => conceal())
   }
 }

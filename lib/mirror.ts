@@ -21,6 +21,7 @@ import { MirrorBooks } from './metrics/books'
 import type { BackendBooks, MirrorSkip } from './metrics/books'
 import type { MirrorTotals } from './metrics/families'
 import { LatencyHistograms } from './metrics/histogram'
+import { EndpointTotals } from './metrics/endpoint-totals'
 import { Lifetime } from './metrics/lifetime'
 import { mirrorSnapshot } from './metrics/snapshot'
 import type { MirrorState } from './metrics/snapshot'
@@ -56,6 +57,8 @@ export interface MirrorContext {
   readonly bodyless: ReadonlySet<string>
   /** Whether latencies are counted by size, too. */
   readonly histograms: boolean
+  /** Whether requests are counted by endpoint beyond resets. */
+  readonly endpointTotals: boolean
   /** What examples of mismatches are held in. */
   readonly examples: ExampleMemory
 }
@@ -82,6 +85,7 @@ export class Mirror implements MirrorState, Holder {
   readonly routes: MirrorRoute[] = []
   readonly mismatches: MismatchReporter
   readonly #examples: ExampleMemory
+  readonly #endpointTotals: EndpointTotals | null
   readonly #settings: Settings
   readonly #main: Readonly<MainSwitch>
   readonly #headRules: HeadRules
@@ -91,7 +95,7 @@ export class Mirror implements MirrorState, Holder {
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
 
-  constructor (config: MirrorConfig, { engine, log, onMismatch, main, bodyless, histograms, examples }: MirrorContext) {
+  constructor (config: MirrorConfig, { engine, log, onMismatch, main, bodyless, histograms, endpointTotals, examples }: MirrorContext) {
     this.config = config
     this.engine = engine
     this.log = log
@@ -99,6 +103,7 @@ export class Mirror implements MirrorState, Holder {
     this.#settings = { enabled: config.enabled, percentage: config.percentage }
     this.#main = main
     this.#examples = examples
+    this.#endpointTotals = endpointTotals ? new EndpointTotals(config.maxEndpoints) : null
     this.#headRules = new HeadRules(config.removeHeaders)
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
@@ -260,6 +265,7 @@ export class Mirror implements MirrorState, Holder {
   /** Counts and places anew, as after a new version of a backend; requests under way report to what they began in. */
   reset (): void {
     this.#lifetime.add(this.period)
+    this.#endpointTotals?.add(this.period)
     for (const backend of this.backends) backend.reset()
     this.period.places.close()
     this.period = this.#newPeriod()
@@ -304,6 +310,7 @@ export class Mirror implements MirrorState, Holder {
       id: this.id,
       enabled: this.enabled,
       books,
+      endpoints: this.#endpointTotals?.read(this.period) ?? null,
       backends: this.backends.map(({ name, breaker, histograms }, index) => {
         return { name, breaker, books: backends[index], latency: histograms as LatencyHistograms }
       })

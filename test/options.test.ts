@@ -578,7 +578,7 @@ t.test('messages read as a whole', async t => {
     [{ prometheus: { register: Registry } }, 'prometheus.register must be a Registry of prom-client, got [function]'],
     [
       { prometheus: { registry: new Registry() } },
-      'prometheus.registry ([object Object]) is not an option, did you mean "register"?; allowed: register'
+      'prometheus.registry ([object Object]) is not an option, did you mean "register"?; allowed: register, endpoints'
     ]
   ]
   for (const [options, message] of pluginCases) t.equal(refusal(() => readPluginOptions(options)).message, `plugin options: ${message}`)

@@ -74,6 +74,10 @@ declare namespace fastifyMirror {
      * Of prom-client 15: its global `register`, or one of your own. Apps that share one are told of as one.
      */
     register: PrometheusRegistry
+    /**
+     * Tells what came of requests by endpoint, too: for each mirror and backend up to `maxEndpoints` times five more values. Default `false`.
+     */
+    endpoints?: boolean
   }
 
   /** As much of prom-client's `Registry` as is used, so that prom-client need not be installed. */

@@ -231,7 +231,7 @@ export const pluginSchema: OptionSchema = {
     onMismatch: { callable: 'any', allowed: 'a function' },
     prometheus: {
       type: 'object',
-      properties: { register: { registry: true, allowed: 'a Registry of prom-client' } },
+      properties: { register: { registry: true, allowed: 'a Registry of prom-client' }, endpoints: flag(false) },
       required: ['register'],
       additionalProperties: false,
       allowed: 'an object with a Registry of prom-client as its register'

@@ -82,7 +82,7 @@ class World {
   constructor (maxInFlight: number, failures: number) {
     const backends = ['http://a', 'http://b']
     const config = readMirrorOptions({ backends, maxInFlight, breaker: { failures }, maxEndpoints: 5 }, {}, { method: 'GET', url: '/' })
-    this.mirror = new Mirror(config, { engine, log: new BoundedLog(log), onMismatch: null, main: { enabled: true }, bodyless: new Set(), histograms: true, examples: new ExampleMemory(engine.budget) })
+    this.mirror = new Mirror(config, { engine, log: new BoundedLog(log), onMismatch: null, main: { enabled: true }, bodyless: new Set(), histograms: true, endpointTotals: false, examples: new ExampleMemory(engine.budget) })
   }
 
   /** One event; `at`: which of those that could be meant. */
