@@ -520,6 +520,22 @@ inBrowser('a place opens: its values side by side, its commands to copy, its new
   await page.getByText('None is stored.').waitFor()
 })
 
+inBrowser('the confidence is a picture over the number of comparisons', async (t, look) => {
+  let body: object = { version: 1 }
+  const gateway = await setUp(t, { answer: (...received) => json(body)(...received) })
+  const page = await look(gateway)
+  await page.getByRole('heading', { name: 'api', exact: true }).waitFor()
+  t.equal(await page.locator('.confidence').isVisible(), false, 'of nothing there is none')
+  await gateway.send(20)
+  await page.getByRole('img', { name: /^After 20 comparisons 0 % differ; the rate lies between 0 % and .*, the limit is 0.1 %$/ }).waitFor()
+  body = { version: 2 }
+  await gateway.send(20)
+  await page.getByRole('img', { name: /^After 40 comparisons 50 % differ; the rate lies between .* %, the limit is 0.1 %$/ }).waitFor()
+  for (const part of ['.interval', '.line.rate', '.limit']) t.equal(await page.locator(`.confidence ${part}`).count(), 1, part)
+  t.match(await page.locator('.confidence .line.rate').getAttribute('d'), /^M[\d. ]+L[\d. ]+h0$/, 'of both')
+  await page.getByText('What keeps it from being ready: mismatches').waitFor()
+})
+
 inBrowser('an example says at which place that is rarer it differs, too', async (t, look) => {
   let body: object = { version: 2 }
   const gateway = await setUp(t, { answer: (...received) => json(body)(...received) })

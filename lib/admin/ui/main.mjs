@@ -1,5 +1,6 @@
 // The page: which mirror is looked at, what it looks like now, and what is changed.
 
+import { intervalOf } from './confidence.mjs'
 import { createContact } from './contact.mjs'
 import { byId, el, replace, setAttribute, setText } from './dom.mjs'
 import { at, foreign, span } from './format.mjs'
@@ -46,6 +47,9 @@ const counts = new Histories()
 /** By process, mirror, start of its counters, and backend. @type {Histories<import('./latency.mjs').Pair>} */
 const latencies = new Histories()
 
+/** By process, mirror, start of its counters, and backend. @type {Histories<import('./confidence.mjs').Interval>} */
+const intervals = new Histories()
+
 setText(byId('host'), location.host)
 addEventListener('hashchange', select)
 wide.addEventListener('change', look)
@@ -80,6 +84,11 @@ function remember ({ time, mirrors, mirror }) {
     for (const { name, primary, mirror } of backends) latencies.of(instance, id, since, name).add(when, { primary, mirror })
   }
   if (mirror === null) return
+  const { snapshot, verdict } = mirror
+  for (const { name, reasons } of verdict.backends) {
+    const history = intervals.of(instance, snapshot.id, verdict.since, name)
+    for (const interval of reasons.map(intervalOf)) if (interval !== null && interval.of !== history.last?.value.of) history.add(when, interval)
+  }
   for (const { id, count } of mirror.places.places) counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
 }
 
@@ -173,6 +182,7 @@ function renderMirror (selected, now) {
       mirror,
       stopped: !state?.enabled,
       now,
+      intervalsOf: backend => intervals.of(instance, id, since, backend).after(0),
       latenciesOf: backend => latencies.of(instance, id, since, backend).after(0),
       filter,
       countsOf: place => counts.of(instance, id, since, place)

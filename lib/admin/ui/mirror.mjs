@@ -26,6 +26,7 @@ import { createVerdict } from './verdict.mjs'
  * @property {boolean} stopped all mirrors are
  * @property {number} now
  * @property {(backend: string) => Points} latenciesOf
+ * @property {import('./verdict.mjs').Data['intervalsOf']} intervalsOf
  * @property {import('./places.mjs').Filter} filter of the places
  * @property {import('./places.mjs').Data['countsOf']} countsOf
  */
@@ -58,7 +59,7 @@ export function createMirror (id, { change, askReset, load, choose }) {
       const { snapshot } = now.mirror
       setText(routes, snapshot.routes.map(({ method, url }) => `${method.length > MANY ? `${method.length} methods` : method.join(' ')} ${foreign(url)}`).join(', '))
       switches.update({ ...snapshot, stopped: now.stopped })
-      verdict.update({ verdict: now.mirror.verdict, now: now.now })
+      verdict.update({ verdict: now.mirror.verdict, now: now.now, intervalsOf: now.intervalsOf })
       showBackends(snapshot.backends)
       endpoints.update({ endpoints: now.mirror.endpoints, now: now.now })
       places.update({
