@@ -17,6 +17,7 @@ import { installAppHooks, installRouteHooks } from './hooks'
 import { markMirrored, tellOfUnmirrored } from './hooks/unmirrored'
 import { BoundedLog } from './log'
 import { LoopTime } from './loop-time'
+import { ExampleMemory } from './mismatches/memory'
 import { expose } from './metrics/prometheus'
 import { readPluginOptions } from './options'
 import { Registry } from './mirror/registry'
@@ -47,7 +48,13 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
     ? new ThreadEngine(maxBufferedBytes, onDeath, startWorker, guard)
     : new InlineEngine(new Budget(maxBufferedBytes), guard)
   const context = {
-    engine: engine as Engine, log, onMismatch, bodyless: bodylessMethods(fastify), histograms: prometheus !== null
+    engine: engine as Engine,
+    log,
+    onMismatch,
+    bodyless: bodylessMethods(fastify),
+    histograms: prometheus !== null,
+    endpointTotals: prometheus?.endpoints === true,
+    examples: new ExampleMemory(engine.budget)
   }
   const registry = new Registry(defaults, context, fastify.log)
   fastify.decorate('mirrors', registry.api)
@@ -71,7 +78,7 @@ async function mirrorPlugin (fastify: FastifyInstance, options: FastifyMirrorOpt
   if (prometheus !== null) {
     const conceal = expose(prometheus.register, () => {
       return { mirrors: registry.totals(), bufferedBytes: engine.bufferedBytes, loopSeconds: engine.loopSeconds }
-    })
+    }, prometheus.endpoints)
     fastify.addHook('onClose', async () => conceal())
   }
 }

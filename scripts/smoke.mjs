@@ -39,8 +39,8 @@ async function tryOut (thread) {
   assert.deepEqual([smoke.seen, smoke.mirrored, backend.matched, backend.mismatched], [3, 3, 2, 1], 'seen, mirrored, matched, mismatched')
   // In whatever order its connections were served.
   assert.deepEqual(shadow.lengths.toSorted((a, b) => a - b), [0, 0, BODY.length], 'bodies that the shadow got')
-  const { groups } = JSON.parse((await ask(url + '/mirrors/smoke/mismatches')).text)
-  assert.deepEqual(groups.map(({ pointers, count }) => [pointers, count]), [[['/version'], 1]], 'mismatches')
+  const { places } = JSON.parse((await ask(url + '/mirrors/smoke/mismatches')).text)
+  assert.deepEqual(places.map(({ where, kind, count }) => [where, kind, count]), [['/version', 'changed', 1]], 'mismatches')
   assert.equal((await ask(url + '/mirrors/ui')).status, 200, 'the page')
 
   const begun = performance.now()

@@ -30,9 +30,9 @@ async function setUp (t: Test, { admin, before, server }: Setup) {
   app.get('/', { mirror: { id: 'a', backends: [shadow.url], compare: { enabled: true } } }, async () => 'ok')
   await app.inject('/')
   await until('it is compared', () => app.mirrors.get('a')?.backends[0].mismatched === 1)
-  const group = app.mirrors.mismatches('a')?.groups[0].id as string
-  const all = routes.map(([method, url]): ['GET', string] => [method, url.replace(':id', 'a').replace(':group', group)])
-  const state = () => JSON.stringify([app.mirrors.enabled, app.mirrors.list(), app.mirrors.mismatches('a')?.groups])
+  const place = app.mirrors.mismatches('a')?.places[0].id as string
+  const all = routes.map(([method, url]): ['GET', string] => [method, url.replace(':id', 'a').replace(':place', place)])
+  const state = () => JSON.stringify([app.mirrors.enabled, app.mirrors.list(), app.mirrors.mismatches('a')?.places])
   return { app, all, state }
 }
 
@@ -118,7 +118,7 @@ t.test('no answer is kept by anybody, or opened to other origins, whoever gives 
   }
   guard = open
   for (const [method, url] of all) {
-    if (method === 'GET') await check(method, url, url.endsWith('/ui/') ? 302 : /\/ui\/group\/?$/.test(url) ? 400 : 200)
+    if (method === 'GET') await check(method, url, url.endsWith('/ui/') ? 302 : /\/ui\/place\/?$/.test(url) ? 400 : 200)
     await check(method, url, 421, { headers: { host: 'evil.test' } })
     if (!FILE.test(url)) await check(method, url, 403, { headers: { host: 'localhost', origin: 'http://evil.test' } })
   }
@@ -140,7 +140,7 @@ t.test('reads by pages of other origins are refused, but links to the page', asy
   const { app, all } = await setUp(t, { admin: { onRequest: open } })
   const get = async (url: string, headers: Record<string, string>) => (await app.inject({ url, headers: { host: 'a.test', ...headers } })).statusCode
   for (const [method, url] of all) {
-    if (method !== 'GET' || url.endsWith('/ui/') || /\/ui\/group\/?$/.test(url)) continue
+    if (method !== 'GET' || url.endsWith('/ui/') || /\/ui\/place\/?$/.test(url)) continue
     const file = FILE.test(url)
     for (const mode of ['cors', 'no-cors', 'navigate']) {
       for (const site of ['cross-site', 'same-site']) {

@@ -2,16 +2,15 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import fastifyMirror from '../lib'
-import { mismatchPage } from '../lib/admin/mismatch-page'
+import { placePage } from '../lib/admin/place-page'
 import type { PageState } from '../lib/admin/page-data'
-import { createRedactor } from '../lib/compare/redact'
-import { Group } from '../lib/mismatches/group'
-import { MismatchGroups } from '../lib/mismatches/groups'
-import { createMismatch } from '../lib/mismatches/mismatch'
-import type { AdminHook, FastifyMirrorOptions, MirrorOptions, MismatchList, MismatchShape } from '../types/index'
+import { Places } from '../lib/mismatches/places'
+import { Sample } from '../lib/mismatches/sample'
+import type { AdminHook, FastifyMirrorOptions, MirrorOptions, MismatchList } from '../types/index'
 import { startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { startGateway } from './helpers/gateway'
+import { TestPlaces } from './helpers/places'
 import { until } from './helpers/until'
 
 /** What users, tests and the README read: these names, in this order. */
@@ -196,44 +195,48 @@ t.test('a long list is read in pages', async t => {
   t.equal((await app.inject('/mirrors?limit=0')).statusCode, 400)
 })
 
+/** A store of so many places with large examples. */
+function storeOf (count: number, exampleBytes = 0): TestPlaces {
+  const places = new TestPlaces(5000)
+  for (let i = 0; i < count; i++) {
+    const body = Buffer.alloc(exampleBytes, '\x01')
+    const request = { method: 'GET', path: '/', sentPath: '/', headers: [], body, complete: true }
+    const difference = { primaryStatus: 200, mirrorStatus: 200, primaryHash: '', mirrorHash: '', headers: [], body: { kind: 'hash' as const, reason: 'off' as const } }
+    places.put({ backend: 'a', time: i, request, ...difference }, `GET /${i}`)
+  }
+  return places
+}
+
 t.test('mismatches are read in pages', async t => {
-  const text = 'x'.repeat(100_000)
-  const of = (count: number) => Array.from({ length: count }, (_, i) => new Group(`g${i}`, { text } as unknown as MismatchShape, 0))
-  const list = { limit: 40, limited: true, spared: 0, groups: of(40), others: of(43).slice(40) }
-  for (const [most, pages] of [[1000, 3], [7, 7], [40, 3]]) {
+  const index = storeOf(1500, 2000).index('newest')
+  for (const [most, least] of [[5000, 2], [70, 22], [1500, 2]]) {
     const found: string[] = []
     let count = 0
     for (let after: string | undefined | null; after !== null; count++) {
-      const page = await mismatchPage(list, most, after)
+      const page = await placePage(index, [{ name: 'shadow' }], most, after)
       t.ok(page.body.length < 2e6)
-      const { groups, others } = JSON.parse(page.body.toString()) as MismatchList
-      found.push(...groups.map(({ id }) => id), ...others.map(({ id }) => `other ${id}`))
+      const { places, total } = JSON.parse(page.body.toString()) as MismatchList
+      t.equal(total, 1500)
+      found.push(...places.map(({ id }) => id))
       after = page.last
     }
-    t.strictSame(found, [...list.groups.map(({ id }) => id), ...list.others.map(({ id }) => `other ${id}`)])
-    t.equal(count, pages)
+    t.strictSame(found, index.places.map(({ place }) => place.id))
+    t.ok(count >= least, `${count} pages`)
   }
 })
 
-t.test('of a store only what is asked for is masked, one group in a turn of the event loop', async t => {
-  const { app } = await appWith({ admin: { onRequest: async () => {} } }, [{ id: 'api', backends: ['http://a'] }])
-  const store = new MismatchGroups(100)
+t.test('of a store only what is asked for is masked, one place in a turn of the event loop', async t => {
+  const { app } = await appWith({ admin: { onRequest: async () => {} } }, [{ id: 'api', backends: [{ url: 'http://a', name: 'a' }] }])
+  const store = storeOf(100)
   let read = 0
   let most = 0
-  for (let i = 0; i < 100; i++) {
-    const request = { method: 'GET', path: '/', sentPath: '/', headers: [], body: Buffer.alloc(0), complete: true }
-    const difference = { backend: 'a', primaryStatus: 200, mirrorStatus: 300 + i, primaryHash: '', mirrorHash: '', headers: [], body: null }
-    const example = createMismatch({ ...difference, time: 0, request }, createRedactor([]))
-    store.add(difference, 0, {
-      size: 0,
-      read: () => {
-        read++
-        return example
-      }
-    })
-  }
-  t.capture(MismatchGroups.prototype, 'index', store.index.bind(store))
-  t.capture(MismatchGroups.prototype, 'get', store.get.bind(store))
+  const sampleRead = Sample.prototype.read
+  t.capture(Sample.prototype, 'read', function (this: Sample, ...args: Parameters<typeof sampleRead>) {
+    read++
+    return sampleRead.apply(this, args)
+  })
+  t.capture(Places.prototype, 'index', store.index.bind(store))
+  t.capture(Places.prototype, 'find', store.find.bind(store))
   let before = 0
   const look = () => {
     most = Math.max(most, read - before)
@@ -242,19 +245,40 @@ t.test('of a store only what is asked for is masked, one group in a turn of the 
   }
   let timer = setImmediate(look)
   t.teardown(() => clearImmediate(timer))
-  const [{ id }] = (await app.inject('/mirrors/api/mismatches?limit=1')).json().groups
+  const [{ id }] = (await app.inject('/mirrors/api/mismatches?limit=1')).json().places
   t.equal(read, 1)
-  t.equal((await app.inject('/mirrors/ui/state?mirror=api')).json().mirror.groups.groups.length, 100)
+  t.equal((await app.inject('/mirrors/ui/state?mirror=api')).json().mirror.places.places.length, 100)
   t.equal(read, 1)
-  t.equal((await app.inject('/mirrors/api/mismatches')).json().groups.length, 100)
+  t.equal((await app.inject('/mirrors/api/mismatches')).json().places.length, 100)
   t.equal(read, 101)
   t.equal(most, 1)
-  await app.inject(`/mirrors/ui/group?mirror=api&group=${id}&base=http://a`)
-  t.ok(read <= 104, 'of the group alone: the example, and a line for either side')
-  store.spare({ backend: 'a', primaryStatus: 200, mirrorStatus: 200 }, 0)
-  const [other] = store.index().others
-  const none = (await app.inject(`/mirrors/ui/group?mirror=api&group=${other.id}&base=http://a`)).json()
-  t.strictSame(none, { example: null, curl: null }, 'where there was no time for any')
+  const { examples: [example] } = (await app.inject(`/mirrors/ui/place?mirror=api&place=${id}&base=http://a`)).json()
+  t.match(example, { uses: ['first', 'latest', 'most different'], request: { path: '/' }, curl: { mirror: /^curl /, primary: /^curl / } })
+  t.equal(read, 102, 'of the place alone')
+  store.countUnsorted(store.endpoint('GET /other'), 0, 0)
+  const other = store.index('frequent', 'GET /other').places[0].place
+  const none = (await app.inject(`/mirrors/ui/place?mirror=api&place=${other.id}&base=http://a`)).json()
+  t.strictSame(none, { examples: [] }, 'where there was no time for any')
+})
+
+t.test('what is told of the fullest store takes no turn of the event loop long', async t => {
+  const store = new TestPlaces(5000)
+  for (let i = 0; i < 5000; i++) {
+    const letters = [...`${i}`].map(digit => 'abcdefghij'[Number(digit)]).join('')
+    const places = { keys: [`changed /${letters.slice(0, 2)}/${letters}`], firsts: [-1], more: false }
+    store.count(store.endpoint(`GET /${i % 200}`), 0, places, i)
+  }
+  const times: number[] = []
+  for (const order of ['rarest', 'frequent', 'newest', 'status'] as const) {
+    for (let i = 0; i < 7; i++) {
+      const begun = performance.now()
+      store.index(order)
+      store.find('nobody')
+      times.push(performance.now() - begun)
+    }
+  }
+  const median = times.sort((a, b) => a - b)[times.length >> 1]
+  t.ok(median < 20, `${median.toFixed(1)} ms`)
 })
 
 t.test('the page has less than 2 MB in one answer, and says what is left out', async t => {
@@ -262,12 +286,12 @@ t.test('the page has less than 2 MB in one answer, and says what is left out', a
   const long = names.map(name => ({ url: `http://h/${'p'.repeat(1900)}`, name }))
   const ids = Array.from({ length: 20 }, (_, i) => `m${i}`)
   const { app } = await appWith({ admin: { onRequest: async () => {} } }, ids.map((id, i) => ({ id, backends: long, enabled: i > 4 })))
-  const groups = new MismatchGroups(1000)
+  const store = new TestPlaces(1000)
   for (let i = 0; i < 300; i++) {
-    const headers = Array.from({ length: 16 }, (_, k) => ({ name: '\u20ac'.repeat(48 + k), primary: [], mirror: [] }))
-    groups.add({ backend: 'a', primaryStatus: 200, mirrorStatus: 300 + i, headers, body: null }, 0, { size: Infinity, read: () => { throw new Error('not kept') } })
+    const where = Array.from({ length: 8 }, (_, k) => `/${'\u20ac'.repeat(48 + k)}`).join('')
+    store.count(store.endpoint(`GET /${i}`), 0, { keys: [`changed ${where}`], firsts: [-1], more: false }, 0)
   }
-  t.capture(MismatchGroups.prototype, 'index', groups.index.bind(groups))
+  t.capture(Places.prototype, 'index', store.index.bind(store))
   const { body } = await app.inject('/mirrors/ui/state?mirror=m0')
   t.comment(`${Buffer.byteLength(body)} bytes`)
   t.ok(Buffer.byteLength(body) < 2e6)
@@ -276,8 +300,8 @@ t.test('the page has less than 2 MB in one answer, and says what is left out', a
   t.equal(mirrors.length + more, 20)
   t.strictSame(mirrors.map(({ id }) => id), ids.slice(5, 5 + mirrors.length), 'what is switched off is left out first')
   t.ok(mirror !== null && mirror.snapshot.backends.length === 100 && mirror.verdict.backends.length === 100, 'the one that is looked at is whole')
-  t.equal(mirror?.groups.total, 300)
-  t.ok(mirror !== null && mirror.groups.groups.length > 20 && mirror.groups.groups.length < 200)
+  t.equal(mirror?.places.total, 300)
+  t.ok(mirror !== null && mirror.places.places.length > 20 && mirror.places.places.length <= 200)
   t.equal((await app.inject('/mirrors/ui/state')).json().more, more)
 })
 

@@ -7,7 +7,7 @@ import * as errors from '../lib/errors'
 import { connectSchema } from '../lib/options/connect'
 import { mirrorSchema, pluginSchema } from '../lib/options/schema'
 import type { OptionSchema } from '../lib/options/option-schema'
-import { families } from '../lib/metrics/families'
+import { endpointFamily, families } from '../lib/metrics/families'
 import { foldPath } from '../lib/endpoints/path'
 import { DROPPED, FAILED, NOT_COMPARED } from '../lib/reasons'
 import type { Reason } from '../lib/reasons'
@@ -111,7 +111,7 @@ t.test('docs/errors: has every code with its status, and no other', async t => {
 t.test('docs/prometheus: has every metric, and no other', async t => {
   const cells = [...read('docs/prometheus.md').matchAll(/^\| [^|]* \| (`.*) \|$/gm)].map(([, cell]) => cell).join()
   const told = [...cells.matchAll(/`(\w+)(?:\{\w+\})?`/g)].map(([, name]) => `fastify_mirror_${name}`)
-  t.strictSame(told.sort(), families.map(({ name }) => name).sort())
+  t.strictSame(told.sort(), [...families, endpointFamily].map(({ name }) => name).sort())
 })
 
 t.test('docs/isolation: each rule names tests that there are', async t => {

@@ -9,7 +9,7 @@ import fastifyMirror from '../lib'
 import { endpointPage } from '../lib/admin/endpoint-page'
 import { Endpoints } from '../lib/endpoints/table'
 import { BackendBooks } from '../lib/metrics/books'
-import type { EndpointBackend, EndpointList, EndpointRequest, MirrorOptions } from '../types/index'
+import type { EndpointBackend, EndpointList, EndpointRequest, MirrorOptions, MismatchEvent } from '../types/index'
 import { REFUSED, startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { client } from './helpers/client'
@@ -66,6 +66,24 @@ for (const { mode, plugin } of modes) {
     t.strictSame(listOf(gateway), { limit: 200, limited: false, endpoints: [] })
     await ask('/orders/7')
     t.strictSame(await settled(t, gateway), { '(not found)': 1 }, 'a period knows nothing of the one before')
+  })
+
+  t.test(`${mode}: a mismatch is counted by its own name, though the client has not got all of the answer`, async t => {
+    const shadow = await startBackend(t, (_, response) => response.end('other'))
+    const events: MismatchEvent[] = []
+    const gateway = await startGateway(t, {
+      plugin: { ...plugin, onMismatch: event => { events.push(event) } },
+      routes: app => {
+        app.get('/large', { mirror: { id: 'm', backends: [shadow.url], compare: { enabled: true }, endpoint: () => 'named' } }, async () => 'x'.repeat(32 * 1024 * 1024))
+      }
+    })
+    const socket = net.connect(gateway.port, '127.0.0.1').pause()
+    t.teardown(() => socket.destroy())
+    socket.write('GET /large HTTP/1.1\r\nhost: a\r\n\r\n')
+    await until('the mismatch is told of', () => events.length === 1, 20_000)
+    t.match(events, [{ endpoint: 'named' }])
+    t.match(gateway.app.mirrors.mismatches('m')?.places, [{ endpoint: 'named', where: 'body', count: 1, share: 1 }])
+    booksClose(t, gateway.mirror())
   })
 
   t.test(`${mode}: a scanner with many paths leaves the endpoints alone`, async t => {

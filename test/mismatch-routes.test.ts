@@ -8,10 +8,11 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { request } from 'undici'
 import fastifyMirror from '../lib'
-import type { AdminOptions, MismatchEvent, MismatchList } from '../types/index'
+import type { AdminOptions, MismatchEvent, MismatchList, MismatchPlace } from '../types/index'
 import { startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { modes, startGateway } from './helpers/gateway'
+import { NO_PLACES } from './helpers/places'
 import { watchProcess } from './helpers/process'
 import { startTwins } from './helpers/twins'
 import type { Ask, Reply } from './helpers/twins'
@@ -43,80 +44,86 @@ function json (value: unknown): Reply {
 }
 
 for (const { mode, plugin } of modes) {
-  t.test(`${mode}: mismatches in groups`, async t => {
+  t.test(`${mode}: mismatches by place`, async t => {
     const twins = await startTwins(t, {
-      plugin: { ...plugin, admin: { onRequest: guard } }, compare: { logMismatches: true, maxMismatches: 4 }
+      plugin: { ...plugin, admin: { onRequest: guard } }, mirror: { maxPlaces: 6 }, compare: { logMismatches: true }
     })
     const { gateway, events } = twins
     const path = `${gateway.url}/mirrors/twins/mismatches`
-    const list = async (): Promise<MismatchList> => {
-      const { status, json } = await admin(path)
+    const list = async (query = ''): Promise<MismatchList> => {
+      const { status, json } = await admin(path + query)
       t.equal(status, 200)
-      const own = gateway.app.mirrors.mismatches('twins')
+      const own = gateway.app.mirrors.mismatches('twins', Object.fromEntries(new URLSearchParams(query)))
       t.strictSame(json, plain(own), 'the route loses nothing')
       return json as MismatchList
     }
 
-    t.strictSame(await list(), { limit: 4, limited: false, spared: 0, groups: [], others: [] }, 'none at first')
+    t.strictSame(await list(), { ...NO_PLACES, limit: 6 }, 'none at first')
 
     await twins.ask({ body: 'ok' }, { status: 500, body: 'ok' }, { path: '/rare' })
     for (let i = 0; i < 20; i++) {
       const old = json({ items: [{ id: i, price: 1 }], [1000 + i]: { at: 1 } })
-      await twins.ask(old, json({ items: [{ id: i, price: 2 }, { id: 0 }], [1000 + i]: { at: 2 } }), { path: `/frequent/${i}` })
+      await twins.ask(old, json({ items: [{ id: i, price: i === 7 ? 'free' : 2 }, { id: 0 }], [1000 + i]: { at: 2 } }), { path: `/frequent/${i}` })
     }
-    const { groups } = await list()
-    t.match(groups, [
+    const { places, total, limited } = await list()
+    t.strictSame([total, limited], [5, false])
+    t.match(places, [
       {
-        count: 20,
-        backend: 'shadow',
-        primaryStatus: 200,
-        mirrorStatus: 200,
-        headers: [],
-        pointers: ['/*/at', '/items/*', '/items/*/price'],
-        body: 'json',
-        example: { request: { path: '/frequent/19' }, body: { kind: 'json' } }
+        endpoint: 'GET /frequent/*',
+        where: '/items/*/price',
+        kind: 'type',
+        count: 1,
+        share: 0.05,
+        backends: [{ name: 'shadow', count: 1 }],
+        examples: [{ uses: ['first', 'latest', 'most different'], request: { path: '/frequent/7' }, body: { differences: [{ pointer: '/items/0/price', mirror: '"free"' }, {}, {}] } }]
       },
-      { count: 1, primaryStatus: 200, mirrorStatus: 500, pointers: [], body: null, example: { request: { path: '/rare' } } }
+      { where: '/items/*/price', kind: 'changed', count: 19, share: 0.95 },
+      { endpoint: 'GET /rare', where: 'status 200→500', kind: 'changed', count: 1, share: 1 },
+      { where: '/items/*', kind: 'added', count: 20 },
+      { where: '/*/at', kind: 'changed', count: 20 }
     ])
-    t.equal(groups.length, 2)
-    t.ok(groups[0].first < groups[0].last, 'first and last time')
-    t.equal(groups[0].last, groups[0].example?.time)
-    t.equal(groups[0].id, events.at(-1)?.group)
-
-    await twins.ask({ body: 'a' }, { body: 'b' })
-    await twins.ask({ headers: { 'x-a': '1' } }, { headers: { 'x-a': '2' } })
-    for (const status of [501, 501, 502]) await twins.ask({ body: 'ok' }, { status, body: 'ok', headers: { 'x-b': '1' } })
-    const full = await list()
-    t.match(full, {
-      limit: 4,
-      limited: true,
-      groups: [{ headers: ['x-a'] }, { body: 'text' }, { count: 20 }, { count: 1, mirrorStatus: 500 }],
-      others: [
-        { backend: 'shadow', primaryStatus: 200, mirrorStatus: 502, count: 1 },
-        { backend: 'shadow', primaryStatus: 200, mirrorStatus: 501, count: 2 }
-      ]
+    const frequent = places.find(({ where }) => where === '/*/at') as MismatchPlace
+    t.ok(frequent.first < frequent.last, 'first and last time')
+    t.equal(frequent.last, frequent.examples.find(({ uses }) => uses.includes('latest'))?.time)
+    t.ok(events.at(-1)?.places.includes(frequent.id))
+    t.strictSame((await list('?sort=status')).places[0], places[2])
+    t.strictSame((await list('?sort=frequent')).places.map(({ count }) => count), [20, 20, 19, 1, 1])
+    t.strictSame((await list('?sort=newest')).places[0].where, '/items/*/price')
+    t.strictSame((await list(`?endpoint=${encodeURIComponent('GET /rare')}`)).places, [places[2]])
+    const first = await request(`${path}?sort=frequent&limit=3&endpoint=${encodeURIComponent('GET /frequent/*')}`, { headers: { 'x-key': KEY } })
+    const [, next] = /^<(.*)>; rel="next"$/.exec(first.headers.link as string) ?? []
+    const one = (await first.body.json()) as MismatchList
+    const two = (await admin(new URL(next, path).href)).json as MismatchList
+    t.strictSame([...one.places, ...two.places].map(({ count }) => count), [20, 20, 19, 1], 'in pages of one order')
+    t.equal((await admin(`${path}?sort=worst`)).status, 400)
+    t.throws(() => gateway.app.mirrors.mismatches('twins', { sort: 'worst' as 'rarest' }), {
+      code: 'FST_MIRROR_INVALID_OPTION', statusCode: 400, message: /mirror "twins": sort must be "rarest", "frequent", "newest" or "status", got "worst"/
     })
-    t.equal(full.groups.length, 4)
-    t.equal(full.others.length, 2)
-    await twins.ask({ body: 'ok' }, { status: 500, body: 'ok' }, { path: '/rare/again' })
-    t.match((await list()).groups[0], { count: 2, id: groups[1].id, first: groups[1].first, example: { request: { path: '/rare/again' } } })
+
+    for (const name of ['x-a', 'x-b', 'x-c']) await twins.ask({ headers: { [name]: '1' } }, { headers: { [name]: '2' } })
+    const full = await list()
+    t.match(full, { limit: 6, limited: true, total: 7 })
+    t.match(full.places.at(-1), { endpoint: 'GET /', where: '(other places)', kind: null, count: 2, examples: [{}, {}] })
+    await twins.ask({ body: 'ok' }, { status: 500, body: 'ok' }, { path: '/rare' })
+    t.match((await list('?sort=status')).places[0], { count: 2, id: places[2].id, first: places[2].first })
 
     const { mismatched } = gateway.backend()
-    t.equal(mismatched, 27)
-    t.equal(events.length, 27)
-    t.strictSame(events.map(({ mirror }) => mirror), Array(27).fill('twins'))
+    t.equal(mismatched, 25)
+    t.equal(events.length, 25)
+    t.strictSame(events.map(({ mirror }) => mirror), Array(25).fill('twins'))
 
     const logged = gateway.log.filter(({ msg }) => msg === 'mirror mismatch')
-    t.equal(logged.length, 14, 'ten, and of kinds that come after them the first')
+    t.ok(logged.length >= 11, 'ten, and of kinds that come after them the first')
     t.match(logged[0], {
       level: 40,
       reqId: String,
       mirror: 'twins',
+      endpoint: 'GET /rare',
       backend: 'shadow',
       primaryStatus: 200,
       mirrorStatus: 500,
       bodyMatch: true,
-      group: groups[1].id,
+      places: [places[2].id],
       headers: [],
       body: null
     })
@@ -124,11 +131,40 @@ for (const { mode, plugin } of modes) {
 
     const cleared = await admin(path, 'DELETE')
     t.match(cleared, { status: 204, text: '' })
-    t.strictSame(await list(), { limit: 4, limited: false, spared: 0, groups: [], others: [] })
+    t.strictSame(await list(), { ...NO_PLACES, limit: 6 })
     t.equal(gateway.backend().mismatched, mismatched, 'running totals stay')
     await twins.ask({ body: 'a' }, { body: 'b' })
-    t.match((await list()).groups, [{ count: 1 }])
+    t.match((await list()).places, [{ count: 1, where: 'body', share: 1 }])
     booksClose(t, gateway.mirror())
+  })
+
+  t.test(`${mode}: of one mismatch 128 places are told apart, and it is said that there are more`, async t => {
+    const { ask, gateway } = await startTwins(t, { plugin: { ...plugin, onMismatch: undefined }, compare: { logMismatches: true } })
+    const names = Array.from({ length: 200 }, (_, i) => `${'abcdefghij'[i % 10]}${'abcdefghij'[Math.floor(i / 10) % 10]}${i < 100 ? '' : 'x'}`)
+    const of = (value: number): Reply => json({ a: Object.fromEntries(names.slice(0, 100).map(name => [name, value])), b: Object.fromEntries(names.map(name => [name, value])) })
+    await ask(of(1), of(2))
+    const { total, limited, places } = gateway.app.mirrors.mismatches('twins', { limit: 5000 }) as MismatchList
+    t.strictSame([total, limited, places.at(-1)?.where, places.at(-1)?.examples.length], [129, true, '(other places)', 1])
+    const [{ places: logged }] = gateway.log.filter(({ msg }) => msg === 'mirror mismatch') as unknown as Array<{ places: string[] }>
+    t.equal(logged.length, 16)
+    t.notOk(logged.includes(places.at(-1)?.id as string), 'what is not told apart is no place that is rare')
+    for (let i = 0; i < 11; i++) await ask({ body: 'a' }, { body: 'b' })
+    t.equal(gateway.log.filter(({ msg }) => msg === 'mirror mismatch').length, 10, 'and where nobody else is told, a line that is not written is all')
+  })
+
+  t.test(`${mode}: one true difference among 62 that come and go has a row of its own, on top, and shows itself`, async t => {
+    const twins = await startTwins(t, { plugin: { ...plugin, admin: { onRequest: guard } } })
+    const names = Array.from({ length: 62 }, (_, i) => `${'abcdefgh'[i % 8]}${'abcdefgh'[Math.floor(i / 8)]}`)
+    const noisy = (id: number, price: number): Reply => json({
+      ...Object.fromEntries(names.map((name, i) => [name, (id * (i + 3)) % 7 < 5 ? Math.random() : 0])), price
+    })
+    for (let i = 1; i <= 60; i++) await twins.ask(noisy(i, 1), noisy(i, i === 31 ? 2 : 1))
+    const { places, total, limited } = twins.gateway.app.mirrors.mismatches('twins', { limit: 5000 }) as MismatchList
+    t.equal(limited, false)
+    t.ok(total <= 63, `${total} places`)
+    t.match(places[0], { where: '/price', kind: 'changed', count: 1, examples: [{ body: { differences: [{ pointer: '/price', primary: '1', mirror: '2' }] } }] })
+    t.equal(places[0].examples[0].rarest, places[0].id)
+    booksClose(t, twins.gateway.mirror())
   })
 
   t.test(`${mode}: whatever listens to mismatches, it goes no further`, async t => {
@@ -150,11 +186,11 @@ for (const { mode, plugin } of modes) {
       const { response } = await twins.ask({ body: 'a' }, { body: 'b' })
       t.equal(response.statusCode, 200)
     }
-    t.match(told[0], { mirror: 'twins', group: told[1].group, backend: 'shadow', body: { kind: 'text' } })
+    t.match(told[0], { mirror: 'twins', places: told[1].places, backend: 'shadow', body: { kind: 'text' } })
     const failed = () => twins.gateway.log.filter(({ msg }) => msg === 'onMismatch failed')
     await until('all failures are logged', () => failed().length === 3)
     for (const line of failed()) t.match(line, { level: 40, mirror: 'twins', err: { message: 'boom' } })
-    t.match(twins.gateway.app.mirrors.mismatches('twins')?.groups, [{ count: 5 }])
+    t.match(twins.gateway.app.mirrors.mismatches('twins')?.places, [{ count: 5 }])
     booksClose(t, twins.gateway.mirror())
     t.strictSame(faults.filter(fault => fault instanceof Error && fault.message === 'boom'), [])
   })
@@ -175,7 +211,7 @@ t.test('a logger that throws does not keep a mismatch from being counted and tol
   await (await request(gateway.url)).body.dump()
   await until('the mismatch is told of', () => events.length === 1)
   t.match(gateway.log.at(-1), { msg: 'the mismatch could not be logged', err: { message: 'no disk' } })
-  t.match(gateway.app.mirrors.mismatches('get')?.groups, [{ count: 1, body: 'hash: off' }])
+  t.match(gateway.app.mirrors.mismatches('get')?.places, [{ count: 1, where: 'body' }])
   booksClose(t, gateway.mirror())
 })
 
@@ -212,18 +248,15 @@ t.test('what others do with a mismatch does not change what is stored', async t 
     await (await request(gateway.url, { headers: { 'x-b': '1' } })).body.dump()
     await until('it is told of', () => told === count)
     const before = structuredClone(list())
-    t.match(before.groups, [{
-      count,
-      headers: ['x-a'],
-      pointers: ['/a'],
-      example: {
-        request: { path: '/', headers: ['host', `127.0.0.1:${gateway.port}`, 'connection', 'keep-alive', 'x-b', '1'] },
-        body: { kind: 'json', differences: [{ pointer: '/a', primary: '1', mirror: '2' }] }
-      }
-    }])
+    t.strictSame(before.places.map(({ where, count }) => [where, count]).sort(), [['/a', count], ['header:x-a', count]])
+    t.match(before.places[0].examples[0], {
+      request: { path: '/', headers: ['host', `127.0.0.1:${gateway.port}`, 'connection', 'keep-alive', 'x-b', '1'] },
+      headers: [{ name: 'x-a' }],
+      body: { kind: 'json', differences: [{ pointer: '/a', primary: '1', mirror: '2' }] }
+    })
     spoil(list())
     t.strictSame(list(), before)
-    t.match(mirrors.curl('a', before.groups[0].id, 'mirror'), "--header 'x-b: 1'")
+    t.match(mirrors.curl('a', before.places[0].id, 'mirror'), "--header 'x-b: 1'")
   }
 })
 
@@ -260,14 +293,14 @@ t.test('with a guard nothing answers before it', async t => {
   }
   const { app, routes, log } = await adminRoutes(t, { prefix: '/internal/m', onRequest: [first, second] })
   t.strictSame(log, [])
-  for (const route of ['GET :id/mismatches', 'DELETE :id/mismatches', 'GET :id/mismatches/:group/curl', 'GET :id/verdict', 'POST :id/reset']) {
+  for (const route of ['GET :id/mismatches', 'DELETE :id/mismatches', 'GET :id/mismatches/:place/curl', 'GET :id/verdict', 'POST :id/reset']) {
     t.ok(routes.includes(route.replace(' ', ' /internal/m/')), route)
   }
   const queries = ['', '?side=wrong', '?base=wrong', '?gate=1&gate=2']
   for (const route of routes) {
     const [method, url] = route.split(' ')
     for (const query of queries) {
-      const path = url.replace(':id', 'unknown').replace(':group', 'unknown') + query
+      const path = url.replace(':id', 'unknown').replace(':place', 'unknown') + query
       called.length = 0
       const answer = await app.inject({ method: method as 'GET', url: path, headers: { 'content-type': 'application/json', origin: 'http://elsewhere' }, body: method === 'GET' || method === 'HEAD' ? undefined : '{' })
       t.strictSame(called, [`1 ${method} ${path}`, '2'], `${method} ${path}`)
@@ -288,7 +321,7 @@ t.test('what there is not is not found', async t => {
   for (const [method, url, message] of [
     ['GET', '/mirrors/a', /no mirror .*"a"/], ['GET', '/mirrors/a/mismatches', /no mirror .*"a"/], ['DELETE', '/mirrors/a/mismatches', /no mirror/],
     ['GET', '/mirrors/a/verdict', /no mirror/], ['GET', '/mirrors/a/verdict?gate', /no mirror/], ['POST', '/mirrors/a/reset', /no mirror/],
-    ['GET', '/mirrors/a/mismatches/b/curl', /no such mismatch group .*"b"/]
+    ['GET', '/mirrors/a/mismatches/b/curl', /no such place of mismatches, or no example of it .*"b"/]
   ] as const) {
     const answer = await app.inject({ method, url, headers })
     t.match(answer.json(), { statusCode: 404, error: 'Not Found', message }, `${method} ${url}`)
@@ -315,9 +348,9 @@ t.test('an id may be any text, in every route', async t => {
     await until('it is compared', () => gateway.app.mirrors.get(id)?.backends[0].compared === 1)
     const url = `${gateway.url}/mirrors/${encodeURIComponent(id)}`
     t.strictSame((await admin(url)).json, plain(gateway.app.mirrors.get(id)), id)
-    const { groups } = (await admin(`${url}/mismatches`)).json as MismatchList
-    t.match(groups, [{ count: 1, example: { request: { path: `/${i}` } } }])
-    t.match(await admin(`${url}/mismatches/${groups[0].id}/curl`), { status: 200, type: 'text/plain; charset=utf-8', text: new RegExp(`'${shadow.url}/${i}'\n$`) })
+    const { places } = (await admin(`${url}/mismatches`)).json as MismatchList
+    t.match(places, [{ count: 1, examples: [{ request: { path: `/${i}` } }] }])
+    t.match(await admin(`${url}/mismatches/${places[0].id}/curl`), { status: 200, type: 'text/plain; charset=utf-8', text: new RegExp(`'${shadow.url}/${i}'\n$`) })
     t.match((await admin(`${url}/verdict`)).json, { id, verdict: 'not enough data', backends: [{ reasons: [{ count: 1, of: 1 }] }] })
     t.equal((await admin(`${url}/mismatches`, 'DELETE')).status, 204)
     t.equal((await admin(`${url}/reset`, 'POST')).status, 204)
@@ -353,7 +386,7 @@ t.test('an example is a curl command', async t => {
     body: `${nasty}\n\t"two lines"\r\n`
   }
   const { mismatch } = await twins.ask({ body: 'a' }, { body: 'b' }, post)
-  const url = `${gateway.url}/mirrors/twins/mismatches/${mismatch?.group}/curl`
+  const url = `${gateway.url}/mirrors/twins/mismatches/${mismatch?.places[0]}/curl`
   const line = async (query: string): Promise<string> => {
     const { status, text } = await admin(url + query)
     t.equal(status, 200, query)
@@ -384,9 +417,9 @@ t.test('an example is a curl command', async t => {
       t.equal((await admin(url + query)).status, 400, query)
     }
     const own = gateway.app.mirrors
-    t.equal(own.curl('twins', mismatch?.group as string, 'primary'), undefined, 'code has to say where the primary is')
-    t.match(own.curl('twins', mismatch?.group as string, 'primary', 'http://a'), "--url 'http://a/api/")
-    t.match(own.curl('twins', mismatch?.group as string, 'mirror'), `--url '${shadow.url}/base/v2/`)
+    t.equal(own.curl('twins', mismatch?.places[0] as string, 'primary'), undefined, 'code has to say where the primary is')
+    t.match(own.curl('twins', mismatch?.places[0] as string, 'primary', 'http://a'), "--url 'http://a/api/")
+    t.match(own.curl('twins', mismatch?.places[0] as string, 'mirror'), `--url '${shadow.url}/base/v2/`)
     t.equal(own.curl('twins', 'unknown', 'mirror'), undefined)
   })
 
@@ -418,7 +451,7 @@ t.test('an example is a curl command', async t => {
     for (const preserveHost of [false, true]) {
       const { ask, gateway, shadow } = await startTwins(t, { mirror: { preserveHost } })
       const { mismatch } = await ask({ body: 'a' }, { body: 'b' }, { headers: { host: "it's.example", accept: '*/*', 'user-agent': 'it' } })
-      const line = (side: 'mirror' | 'primary', base: string) => gateway.app.mirrors.curl('twins', mismatch?.group as string, side, base)
+      const line = (side: 'mirror' | 'primary', base: string) => gateway.app.mirrors.curl('twins', mismatch?.places[0] as string, side, base)
       t.equal(shadow.requests[0].headers.host, preserveHost ? "it's.example" : shadow.host)
       const host = preserveHost ? " --header 'host: it'\"'\"'s.example'" : ''
       for (const base of [shadow.url, 'http://other']) {
@@ -428,12 +461,12 @@ t.test('an example is a curl command', async t => {
     }
   })
 
-  await t.test('for groups of all others, too', async t => {
-    const full = await startTwins(t, { plugin: { admin: { onRequest: guard } }, compare: { maxMismatches: 0 } })
+  await t.test('for what is not told apart, too', async t => {
+    const full = await startTwins(t, { plugin: { admin: { onRequest: guard } }, mirror: { maxPlaces: 0 } })
     await full.ask({ body: 'a' }, { body: 'b' }, { path: '/a' })
-    const { groups, others } = (await admin(`${full.gateway.url}/mirrors/twins/mismatches`)).json as MismatchList
-    t.strictSame(groups, [])
-    t.match(await admin(`${full.gateway.url}/mirrors/twins/mismatches/${others[0].id}/curl`), { status: 200, text: /^curl / })
+    const { places } = (await admin(`${full.gateway.url}/mirrors/twins/mismatches`)).json as MismatchList
+    t.match(places, [{ where: '(other places)' }])
+    t.match(await admin(`${full.gateway.url}/mirrors/twins/mismatches/${places[0].id}/curl`), { status: 200, text: /^curl / })
   })
 
   await t.test('whatever HTTP the client spoke', async t => {
@@ -454,11 +487,11 @@ t.test('an example is a curl command', async t => {
         await until('it is compared', () => gateway.backend().compared === 1)
         socket.destroy()
       }
-      const group = gateway.app.mirrors.mismatches(version)?.groups[0].id as string
+      const place = gateway.app.mirrors.mismatches(version)?.places[0].id as string
       const marked = http2 ? 'example.com' : 'unknown'
       const line = (more: string) => `curl --globoff --path-as-is --request 'GET' --header 'x-a: 1'${more} --header 'accept:' --header 'user-agent:' --url`
-      t.equal(gateway.app.mirrors.curl(version, group, 'mirror'), `${line(` --header 'x-mirrored-from: ${marked}'`)} '${shadow.url}/a?b=c'`)
-      t.equal(gateway.app.mirrors.curl(version, group, 'primary', 'http://x'), `${line('')} 'http://x/a?b=c'`)
+      t.equal(gateway.app.mirrors.curl(version, place, 'mirror'), `${line(` --header 'x-mirrored-from: ${marked}'`)} '${shadow.url}/a?b=c'`)
+      t.equal(gateway.app.mirrors.curl(version, place, 'primary', 'http://x'), `${line('')} 'http://x/a?b=c'`)
       await gateway.app.close()
     }
   })

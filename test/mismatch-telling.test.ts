@@ -1,28 +1,21 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { createRedactor } from '../lib/compare/redact'
-import { Example } from '../lib/mismatches/example'
-import { MismatchGroups } from '../lib/mismatches/groups'
 import { Lines } from '../lib/mismatches/lines'
+import { OTHER } from '../lib/mismatches/places'
 import { MismatchReporter } from '../lib/mismatches/reporter'
 import { TimeShare } from '../lib/mismatches/time-share'
 import type { MismatchEvent } from '../types/index'
 import { startBackend } from './helpers/backend'
 import { keepAlive, modes, startGateway } from './helpers/gateway'
+import { TestPlaces, differenceOf } from './helpers/places'
 import { until } from './helpers/until'
 
-const COMPARE = {
-  enabled: true, logMismatches: true, detailedDiff: true, maxBodyCapture: 1024, maxMismatches: 100, ignoreHeaders: [], ignoreJsonFields: [], redact: []
-}
-const DIFFERENCE = { primaryStatus: 200, mirrorStatus: 500, primaryHash: 'a', mirrorHash: 'b', differs: ['status' as const], headers: [], body: null }
+const COMPARE = { logMismatches: true, detailedDiff: true, redact: [] }
+const DIFFERENCE = { primaryStatus: 200, mirrorStatus: 500, primaryHash: 'a', mirrorHash: 'b', headers: [], body: null }
 
-function requestOf (path: string, headers: string[] = []) {
-  return { method: 'GET', path, sentPath: path, headers, body: Buffer.from('body'), complete: true }
-}
-
-function inputOf (path: string, headers: string[] = []) {
-  return { ...DIFFERENCE, backend: 'v2', time: 0, request: requestOf(path, headers) }
+function requestOf (path: string) {
+  return { method: 'GET', path, sentPath: path, headers: [], body: Buffer.from('body'), complete: true }
 }
 
 t.test('a share of time is given for what was used, and saved up to a limit', async t => {
@@ -47,76 +40,68 @@ t.test('a share of time is given for what was used, and saved up to a limit', as
   t.equal(done, 12, 'ten, and a tenth of what they took')
 })
 
-t.test('past the share of time mismatches are counted by status, and that is said', async t => {
+t.test('past their share of time mismatches are counted by place without an example, then by endpoint, and that is said', async t => {
   let now = 0
   const events: MismatchEvent[] = []
   const lines: unknown[] = []
   const log = { warn: (fields: unknown) => { lines.push(fields) } }
   const failed = (_: string, error: unknown) => { throw error }
   let suppressed = 0
+  const time = { examples: new TimeShare(0.1, 10, () => now), counting: new TimeShare(0.1, 10, () => now) }
   const reporter = new MismatchReporter({ id: 'm' }, COMPARE, event => {
     events.push(event)
     now += 20
-  }, failed, count => { suppressed = count }, new TimeShare(0.1, 10, () => now))
-  for (let i = 0; i < 3; i++) reporter.report(reporter.groups, 'v2', requestOf(`/${i}`), DIFFERENCE, log)
-  const { spared, limited, groups, others } = reporter.groups.list()
-  t.match({ spared, limited }, { spared: 2, limited: true })
-  t.match(groups, [{ count: 1, example: { request: { path: '/0' } } }])
-  t.match(others, [{ count: 2, primaryStatus: 200, mirrorStatus: 500, example: null }])
-  t.match(reporter.groups.get(others[0].id), { count: 2, example: null })
+  }, failed, count => { suppressed = count }, time)
+  const places = new TestPlaces(100)
+  const report = (path: string) => reporter.report({
+    places, endpoint: places.endpoint('GET /'), backend: 0, name: 'v2', request: requestOf(path), difference: differenceOf(DIFFERENCE), log
+  })
+  for (let i = 0; i < 3; i++) report(`/${i}`)
+  t.match(places.list(), { withoutExample: 2, unsorted: 0, limited: false, places: [{ count: 3, where: 'status 200→500', examples: [{ request: { path: '/0' } }] }] })
   t.equal(lines.length, 1)
-  t.match(events, [{ spared: 0, request: { path: '/0' } }])
+  t.match(events, [{ spared: 0, endpoint: 'GET /', places: [places.list().places[0].id], request: { path: '/0' } }])
+
+  const begun = time.counting.begin() as number
+  now += 30
+  time.counting.end(begun)
+  report('/3')
+  t.match(places.list({ sort: 'frequent' }), { withoutExample: 2, unsorted: 1, limited: true, places: [{ count: 3 }, { where: OTHER, kind: null, count: 1, examples: [] }] })
+
   now += 1000
-  reporter.report(reporter.groups, 'v2', requestOf('/3'), DIFFERENCE, log)
-  t.match(events[1], { spared: 2, request: { path: '/3' } })
+  report('/4')
+  t.match(events[1], { spared: 3, request: { path: '/4' } })
+  t.match(places.list({ sort: 'frequent' }).places[0], { count: 4, examples: [{ uses: ['first', 'most different'] }, { uses: ['latest'], request: { path: '/4' } }] })
   reporter.lines.end()
-  t.equal(suppressed, 2)
-  reporter.groups.clear()
-  t.equal(reporter.groups.list().spared, 0)
+  t.equal(suppressed, 3)
+  places.clear()
+  t.match(places.list(), { withoutExample: 0, unsorted: 0, limited: false })
 })
 
-t.test('an example is masked when it is read, and holds a bounded size until then', async t => {
-  let masked = 0
-  const redactor = createRedactor([])
-  const begin = redactor.begin.bind(redactor)
-  redactor.begin = () => {
-    masked++
-    begin()
-  }
-  const secret = 'x'.repeat(100_000)
-  const groups = new MismatchGroups(100)
-  const many = Array.from({ length: 1500 }, (_, i) => [`a${i}`, 'b']).flat()
-  groups.add({ ...DIFFERENCE, backend: 'v2' }, 0, new Example(inputOf('/1'), redactor))
-  const id = groups.add({ ...DIFFERENCE, backend: 'v2' }, 0, new Example(inputOf(`/?token=${secret}`, ['cookie', secret]), redactor))
-  const { groups: [group] } = groups.list()
-  t.equal(masked, 0)
-  t.match(group.example, { request: { path: '/?token=[redacted]', headers: [], truncated: true } })
-  t.equal(group.example, groups.get(id)?.example, 'once')
-  t.equal(masked, 1)
-  t.ok(Object.isFrozen(group.example?.request))
-  for (const input of [inputOf('/' + secret), inputOf('/', many), { ...inputOf('/'), request: { ...requestOf('/'), sentPath: secret, body: Buffer.alloc(1e6, 'x') } }]) {
-    const example = new Example(input, redactor)
-    t.ok(example.size < 32 * 1024, `${example.size} characters`)
-    t.equal(example.read().request.truncated, true)
-  }
-  t.match(new Example(inputOf('/', many), redactor).read().request.headers.length, 256)
-  const body = { kind: 'json' as const, truncated: false, differences: [{ pointer: '/a', change: 'added' as const, mirror: 'x'.repeat(100) }] }
-  const headers = [{ name: 'x-a', primary: ['x'.repeat(100)], mirror: ['y'.repeat(100)] }]
-  t.ok(new Example({ ...inputOf('/'), headers, body, request: { ...requestOf('/'), body: Buffer.alloc(0) } }, redactor).size > 300)
-})
-
-t.test('examples of one mirror hold a bounded size together; groups past it have none, or keep theirs', async t => {
-  const groups = new MismatchGroups(1000)
-  const redactor = createRedactor([])
-  const add = (mirrorStatus: number, path: string) => groups.add({ ...DIFFERENCE, mirrorStatus, backend: 'v2' }, 0, new Example(inputOf(path), redactor))
-  for (let i = 0; i < 300; i++) add(i, '/' + 'x'.repeat(4000))
-  const shown = groups.list().groups.filter(({ example }) => example !== null)
-  t.ok(shown.length > 100 && shown.length < 140, `${shown.length} examples of 8 KiB`)
-  t.equal(groups.list().groups.length, 300)
-  add(299, '/short')
-  t.match(groups.list().groups[0], { count: 2, example: { request: { path: '/short' } } })
-  const kept = groups.list().groups.at(-1)?.example
-  t.ok(kept)
+t.test('a line of the log and an event have the rarest place first', async t => {
+  const lines: unknown[] = []
+  const events: MismatchEvent[] = []
+  const failed = (_: string, error: unknown) => { throw error }
+  const reporter = new MismatchReporter({ id: 'm' }, COMPARE, event => { events.push(event) }, failed, () => {})
+  t.teardown(() => reporter.lines.end())
+  const places = new TestPlaces(100)
+  const log = { warn: (fields: unknown) => { lines.push(fields) } }
+  const report = (...names: string[]) => reporter.report({
+    places,
+    endpoint: places.endpoint('GET /\u202e'),
+    backend: 0,
+    name: 'v2',
+    request: requestOf('/'),
+    difference: differenceOf({ ...DIFFERENCE, mirrorStatus: 200, headers: names.map(name => ({ name, primary: ['1'], mirror: ['2'] })) }),
+    log
+  })
+  for (let i = 0; i < 15; i++) report('noise')
+  t.equal(lines.length, 10)
+  report('noise', 'rare')
+  t.equal(lines.length, 11, 'the first that differs at another place, whatever else differs')
+  const [rare, noise] = places.list().places
+  t.match(lines.at(-1), { endpoint: 'GET /\\u{202e}', places: [rare.id, noise.id] })
+  t.strictSame(events.at(-1)?.places, [rare.id, noise.id])
+  t.match(rare, { where: 'header:rare', count: 1 })
 })
 
 t.test('ten lines in ten seconds are logged, further kinds have their first, and the rest is told as a number', async t => {
@@ -203,6 +188,6 @@ for (const { mode, plugin } of modes) {
     t.ok(mirrored < 5 * plain + 5, `${mirrored.toFixed(1)} ms, without the mirror ${plain.toFixed(1)} ms`)
     t.ok(gateway.mirror('mirrored').backends[0].mismatched > 0)
     const list = gateway.app.mirrors.mismatches('mirrored')
-    t.ok([...list?.groups ?? [], ...list?.others ?? []].some(({ example }) => example !== null), 'which can be read all the same')
+    t.ok(list?.places.some(({ examples }) => examples.length > 0), 'which can be read all the same')
   })
 }

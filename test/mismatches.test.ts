@@ -9,9 +9,9 @@ import { createRedactor } from '../lib/compare/redact'
 import { curlCommand } from '../lib/mismatches/curl'
 import { markOf } from '../lib/mismatches/mark'
 import { createMismatch } from '../lib/mismatches/mismatch'
-import { Groups } from './helpers/groups'
+import { TestPlaces } from './helpers/places'
 import type { AddressInfo } from 'node:net'
-import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from '../types/index'
+import type { BodyDifference, Mismatch, MismatchRequest } from '../types/index'
 import type { MirroredRequest, MismatchInput } from '../lib/mismatches/mismatch'
 
 const usual = createRedactor([])
@@ -42,10 +42,6 @@ function json (...pointers: string[]): BodyDifference {
   return { kind: 'json', differences, truncated: false }
 }
 
-function header (name: string): HeaderDifference {
-  return { name, primary: ['1'], mirror: ['2'] }
-}
-
 t.test('a mismatch', async (t) => {
   t.test('tells equal bodies by equal marks, which are no hashes that one could try out', async (t) => {
     const hash = createHash('sha256').update('{"code":"123456"}').digest('hex')
@@ -56,7 +52,8 @@ t.test('a mismatch', async (t) => {
     t.not(a.primaryHash, c.primaryHash)
     t.notMatch(JSON.stringify([a, b, c]), hash)
     for (const guess of [hash, '{"code":"123456"}']) t.not(a.primaryHash, createHash('sha256').update(guess).digest('hex'))
-    t.equal(new Groups(5).put(a), new Groups(5).put(c), 'a group does not depend on them')
+    const ids = [hash, 'c'.repeat(64)].map((primaryHash) => new TestPlaces(5).put(input({ primaryHash, mirrorHash: hash, body: { kind: 'hash', reason: 'off' } })))
+    t.same(ids[0], ids[1], 'a place does not depend on them')
   })
 
   t.test('tells what is needed to repeat the request and to see what differed', async (t) => {
@@ -136,174 +133,22 @@ t.test('a mismatch', async (t) => {
     const path = `/a;secret=${canary}?pin=${canary}&x=1&PASSWORD=${canary}&%74oken=${canary}`
     for (const [type, body] of bodies) {
       for (const complete of [true, false]) {
-        const made = createMismatch(input({
+        const came = input({
           headers: [
             { name: 'set-cookie', primary: [`sid=${canary}`], mirror: [canary, canary] },
             { name: 'location', primary: [`/cb?code=${canary}`], mirror: [`/cb?x=%3Fpin%3D${canary}`] }
           ]
         }, {
           path, sentPath: path, body: Buffer.from(body), complete, headers: [...secrets.flatMap((name) => [name, canary]), 'Content-Type', type, 'Referer', `https://x${path}`]
-        }), redactor)
-        const groups = new Groups(10)
-        const id = groups.put(made)
-        const everything = JSON.stringify([made, groups.list(), groups.get(id), curlCommand(made.request, 'http://shadow')])
+        })
+        const made = createMismatch(came, redactor)
+        const places = new TestPlaces(10, { redactor })
+        const [id] = places.put(came)
+        const everything = JSON.stringify([made, places.list(), places.find(id)?.example, curlCommand(made.request, 'http://shadow')])
         t.notMatch(everything, canary, `${type}, complete: ${complete}`)
         t.match(everything, 'redacted')
       }
     }
-  })
-})
-
-t.test('groups', async (t) => {
-  t.test('hold what differs alike, with count, times and the latest example', async (t) => {
-    const groups = new Groups(100)
-    t.same(groups.list(), { limit: 100, limited: false, spared: 0, groups: [], others: [] })
-    const id = groups.put(mismatch({ time: START, headers: [header('etag')], body: json('/items/0/price', '/items/7/price', '/total') }, { path: '/1' }))
-    t.equal(groups.put(mismatch({ time: START + 1000, headers: [header('etag')], body: json('/items/3/price', '/total') }, { path: '/2' })), id)
-    const { groups: [group] } = groups.list()
-    t.match(group, {
-      id,
-      backend: 'shadow',
-      primaryStatus: 200,
-      mirrorStatus: 200,
-      headers: ['etag'],
-      pointers: ['/items/*/price', '/total'],
-      body: 'json',
-      count: 2,
-      first: '2024-01-01T00:00:00.000Z',
-      last: '2024-01-01T00:00:01.000Z',
-      example: { request: { path: '/2' } }
-    })
-    t.same(groups.get(id), group)
-    t.equal(groups.get('nobody'), undefined)
-    groups.put(mismatch({ headers: [header('etag')], body: json('/items/3/price', '/total') }))
-    t.equal(group.count, 2, 'a list is not changed by what comes after it')
-    t.same(structuredClone(groups.list()), groups.list(), 'plain data')
-  })
-
-  t.test('are one for each backend, status pair, header names, pointers and kind of body difference', async (t) => {
-    const groups = new Groups(100)
-    const kinds: Array<Partial<MismatchInput>> = [
-      {}, { backend: 'other' }, { primaryStatus: 201 }, { mirrorStatus: 201 }, { headers: [header('a')] }, { headers: [header('b')] },
-      { headers: [header('a'), header('b')] }, { body: json('/a') }, { body: json('/b') }, { body: json('/a', '/b') }, { body: json('') },
-      { body: { kind: 'text', primaryLength: 1, mirrorLength: 2, offset: 0 } }, { body: { kind: 'binary', primaryLength: 1, mirrorLength: 2, offset: 0 } },
-      { body: { kind: 'hash', reason: 'too long' } }, { body: { kind: 'hash', reason: 'too complex' } }
-    ]
-    const ids = kinds.map((kind) => groups.put(mismatch(kind)))
-    t.equal(new Set(ids).size, kinds.length)
-    const again = new Groups(100)
-    t.same(kinds.toReversed().map((kind) => again.put(mismatch(kind))).reverse(), ids, 'with the same ids everywhere')
-    for (const id of ids) t.match(id, /^[\da-f]{12}$/)
-    t.equal(groups.put(mismatch({ body: { kind: 'text', primaryLength: 100, mirrorLength: 2, offset: 50 } })), ids[11], 'lengths do not count')
-    t.equal(groups.put(mismatch({ body: json('/b', '/a') })), ids[9], 'nor does the order')
-    t.equal(groups.put(mismatch({ headers: [header('b'), header('a')] })), ids[6])
-    t.equal(groups.list().groups.find(({ id }) => id === ids[13])?.body, 'hash: too long')
-  })
-
-  t.test('are listed latest first', async (t) => {
-    const groups = new Groups(2)
-    const add = (mirrorStatus: number): string => groups.put(mismatch({ mirrorStatus }))
-    const [a, b] = [add(500), add(501)]
-    t.same(groups.list().groups.map(({ id }) => id), [b, a])
-    add(500)
-    t.same(groups.list().groups.map(({ id }) => id), [a, b])
-    const [c, d] = [add(502), add(503)]
-    add(502)
-    t.same(groups.list().others.map(({ id }) => id), [c, d])
-  })
-
-  t.test('are never thrown out: at the limit new kinds are counted by backend and status pair', async (t) => {
-    const groups = new Groups(2)
-    const rare = groups.put(mismatch({ body: json('/rare') }))
-    groups.put(mismatch({ body: json('/frequent') }))
-    t.equal(groups.list().limited, false)
-    const other = groups.put(mismatch({ body: json('/new') }, { path: '/1' }))
-    t.equal(groups.put(mismatch({ body: json('/newer'), time: START + 1 }, { path: '/2' })), other)
-    const failing = groups.put(mismatch({ mirrorStatus: 500 }))
-    t.not(failing, other)
-    groups.put(mismatch({ body: json('/frequent') }))
-    const { limited, groups: stored, others } = groups.list()
-    t.equal(limited, true)
-    t.same(stored.map(({ pointers, count }) => [pointers[0], count]), [['/frequent', 2], ['/rare', 1]])
-    t.same(others.map(({ id, primaryStatus, mirrorStatus, count }) => [id, primaryStatus, mirrorStatus, count]),
-      [[failing, 200, 500, 1], [other, 200, 200, 2]])
-    t.match(groups.get(other), { last: '2024-01-01T00:00:00.001Z', example: { request: { path: '/2' } } })
-    t.match(groups.get(rare), { count: 1 })
-    t.equal(groups.put(mismatch({ body: json('/rare') })), rare, 'a known kind is counted where it was')
-
-    groups.clear()
-    t.same(groups.list(), { limit: 2, limited: false, spared: 0, groups: [], others: [] })
-    t.equal(groups.put(mismatch({ body: json('/new') })), groups.list().groups[0].id)
-  })
-
-  t.test('of others have an end too', async (t) => {
-    const groups = new Groups(1)
-    for (let primaryStatus = 200; primaryStatus < 300; primaryStatus++) {
-      for (let mirrorStatus = 400; mirrorStatus < 410; mirrorStatus++) groups.put(mismatch({ primaryStatus, mirrorStatus }))
-    }
-    const { others } = groups.list()
-    t.equal(others.length, 65)
-    t.match(others[0], { backend: 'shadow', primaryStatus: null, mirrorStatus: null, count: 1000 - 1 - 64 })
-    t.equal(others.reduce((sum, { count }) => sum + count, 0), 999)
-    const [, { id, primaryStatus, mirrorStatus }] = others
-    t.equal(groups.put(mismatch({ primaryStatus: primaryStatus as number, mirrorStatus: mirrorStatus as number })), id)
-    t.match(groups.get(id), { count: 2 })
-  })
-
-  t.test('are not made without end by documents that are keyed by data', async (t) => {
-    const first = 'abcdefghij'
-    const word = (i: number): string => first[i % 10] + first[Math.floor(i / 10) % 10] + first[Math.floor(i / 100) % 10]
-    const cases: Array<[string, number, (i: number) => Partial<MismatchInput>]> = [
-      ['indices', 1, (i) => ({ body: json(`/items/${i}/price`) })],
-      ['ids', 1, (i) => ({ body: json(`/users/user-${i + 1000}/name`, `/users/user-${i + 2000}/name`) })],
-      ['UUIDs', 1, (i) => ({ body: json(`/550e8400-e29b-41d4-a716-${String(i).padStart(12, '0')}`) })],
-      ['names', 26, (i) => ({ body: json(`/users/${word(i)}/name`) })],
-      ['names under names', 60, (i) => ({ body: json(`/${word(i)}/${word(999 - i)}`) })],
-      ['many names at once', 1, (i) => ({ body: json(...Array.from({ length: 12 }, (_, n) => `/users/${word(i + n)}/name`)) })],
-      ['names, after many fields of another object', 491, (i) => ({ body: json(`/${i < 240 ? 'record' : 'users'}/${word(i)}`) })],
-      ['headers', 1, (i) => ({ headers: [header(`x-${i + 1000}`)] })]
-    ]
-    for (const [name, most, kind] of cases) {
-      const groups = new Groups(most > 100 ? 1000 : 100)
-      for (let i = 0; i < 1000; i++) groups.put(mismatch(kind(i)))
-      const list = groups.list()
-      t.ok(list.groups.length <= most, `${name}: ${list.groups.length}`)
-      t.equal(list.limited, false, name)
-      t.equal(list.groups.reduce((sum, { count }) => sum + count, 0), 1000)
-    }
-
-    const groups = new Groups(100)
-    for (let i = 0; i < 1000; i++) groups.put(mismatch({ body: json(`/${word(i)}/${word(i)}/x`, '/status') }))
-    const rare = groups.put(mismatch({ body: json('/status') }))
-    t.same(groups.list().groups.find(({ id }) => id === rare)?.pointers, ['/status'], 'a name that was there before stays one')
-    t.equal(groups.put(mismatch({ body: json('/new') })), groups.put(mismatch({ body: json('/newer') })))
-    groups.clear()
-    groups.put(mismatch({ body: json('/new') }))
-    t.same(groups.list().groups[0].pointers, ['/new'], 'and clearing forgets what was learned')
-  })
-
-  t.test('have at most 16 pointers and header names', async (t) => {
-    const groups = new Groups(10_000)
-    const pointersOf = (...pointers: string[]): string[] => {
-      const id = groups.put({ ...mismatch(), body: json(...pointers) })
-      return groups.list().groups.find((group) => group.id === id)?.pointers ?? []
-    }
-    const letters = 'abcdefghijklmnopqrstuvwxyz'.split('')
-    t.same(pointersOf(...letters.slice(0, 8).map((x) => `/${x}`)), letters.slice(0, 8).map((x) => `/${x}`))
-    t.same(pointersOf(...letters.slice(0, 9).map((x) => `/${x}`)), ['/*'])
-    t.same(pointersOf(...letters.slice(0, 9).flatMap((x) => [`/u/${x}`, `/u/${x}/p`, `/u/${x}/q`])), ['/u/*', '/u/*/p', '/u/*/q'])
-    t.same(pointersOf(...letters.slice(0, 8).flatMap((x) => letters.slice(0, 8).map((y) => `/${x}/${y}`))),
-      letters.slice(0, 8).map((x) => `/${x}/*`).sort(), 'deep ones end one level higher')
-    const four = letters.slice(0, 4)
-    const deep = pointersOf(...four.flatMap((x) => four.flatMap((y) => four.map((z) => `/${x}/${y}/${z}`))), '/short')
-    t.same(deep, ['/a/*', '/b/*', '/c/*', '/d/*', '/short'])
-    t.same(pointersOf(...letters.slice(0, 8).flatMap((x) => letters.slice(0, 3).map((y) => `/${x}/k/${y}`)), ...four.map((x) => `/${x}/l/m/n`)),
-      [...letters.slice(0, 8).map((x) => `/${x}/k/*`), ...four.map((x) => `/${x}/l/*`)].sort())
-    for (let i = 0; i < 300; i++) pointersOf(`/${letters[i % 26]}${letters[Math.floor(i / 26)]}/x`)
-    t.same(pointersOf(...letters.slice(0, 9).map((x) => `/new/level/${x}`)), ['/new/level/*'], 'also when nothing more is remembered')
-    t.same(pointersOf('/new/level/a'), ['/new/level/a'])
-    const id = groups.put(mismatch({ headers: letters.map((name) => header(name)) }))
-    t.same(groups.list().groups.find((group) => group.id === id)?.headers, letters.slice(0, 16))
   })
 })
 

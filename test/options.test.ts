@@ -34,6 +34,7 @@ function mirrorWith (keys: ReadonlyArray<string | number>, value: unknown): Opti
   const block = put(keys, value) as Options
   // With what gives it an effect.
   if (keys[0] === 'compare' && keys.length > 1) return { backends: [SHADOW], compare: { enabled: true, detailedDiff: true, ...block.compare as Options } }
+  if (keys[0] === 'maxPlaces') return { backends: [SHADOW], compare: { enabled: true }, ...block }
   if (keys[0] !== 'backends') return { backends: [SHADOW], ...block }
   return keys[2] === undefined || keys[2] === 'url' ? block : { backends: [{ ...SECURE, ...put(keys.slice(2), value) as Options }] }
 }
@@ -291,7 +292,6 @@ const MIRROR_ROWS: Row[] = [
   flagRow(['compare', 'logMismatches']),
   flagRow(['compare', 'detailedDiff']),
   integerRow(['compare', 'maxBodyCapture'], 0, MAX_INT),
-  integerRow(['compare', 'maxMismatches'], 0, 10000),
   headersRow(['compare', 'ignoreHeaders']),
   itemRow(['compare', 'ignoreHeaders', 0], 'mirror.compare.ignoreHeaders[0]', 'the name of a header, such as "x-request-id"', ['a\n']),
   {
@@ -329,6 +329,7 @@ const MIRROR_ROWS: Row[] = [
     bad: ['', 'path']
   },
   integerRow(['maxEndpoints'], 1, 1000),
+  integerRow(['maxPlaces'], 0, 5000),
   { keys: ['verdict'], path: 'mirror.verdict', allowed: 'an object', takes: ['object', 'circular'] },
   numberRow(['verdict', 'maxMismatchRate'], 'mirror.verdict.maxMismatchRate', 0, 1),
   numberRow(['verdict', 'maxFailureRate'], 'mirror.verdict.maxFailureRate', 0, 1),
@@ -460,13 +461,13 @@ t.test('what is not given has a default', async t => {
       logMismatches: false,
       detailedDiff: false,
       maxBodyCapture: 1048576,
-      maxMismatches: 100,
       ignoreHeaders: [],
       ignoreJsonFields: [],
       redact: []
     },
     endpoint: 'auto',
     maxEndpoints: 200,
+    maxPlaces: 2000,
     verdict: {
       maxMismatchRate: 0.001,
       maxFailureRate: 0.01,
@@ -517,14 +518,14 @@ t.test('each key takes its values, and refuses all others by name, value and wha
   }
   t.strictSame(
     MIRROR_ROWS.filter(({ keys }) => keys.length === 1).map(({ keys }) => keys[0]),
-    'id enabled percentage sampleBy backends conditions timeout bodyTimeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare endpoint maxEndpoints verdict'.split(' ')
+    'id enabled percentage sampleBy backends conditions timeout bodyTimeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare endpoint maxEndpoints maxPlaces verdict'.split(' ')
   )
 })
 
 t.test('messages read as a whole', async t => {
   const backends = [SHADOW]
   const mirrorKeys = 'id, enabled, percentage, sampleBy, backends, conditions, timeout, bodyTimeout, maxInFlight, maxBacklogBytes, breaker, ' +
-    'preserveHost, removeHeaders, rewriteRequestHeaders, compare, endpoint, maxEndpoints, verdict'
+    'preserveHost, removeHeaders, rewriteRequestHeaders, compare, endpoint, maxEndpoints, maxPlaces, verdict'
   const cases: Array<[block: unknown, code: string, message: string]> = [
     [true, 'INVALID_OPTION', 'mirror must be an object, or false for no mirror, got true'],
     [{ backends, percentage: '50' }, 'INVALID_OPTION', 'mirror.percentage must be a number from 0 to 100, got "50"'],
@@ -577,7 +578,7 @@ t.test('messages read as a whole', async t => {
     [{ prometheus: { register: Registry } }, 'prometheus.register must be a Registry of prom-client, got [function]'],
     [
       { prometheus: { registry: new Registry() } },
-      'prometheus.registry ([object Object]) is not an option, did you mean "register"?; allowed: register'
+      'prometheus.registry ([object Object]) is not an option, did you mean "register"?; allowed: register, endpoints'
     ]
   ]
   for (const [options, message] of pluginCases) t.equal(refusal(() => readPluginOptions(options)).message, `plugin options: ${message}`)
@@ -630,7 +631,6 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
       log_mismatches: true,
       detailed_diff: true,
       max_body_capture: 10,
-      max_mismatches: 5,
       ignore_headers: ['Server'],
       ignore_json_fields: ['a.b'],
       redact: ['Pin']
@@ -653,7 +653,6 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
     logMismatches: true,
     detailedDiff: true,
     maxBodyCapture: 10,
-    maxMismatches: 5,
     ignoreHeaders: ['server'],
     ignoreJsonFields: ['a.b'],
     redact: ['pin']
@@ -805,13 +804,18 @@ t.test('an option of compare that can have no effect is an error', async t => {
   const compared = (compare: unknown, defaults: unknown = {}): string =>
     refusal(() => readMirror({ backends: [SHADOW], compare }, { compare: defaults })).message
   const fine = 'nothing was refused'
-  t.equal(compared({ enabled: true, logMismatches: true, redact: ['a'], maxMismatches: 1 }), fine)
+  t.equal(compared({ enabled: true, logMismatches: true, redact: ['a'] }), fine)
   t.equal(compared({ redact: undefined }), fine)
   t.equal(compared(undefined), fine)
   t.equal(compared({ logMismatches: false, redact: [], ignoreHeaders: [] }), fine, 'what is off needs nothing')
 
   const without = (key: string, needs: string, value: string): string =>
     `${OWNER}: mirror.compare.${key} must be left out, or compare.${needs} given: without it it can have no effect, got ${value}`
+  const placed = (compare: unknown): string => refusal(() => readMirror({ backends: [SHADOW], compare, maxPlaces: 1 }, {})).message
+  t.equal(placed({ enabled: true }), fine)
+  t.equal(placed({ enabled: false }), fine, 'a comparison that stays written down')
+  t.match(placed(undefined), 'mirror.maxPlaces must be left out, or compare.enabled given: without it it can have no effect, got 1')
+
   t.equal(compared({ redact: ['a'] }), without('redact', 'enabled', '["a"]'))
   t.equal(compared({ log_mismatches: true }), without('logMismatches', 'enabled', 'true'))
   t.equal(compared({ detailedDiff: true, maxBodyCapture: 0 }), without('detailedDiff', 'enabled', 'true'))

@@ -8,8 +8,8 @@ import type { BrowserContextOptions, Locator, Page } from 'playwright-core'
 import t from 'tap'
 import type { Test } from 'tap'
 import fastifyMirror from '../lib'
-import type { PageGroup, PageState } from '../lib/admin/page-data'
-import type { FastifyMirrorOptions, MirrorOptions, MirrorSnapshot } from '../types/index'
+import type { PageState } from '../lib/admin/page-data'
+import type { FastifyMirrorOptions, MirrorOptions, MirrorSnapshot, PlaceSummary } from '../types/index'
 import { startBackend, track } from './helpers/backend'
 import type { Answer } from './helpers/backend'
 import { HOSTS, closeBrowser, noBrowser, openPage } from './helpers/browser'
@@ -77,7 +77,7 @@ async function stateOf ({ app }: Gateway, mirror?: string): Promise<PageState> {
 
 t.test('without a guard there is nothing of the page', async t => {
   const { app } = await setUp(t, { plugin: {} })
-  for (const path of [...FILES, '/ui/state', '/ui/group?mirror=api&group=a&base=http://a']) {
+  for (const path of [...FILES, '/ui/state', '/ui/place?mirror=api&place=a&base=http://a']) {
     t.equal((await app.inject(`/mirrors${path}`)).statusCode, 404, path)
   }
 })
@@ -85,7 +85,7 @@ t.test('without a guard there is nothing of the page', async t => {
 t.test('whom the guard refuses gets nothing of the page', async t => {
   const { app } = await setUp(t, { plugin: guarded })
   const asked = [
-    ...[...FILES, '/ui/state', '/ui/state?mirror=api', '/ui/group?mirror=api&group=a&base=http://a'].map(path => ['GET', path] as const),
+    ...[...FILES, '/ui/state', '/ui/state?mirror=api', '/ui/place?mirror=api&place=a&base=http://a'].map(path => ['GET', path] as const),
     ['PATCH', ''], ['PATCH', '/api'], ['POST', '/api/reset'], ['DELETE', '/api/mismatches']
   ] as const
   for (const [method, path] of asked) {
@@ -172,7 +172,7 @@ t.test('over plain HTTP, behind a proxy that changes Host, this page may change 
 
 t.test('the page is told what it shows, in one answer', async t => {
   const shadowAnswer: Answer = (request, response, received) => json({ version: 2, [`key${received.url.slice(5)}`]: 1 })(request, response, received)
-  const gateway = await setUp(t, { answer: shadowAnswer, mirror: { compare: { enabled: true, detailedDiff: true, maxMismatches: 3 } } })
+  const gateway = await setUp(t, { answer: shadowAnswer, mirror: { maxPlaces: 3 } as MirrorOptions })
   const { app, send } = gateway
   for (let i = 0; i < 5; i++) await send(1, `/api?${'abcde'[i]}`)
 
@@ -182,23 +182,31 @@ t.test('the page is told what it shows, in one answer', async t => {
   t.type(mirrors[0].backends[0].mirror.p95, 'number')
   t.strictSame(mirror?.snapshot, (await app.inject('/mirrors/api')).json())
   t.strictSame(mirror?.verdict, (await app.inject('/mirrors/api/verdict')).json())
-  t.match(mirror?.groups, { total: 4, limit: 3, limited: true })
-  t.match(mirror?.groups.groups.map(({ count, body }) => [count, body]), [[2, 'other'], [1, 'json'], [1, 'json'], [1, 'json']])
-  t.notOk(mirror?.groups.groups.some(group => 'example' in group), 'examples are had one by one')
+  t.match(mirror?.places, { total: 4, limit: 3, limited: true })
+  const rows = (state: PageState) => state.mirror?.places.places.map(({ where, count }) => [where, count])
+  t.strictSame(rows({ mirror } as PageState), [['/keyb', 1], ['/keya', 1], ['/version', 5], ['(other places)', 3]])
+  t.notOk(mirror?.places.places.some(place => 'examples' in place), 'examples are had one by one')
+  const ask = async (query: object) => (await app.inject({ url: '/mirrors/ui/state', query: { mirror: 'api', ...query } })).json()
+  t.strictSame(rows(await ask({ sort: 'frequent' })), [['/version', 5], ['(other places)', 3], ['/keya', 1], ['/keyb', 1]])
+  t.strictSame(rows(await ask({ endpoint: 'GET /' })), [])
+  t.equal((await app.inject({ url: '/mirrors/ui/state', query: { mirror: 'api', sort: 'worst' } })).statusCode, 400)
 
-  for (const { id } of mirror?.groups.groups as PageGroup[]) {
-    const query = { mirror: 'api', group: id, base: 'https://ops.example/gateway' }
-    const example = (await app.inject({ url: '/mirrors/ui/group', query })).json()
-    t.match(example.example.request, { method: 'GET', path: /^\/api\?[a-e]$/ })
-    t.match(example.curl.mirror, `--url '${gateway.shadow.url}/api?`)
-    t.match(example.curl.primary, "--url 'https://ops.example/gateway/api?")
+  for (const { id } of mirror?.places.places as PlaceSummary[]) {
+    const query = { mirror: 'api', place: id, base: 'https://ops.example/gateway' }
+    const { examples } = (await app.inject({ url: '/mirrors/ui/place', query })).json()
+    t.ok(examples.length > 0)
+    for (const { request, curl } of examples) {
+      t.match(request, { method: 'GET', path: /^\/api\?[a-e]$/ })
+      t.match(curl.mirror, `--url '${gateway.shadow.url}/api?`)
+      t.match(curl.primary, "--url 'https://ops.example/gateway/api?")
+    }
   }
   t.equal((await stateOf(gateway)).mirror, null)
   t.equal((await stateOf(gateway, 'none')).mirror, null)
-  for (const [mirror, group] of [['api', 'none'], ['none', 'none']]) {
-    t.equal((await app.inject({ url: '/mirrors/ui/group', query: { mirror, group, base: 'http://a' } })).statusCode, 404)
+  for (const [mirror, place] of [['api', 'none'], ['none', 'none']]) {
+    t.equal((await app.inject({ url: '/mirrors/ui/place', query: { mirror, place, base: 'http://a' } })).statusCode, 404)
   }
-  t.equal((await app.inject({ url: '/mirrors/ui/group', query: { mirror: 'api', group: 'a', base: 'javascript:a' } })).statusCode, 400)
+  t.equal((await app.inject({ url: '/mirrors/ui/place', query: { mirror: 'api', place: 'a', base: 'javascript:a' } })).statusCode, 400)
 })
 
 t.test('all who look share the rows for a second, but see each change', async t => {
@@ -339,7 +347,7 @@ inBrowser('endpoints are a table, to be searched and sorted', async (t, look) =>
   await gateway.send(20, '/api?c')
   await page.getByRole('heading', { name: '7 endpoints' }).waitFor()
   const rows = () => page.locator('.endpoints tbody tr').evaluateAll(lines => lines.map(line => line.querySelector('code')?.textContent))
-  const sort = page.locator('.tools select')
+  const sort = page.locator('.tools select').first()
   await until('the worst is first', async () => (await rows())[0] === 'kind c')
   await page.locator('.endpoints tr[data-state="not ready"]', { hasText: '25 · 100 %' }).waitFor()
   await sort.selectOption('name')
@@ -433,16 +441,16 @@ inBrowser('what backends and clients send shows as text, and runs nothing', asyn
   const page = await look(gateway, `#/${encodeURIComponent(id)}`)
   await page.getByRole('heading', { name: id, exact: true }).waitFor()
   t.equal(await page.title(), `${id} – Mirrors`)
-  const group = page.locator('button.group')
-  await group.click()
+  await page.locator('button.place', { hasText: '/name' }).click()
+  t.match(await page.locator('button.place').allInnerTexts(), [...Array(5)].map(() => /^›/), 'each place is text')
   const example = page.locator('.example')
   await example.getByText(`GET ${path}`, { exact: true }).waitFor()
   const rows = await example.locator('tbody tr').evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent)))
   t.match(rows, [
     ["header x-'b'", 'absent', HOSTILE],
     ['header x-seen', 'absent', HOSTILE],
-    [`/${HOSTILE.replaceAll('/', '~1')}`, 'absent', JSON.stringify(HOSTILE)],
     ['/name', 'absent', '"\\u{202e}gnp.exe"'],
+    [`/${HOSTILE.replaceAll('/', '~1')}`, 'absent', JSON.stringify(HOSTILE)],
     ['/blank', 'absent', '"\\u{3164}\\u{115f}\\u{a0}\\u{fe0f}\\u{e0041}\\ud800"']
   ].map(row => new Set(row)).map(row => [...row]))
   await example.locator('summary').click()
@@ -455,7 +463,7 @@ inBrowser('what backends and clients send shows as text, and runs nothing', asyn
   t.equal(await page.title(), '"><svg onload=alert(1)> – Mirrors')
 })
 
-inBrowser('a group opens: its values side by side, its commands to copy, its newer examples', async (t, look) => {
+inBrowser('a place opens: its values side by side, its commands to copy, its newer examples', async (t, look) => {
   let answer = json({ version: 2, items: [{ price: '39.5' }] })
   const gateway = await setUp(t, { answer: (...received) => answer(...received) })
   const { app, send } = gateway
@@ -464,13 +472,16 @@ inBrowser('a group opens: its values side by side, its commands to copy, its new
   await send(1)
   const page = await look(gateway, '', { permissions: ['clipboard-read', 'clipboard-write'] })
 
-  const groups = page.locator('button.group')
-  await groups.first().waitFor()
-  t.match(await groups.allInnerTexts(), [/^›\s2\s[^]*200\s\/items\s\/version/, /^›\s1\s[^]*200 → 500\scontent-type\sbody \(text\)/])
-  const first = groups.first()
-  t.equal(await first.getAttribute('aria-expanded'), 'false')
-  await first.click()
-  t.equal(await first.getAttribute('aria-expanded'), 'true')
+  const places = page.locator('button.place')
+  await places.first().waitFor()
+  const lines = () => page.locator('table.places > tbody > tr:first-child').evaluateAll(rows => rows.map(row => row.textContent?.replaceAll('/min', '')))
+  t.match((await lines()).sort().join('\n'), new RegExp([
+    '›/itemsaddedGET /api266.7 %', '›/versionchangedGET /api266.7 %', '›bodychangedGET /api133.3 %', '›header:content-typechanged', '›status 200→500GET /api133.3 %'
+  ].join('[^]*')), 'a row for each')
+  const version = page.locator('button.place', { hasText: '/version' })
+  t.equal(await version.getAttribute('aria-expanded'), 'false')
+  await version.click()
+  t.equal(await version.getAttribute('aria-expanded'), 'true')
   const example = page.locator('.example').first()
   await example.locator('tbody tr').first().waitFor()
   const cells = await example.locator('tbody tr').evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent)))
@@ -484,49 +495,108 @@ inBrowser('a group opens: its values side by side, its commands to copy, its new
     await until('it is shown', async () => await example.getByRole('textbox', { name: 'curl command' }).inputValue() === await copied())
   }
 
-  await groups.nth(1).click()
-  const second = page.locator('.example').nth(1)
+  const body = page.locator('button.place', { hasText: 'body' })
+  await body.click()
+  const second = page.locator('tbody', { has: body }).locator('.example')
   await second.getByText('mark of the body, differing from byte 0 on').waitFor()
   await second.getByText('length of the text body').waitFor()
 
   // What is read stays until somebody asks for more.
   answer = json({ version: 3, items: [] })
   await send(3)
-  await first.locator('strong', { hasText: /^5$/ }).waitFor()
-  await first.locator('.trend', { hasText: /\d+\/min/ }).waitFor()
-  t.equal(await example.locator('tbody td').nth(1).innerText(), '2')
-  await example.getByRole('button', { name: 'Show a newer one' }).click()
-  await page.locator('.example').first().locator('td code', { hasText: /^3$/ }).waitFor()
-  await focusComes(first)
+  const row = page.locator('tbody', { has: version })
+  await row.locator('td.number', { hasText: /^5$/ }).waitFor()
+  await row.locator('.trend', { hasText: /\d+\/min/ }).waitFor()
+  const shown = row.locator('.example tbody td').nth(1)
+  t.equal(await shown.innerText(), '2')
+  await row.getByRole('button', { name: 'Show newer ones' }).click()
+  await focusComes(version)
+  await row.getByRole('button', { name: 'latest', exact: true }).click()
+  await row.locator('.example td code', { hasText: /^3$/ }).waitFor()
+  await row.getByRole('button', { name: 'first, most different', exact: true }).click()
+  await row.locator('.example td code', { hasText: /^2$/ }).waitFor()
 
   app.mirrors.clear('api')
   await page.getByText('None is stored.').waitFor()
 })
 
-inBrowser('the kinds are sorted as one likes, and stay where they are while somebody reads', async (t, look) => {
-  const gateway = await setUp(t, { answer: (_, response, { url }) => { response.writeHead(Number(url.slice(5))).end() } })
+inBrowser('the confidence is a picture over the number of comparisons', async (t, look) => {
+  let body: object = { version: 1 }
+  const gateway = await setUp(t, { answer: (...received) => json(body)(...received) })
+  const page = await look(gateway)
+  await page.getByRole('heading', { name: 'api', exact: true }).waitFor()
+  t.equal(await page.locator('.confidence').isVisible(), false, 'of nothing there is none')
+  await gateway.send(20)
+  await page.getByRole('img', { name: /^After 20 comparisons 0 % differ; the rate lies between 0 % and .*, the limit is 0.1 %$/ }).waitFor()
+  body = { version: 2 }
+  await gateway.send(20)
+  await page.getByRole('img', { name: /^After 40 comparisons 50 % differ; the rate lies between .* %, the limit is 0.1 %$/ }).waitFor()
+  for (const part of ['.interval', '.line.rate', '.limit']) t.equal(await page.locator(`.confidence ${part}`).count(), 1, part)
+  t.match(await page.locator('.confidence .line.rate').getAttribute('d'), /^M[\d. ]+L[\d. ]+h0$/, 'of both')
+  await page.getByText('What keeps it from being ready: mismatches').waitFor()
+})
+
+inBrowser('an example says at which place that is rarer it differs, too', async (t, look) => {
+  let body: object = { version: 2 }
+  const gateway = await setUp(t, { answer: (...received) => json(body)(...received) })
+  await gateway.send(2)
+  body = { version: 2, cent: 1 }
+  await gateway.send(1)
+  const page = await look(gateway)
+  await page.locator('button.place', { hasText: '/version' }).click()
+  await page.getByRole('button', { name: 'latest, most different', exact: true }).click()
+  await page.getByText('It differs at a place that is rarer, too: /cent.').waitFor()
+})
+
+inBrowser('places are sorted as one likes, and stay where they are while somebody reads', async (t, look) => {
+  const gateway = await setUp(t, {
+    answer: (_, response, { url }) => { response.writeHead(Number(url.slice(-3))).end() }
+  })
   for (const status of [501, 501, 501, 502, 502, 503]) await gateway.send(1, `/api?${status}`)
   const page = await look(gateway)
-  const order = async () => (await page.locator('button.group .chip.bad').allInnerTexts()).map(text => text.slice(-3)).join(' ')
-  await page.locator('button.group').nth(2).waitFor()
+  const order = async () => (await page.locator('button.place .chip.bad').allInnerTexts()).map(text => text.slice(-3)).join(' ')
+  const sort = page.getByRole('combobox', { name: 'First' }).last()
+  await page.locator('button.place').nth(4).waitFor()
   const ordered = (expected: string) => until(`the order is ${expected}`, async () => await order() === expected)
-  await ordered('501 502 503')
-  await page.getByRole('combobox').selectOption('latest')
   await ordered('503 502 501')
-  await page.getByRole('combobox').selectOption('most frequent')
+  await sort.selectOption('most frequent')
   await ordered('501 502 503')
-  await page.getByRole('combobox').selectOption('newest kind')
+  await sort.selectOption('newest')
   await ordered('503 502 501')
-  await page.getByRole('combobox').selectOption('most frequent')
+  await sort.selectOption('status change')
   await ordered('501 502 503')
-  await page.locator('button.group').last().click()
+  t.match((await page.locator('button.place').allInnerTexts()).slice(0, 3), Array(3).fill(/status/))
+  await page.locator('button.place', { hasText: '503' }).click()
   for (let i = 0; i < 5; i++) await gateway.send(1, '/api?503')
   await gateway.send(1, '/api?504')
-  await page.locator('button.group', { hasText: '504' }).waitFor()
+  await page.locator('button.place', { hasText: '504' }).waitFor()
   t.equal(await order(), '501 502 503 504')
-  await page.locator('button.group').nth(2).click()
+  await page.locator('button.place', { hasText: '503' }).click()
   await page.locator('h2').click()
-  await page.locator('button.group').first().filter({ hasText: '503' }).waitFor()
+  await page.locator('button.place').first().filter({ hasText: '503' }).waitFor()
+})
+
+inBrowser('places are those of the endpoint that is chosen, and of the backends that differ', async (t, look) => {
+  const other = await startBackend(t, json({ version: 1 }))
+  const gateway = await setUp(t, {
+    routes: (app, shadow) => {
+      const mirror: MirrorOptions = {
+        id: 'two', backends: [{ url: shadow, name: 'v2' }, { url: other.url, name: 'v3' }], compare: { enabled: true, detailedDiff: true }, endpoint: ({ path }) => path
+      }
+      for (const path of ['/a', '/b']) app.get(path, { mirror }, async () => ({ version: path === '/a' ? 1 : 2 }))
+    }
+  })
+  other.requests.length = 0
+  await gateway.send(1, '/b')
+  await gateway.send(1, '/a')
+  const page = await look(gateway, '#/two')
+  await page.locator('button.place').first().waitFor()
+  t.equal(await page.locator('button.place').count(), 1)
+  t.notMatch(await page.locator('button.place').innerText(), 'only')
+  await page.getByRole('combobox', { name: 'Endpoint' }).selectOption('/a')
+  await page.getByText('None is stored of this endpoint.').waitFor()
+  await page.getByRole('combobox', { name: 'Endpoint' }).selectOption('all endpoints')
+  await page.locator('button.place', { hasText: '/version' }).waitFor()
 })
 
 inBrowser('everything can be done with the keyboard', async (t, look) => {
@@ -587,9 +657,9 @@ inBrowser('everything can be done with the keyboard', async (t, look) => {
 
   await gateway.app.inject({ method: 'PATCH', url: '/mirrors/api', payload: { enabled: true, percentage: 100 } })
   await gateway.send(1)
-  await page.locator('button.group').waitFor()
+  await page.locator('button.place').waitFor()
   await page.locator('h2').focus()
-  for (let i = 0; i < 30 && !await page.locator('.group:focus').isVisible(); i++) await keyboard.press('Tab')
+  for (let i = 0; i < 30 && !await page.locator('.place:focus').isVisible(); i++) await keyboard.press('Tab')
   await keyboard.press('Enter')
   await page.locator('.example').waitFor()
   await tabTo('The request')
@@ -617,10 +687,10 @@ inBrowser('it fits on a phone, in the dark as well', async (t, look) => {
   const [red] = (await page.evaluate<string>('getComputedStyle(document.body).backgroundColor')).match(/\d+/g) as string[]
   t.ok(Number(red) < 40, 'dark')
   await links.first().tap()
-  await page.locator('button.group').tap()
+  await page.locator('button.place').first().tap()
   await page.locator('.example').waitFor()
   await page.locator('.example summary').tap()
-  t.ok(await fits(page), 'a mirror with an open group')
+  t.ok(await fits(page), 'a mirror with an open place')
   t.equal(await page.locator('#list').isVisible(), false)
   for (const button of await page.locator('button:visible').all()) {
     const { height } = await button.boundingBox() as { height: number }
@@ -706,7 +776,7 @@ inBrowser('it works under another prefix, behind a proxy that adds one', async (
 
   const page = await look(gateway, '', { url: `${url}/eu/gateway-1/-/ops/mirrors/ui` })
   await page.getByRole('heading', { name: 'GET /a/b?c#d%2F', exact: true }).waitFor()
-  await page.locator('button.group').click()
+  await page.locator('button.place').click()
   await page.getByRole('button', { name: 'Copy curl to the primary' }).click()
   const curl = page.getByRole('textbox', { name: 'curl command' })
   await until('its own address is in the command', async () => (await curl.inputValue()).includes(`--url '${url}/eu/gateway-1/api'`))
@@ -762,7 +832,7 @@ inBrowser('a page of a sister site can not use the cookie that the browser has',
   t.equal(gateway.app.mirrors.enabled, true)
 })
 
-inBrowser('a hundred mirrors with a hundred kinds of mismatches each are quick', async (t, look) => {
+inBrowser('a hundred mirrors with a hundred places of mismatches each are quick', async (t, look) => {
   const gateway = await setUp(t, {
     answer: (_, response, { url }) => { response.writeHead(Number(url.slice(-3))).end() },
     routes: (app, shadow) => {
@@ -777,18 +847,18 @@ inBrowser('a hundred mirrors with a hundred kinds of mismatches each are quick',
     await Promise.all(Array.from({ length: 100 }, (_, i) => app.inject(`/${i === 0 ? 'api' : i}?${status}`)))
     await gateway.send(0)
   }
-  t.ok(Object.keys(app.mirrors.list()).every(id => app.mirrors.mismatches(id)?.groups.length === 100))
+  t.ok(Object.keys(app.mirrors.list()).every(id => app.mirrors.mismatches(id)?.total === 102))
 
   const page = await look(gateway)
   const begun = performance.now()
   await page.locator('#rows > li').nth(99).waitFor()
-  await page.locator('button.group').nth(99).waitFor()
+  await page.locator('button.place').nth(99).waitFor()
   t.comment(`first shown after ${Math.round(performance.now() - begun)} ms`)
   const opens = performance.now()
   await page.getByRole('searchbox').fill('mirror 99')
   await page.getByRole('link', { name: 'mirror 99' }).click()
   await page.getByRole('heading', { name: 'mirror 99', exact: true }).waitFor()
-  await page.locator('button.group').nth(99).waitFor()
+  await page.locator('button.place').nth(99).waitFor()
   t.comment(`another one after ${Math.round(performance.now() - opens)} ms`)
   t.ok(performance.now() - begun < 30_000)
 

@@ -11,6 +11,7 @@ import type { BackendSnapshot, MirrorVerdict, VerdictReason } from '../types/ind
 import { booksClose } from './helpers/books'
 import { modes, startGateway } from './helpers/gateway'
 import type { Gateway } from './helpers/gateway'
+import { NO_PLACES } from './helpers/places'
 import { PATIENCE, startTwins } from './helpers/twins'
 import { until } from './helpers/until'
 
@@ -109,7 +110,7 @@ for (const { mode, plugin } of modes) {
       t.ok(anew.since > none.since)
       t.ok(anew.period > none.period)
       t.strictSame(timeless({ ...anew, since: '', period: '' }), timeless({ ...none, since: '', period: '' }), 'nothing is inherited')
-      t.strictSame(gateway.app.mirrors.mismatches('twins'), { limit: 100, limited: false, spared: 0, groups: [], others: [] })
+      t.strictSame(gateway.app.mirrors.mismatches('twins'), NO_PLACES)
       t.match(gateway.mirror(), { seen: 0, mirrored: 0 })
       t.match(gateway.backend(), { latency: { mirror: { count: 0, p50: null }, primary: { count: 0 }, difference: { count: 0 } }, status: { '2xx': 0 } })
       await many(100, 'a')
@@ -191,11 +192,12 @@ for (const { mode, plugin } of modes) {
     await until('all have ended', () => ended().backends[0].compared === 3, PATIENCE)
     t.strictSame({ ...gateway.mirror(), backends: [] }, { ...started, backends: [] }, 'nothing of the old ones is in the new counters')
     t.match(gateway.backend(), { offered: 0, total: 0, success: 0, compared: 0, mismatched: 0, latency: { mirror: { count: 0 } } })
-    t.strictSame(gateway.app.mirrors.mismatches('twins')?.groups, [])
+    t.strictSame(gateway.app.mirrors.mismatches('twins')?.places, [])
     booksClose(t, gateway.mirror())
     booksClose(t, ended())
     t.match(ended().backends, [{ mismatched: 3 }])
-    t.match(old[0].groups.list().groups, [{ count: 3, body: 'text' }], 'mismatches are with the old groups')
+    const ofOld = old[0].places.index('rarest').places.filter(({ place }) => place.where === 'body')
+    t.strictSame(ofOld.map(({ place: { count, example } }) => [count, example]), Array(3).fill([1, null]), 'mismatches are with the old places, without examples')
     t.equal(twins.events.length, 3, 'and told of as ever')
     t.equal(gateway.log.filter(({ msg }) => msg === 'mirror mismatch').length, 3)
 

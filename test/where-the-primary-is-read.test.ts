@@ -16,6 +16,7 @@ import type { BackendSnapshot, FastifyMirrorOptions, MirrorOptions } from '../ty
 import { startBackend } from './helpers/backend'
 import { booksClose } from './helpers/books'
 import { modes, startGateway } from './helpers/gateway'
+import { kindsOf } from './helpers/places'
 import { until } from './helpers/until'
 
 const TEXT = 'some text, '.repeat(200)
@@ -99,8 +100,7 @@ async function outcome (app: FastifyInstance, id: string, send: () => Promise<un
     return fate
   })
   if (fate !== 'mismatched') return fate as string
-  const [{ primaryStatus, mirrorStatus, headers, body }] = app.mirrors.mismatches(id)?.groups ?? []
-  return [`${primaryStatus}/${mirrorStatus}`, ...headers, body].filter(part => part !== null).join(' ')
+  return kindsOf(app.mirrors.mismatches(id, { sort: 'newest' }))[0]
 }
 
 function fates ({ matched, mismatched, notCompared, failure }: BackendSnapshot): Record<string, number> {

@@ -74,6 +74,10 @@ declare namespace fastifyMirror {
      * Of prom-client 15: its global `register`, or one of your own. Apps that share one are told of as one.
      */
     register: PrometheusRegistry
+    /**
+     * Tells what came of requests by endpoint, too: for each mirror and backend up to `maxEndpoints` times five more values. Default `false`.
+     */
+    endpoints?: boolean
   }
 
   /** As much of prom-client's `Registry` as is used, so that prom-client need not be installed. */
@@ -180,6 +184,13 @@ declare namespace fastifyMirror {
     maxEndpoints?: number
     /** @see maxEndpoints */
     max_endpoints?: number
+    /**
+     * Most places of mismatches that are stored in a period, 0 to 5000; what comes later is counted together, by endpoint. One endpoint has as many of
+     * them as it leaves free, and a hundred in any case. Default 2000.
+     */
+    maxPlaces?: number
+    /** @see maxPlaces */
+    max_places?: number
     /** Limits that a backend must keep to be found ready for release. */
     verdict?: VerdictOptions
   }
@@ -343,10 +354,6 @@ declare namespace fastifyMirror {
     maxBodyCapture?: number
     /** @see maxBodyCapture */
     max_body_capture?: number
-    /** Most mismatch groups stored. Default 100. */
-    maxMismatches?: number
-    /** @see maxMismatches */
-    max_mismatches?: number
     /**
      * Response headers that the diff leaves out, besides `date`, `age`, `x-request-id`, `connection`, `keep-alive`,
      * `transfer-encoding`, `content-length`. Default `[]`.
@@ -391,9 +398,12 @@ declare namespace fastifyMirror {
      * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
      */
     updateAll (patch: Partial<SwitchState>, log?: FastifyBaseLogger): SwitchState
-    /** One mirror's mismatches in groups, latest first. What is in the groups is frozen. */
-    mismatches (id: string): MismatchList | undefined
-    /** Forgets one mirror's mismatch groups; running totals stay. `false` when there is no such mirror. */
+    /**
+     * Where one mirror's answers differ. Examples are masked when they are read.
+     * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
+     */
+    mismatches (id: string, query?: MismatchQuery): MismatchList | undefined
+    /** Forgets one mirror's places of mismatches; running totals stay. `false` when there is no such mirror. */
     clear (id: string): boolean
     /** One mirror's numbers by endpoint, the busiest first. */
     endpoints (id: string): EndpointList | undefined
@@ -402,16 +412,16 @@ declare namespace fastifyMirror {
     /** The verdicts of all mirrors, and of them together: ready when every one is. */
     verdictAll (): MirrorsVerdict
     /**
-     * Counts and groups of one mirror begin anew, as after a new version of a shadow; requests under way report to what
+     * Counts and places of one mirror begin anew, as after a new version of a shadow; requests under way report to what
      * they began in. `false` when there is no such mirror.
      */
     reset (id: string): boolean
     /**
-     * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, which is this app.
+     * The request of the first example of a place as a curl command, aimed at the shadow or at the primary's side, which is this app.
      * Quoted for sh, bash, dash, zsh and fish (3.4 or later), not for PowerShell or cmd. `base`: the URL to aim at, shown as it is; needed for the primary, by default the backend's for the shadow. `undefined`
-     * when there is no such mirror or group, or no base.
+     * when there is no such mirror or place, no example, or no base.
      */
-    curl (id: string, group: string, side: CurlSide, base?: string): string | undefined
+    curl (id: string, place: string, side: CurlSide, base?: string): string | undefined
   }
 
   /** What is left out stays as it is. */
@@ -439,57 +449,79 @@ declare namespace fastifyMirror {
 
   export type CurlSide = 'mirror' | 'primary'
 
-  /** Mismatches of one mirror, by kind. */
-  export interface MismatchList {
-    /** Groups that are stored at most. */
-    limit: number
-    /** Whether there were more kinds: they are counted in `others`. */
-    limited: boolean
-    /**
-     * Mismatches that were counted in `others` without being looked at, for all mismatches together had taken their share of the main
-     * thread's time: 5 %.
-     */
-    spared: number
-    /** Latest first. */
-    groups: MismatchGroup[]
-    /** Kinds that came when the store was full, by backend and status pair. Latest first. */
-    others: OtherMismatches[]
+  /** `rarest`: by the share of their endpoint's comparisons. `frequent`: by count. `newest`: those that came up last. `status`: changes of the status. */
+  export type PlaceOrder = 'rarest' | 'frequent' | 'newest' | 'status'
+
+  /** Which places are asked for. */
+  export interface MismatchQuery {
+    /** Which of them come first. Default `'rarest'`. */
+    sort?: PlaceOrder
+    /** Of the endpoint with this name alone. Default: of all. */
+    endpoint?: string
+    /** Places that are listed at most, 1 to 5000. Default 100. */
+    limit?: number
   }
 
-  export interface MismatchCount {
-    /** Stands for the kind: the same in every process. */
+  /** Where one mirror's answers differ. */
+  export interface MismatchList {
+    /** Places that are stored at most. */
+    limit: number
+    /** Whether there were more: they are counted together, by endpoint, as `(other places)`. */
+    limited: boolean
+    /** Mismatches that were counted by place without an example, for mismatches had taken their share of the main thread's time. */
+    withoutExample: number
+    /** Mismatches that were counted in `(other places)` without being looked at, for want of time as well. */
+    unsorted: number
+    /** Places that there are, of those that were asked for. */
+    total: number
+    places: MismatchPlace[]
+  }
+
+  /**
+   * How the answers differ there: the value is another, is there in the shadow's alone, in the primary's alone, or is of another JSON type.
+   */
+  export type PlaceKind = 'changed' | 'added' | 'removed' | 'type'
+
+  /** Where the answers of an endpoint differ, in one way. A mismatch counts once in each of its places. */
+  export interface PlaceSummary {
+    /** Made of the mirror's id, the endpoint, the place and the kind: the same in every process. */
     id: string
+    /** The name of the endpoint. */
+    endpoint: string
+    /**
+     * `status 200→500`, `header:etag`, a JSON pointer such as `/items/*&#47;price` with `*` for indices and for keys that are data rather than names, or
+     * `body`, with the reason behind it where it was not looked into. `(other places)`: what came when there was no more room.
+     */
+    where: string
+    /** `null`: of all that is not told apart. */
+    kind: PlaceKind | null
+    /** Mismatches. */
     count: number
+    /** Their share of the endpoint's comparisons, of all backends, 0 to 1. */
+    share: number
     /** When the first and the last of them came, ISO 8601. */
     first: string
     last: string
+    /** The mismatches of each backend that had any. */
+    backends: Array<{ name: string, count: number }>
+  }
+
+  export interface MismatchPlace extends PlaceSummary {
     /**
-     * The last of them that there was room and time for; `null`: none. Examples of one mirror hold at most a million characters together.
-     * Secrets are masked when it is first read.
+     * At most three, of 4 KiB each before they are masked: the first and the latest, and the one that differed at the most places, as far as there was
+     * memory and time for them. One of which this is the rarest place comes first.
      */
-    example: Mismatch | null
+    examples: PlaceExample[]
   }
 
-  /** What mismatches of one kind have in common, whatever the values. */
-  export interface MismatchShape {
-    backend: string
-    primaryStatus: number
-    mirrorStatus: number
-    /** Names of the headers that differ, at most 16. */
-    headers: string[]
-    /** JSON pointers of what differs, at most 16; `*` for indices and for keys that are data rather than names. */
-    pointers: string[]
-    /** `null`: the bodies match; `hash: too long` and the like say why the bodies were not looked into. */
-    body: string | null
-  }
+  export type ExampleUse = 'first' | 'latest' | 'most different'
 
-  export interface MismatchGroup extends MismatchShape, MismatchCount {}
-
-  export interface OtherMismatches extends MismatchCount {
-    backend: string
-    /** `null`: of the many status pairs that came last. */
-    primaryStatus: number | null
-    mirrorStatus: number | null
+  /** A mismatch that was counted at a place; what differs there comes first. */
+  export interface PlaceExample extends Mismatch {
+    /** What it is kept for. */
+    uses: ExampleUse[]
+    /** The id of the rarest of the places at which it was counted. */
+    rarest: string
   }
 
   /** A mismatch as it is stored, logged and shown: without secrets, and of bounded size. */
@@ -516,8 +548,10 @@ declare namespace fastifyMirror {
   export interface MismatchEvent extends Mismatch {
     /** The mirror's id. */
     mirror: string
-    /** The id of its group. */
-    group: string
+    /** The name of its request's endpoint. */
+    endpoint: string
+    /** The ids of the places at which it was counted, the rarest first. */
+    places: string[]
     /** Mismatches of this mirror that it was not called with since the last, for they had taken their share of the main thread's time. */
     spared: number
   }
@@ -566,7 +600,8 @@ declare namespace fastifyMirror {
   export interface JsonDifference {
     /** RFC 6901. */
     pointer: string
-    change: 'added' | 'removed' | 'changed'
+    /** `type`: a value of another JSON type. */
+    change: PlaceKind
     /** The values as compact JSON, masked and cut at 200 characters; absent where that side has none. */
     primary?: string
     mirror?: string

@@ -43,6 +43,7 @@ const complete = {
   bodyTimeout: 5000,
   endpoint: 'auto',
   maxEndpoints: 200,
+  maxPlaces: 2000,
   maxInFlight: 256,
   maxBacklogBytes: 1048576,
   breaker: { failures: 50, cooldown: 5000 },
@@ -54,7 +55,6 @@ const complete = {
     logMismatches: true,
     detailedDiff: true,
     maxBodyCapture: 1048576,
-    maxMismatches: 100,
     ignoreHeaders: ['server'],
     ignoreJsonFields: ['/items/*/updatedAt', 'user.lastSeen'],
     redact: ['email']
@@ -184,7 +184,7 @@ describe('the route option', () => {
 describe('the mirror options', () => {
   test('may all be left out, for the defaults of the plugin', () => {
     expect(accept).type.toBeCallableWith({})
-    expect<keyof typeof complete>().type.toBe<Exclude<keyof MirrorOptions, 'max_backlog_bytes' | 'body_timeout' | 'max_endpoints'>>()
+    expect<keyof typeof complete>().type.toBe<Exclude<keyof MirrorOptions, 'max_backlog_bytes' | 'body_timeout' | 'max_endpoints' | 'max_places'>>()
   })
 
   test('take a function as the key to sample by', () => {
@@ -223,7 +223,6 @@ describe('the mirror options', () => {
         log_mismatches: true,
         detailed_diff: true,
         max_body_capture: 1048576,
-        max_mismatches: 100,
         ignore_headers: ['server'],
         ignore_json_fields: ['user.lastSeen']
       }

@@ -3,11 +3,12 @@ import type { CurlSide, MirrorPatch, SwitchState } from '../../types/index'
 import type { AdminConfig } from '../options/config'
 import type { Mirror } from '../mirror/mirror'
 import type { Named } from '../mirror/registry'
+import type { MismatchFilter } from '../options/mismatch-query'
 import { asGuard, unlessAnswered, watchReply } from './guard'
 import { keepHeaders, setHeaders } from './headers'
 import { answerOnlyTo } from './hosts'
 import { EndpointLists, endpointPage } from './endpoint-page'
-import { mismatchPage } from './mismatch-page'
+import { placePage } from './place-page'
 import { Numbers, tellAll, tellRedacted } from './numbers'
 import type { Page } from './numbers'
 import { JSON_TYPE, changeLog, unchecked } from './route'
@@ -85,17 +86,18 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     add('GET', '/:id/mismatches', schemas.mismatches, async (request, reply) => {
       const mirror = all().get((request as WithId).params.id)
       if (mirror === undefined) return notFound(request as WithId, reply)
-      return sendPage(request, reply, (most, after) => mismatchPage(mirror.mismatches.groups.index(), most, after))
+      const { sort, endpoint } = request.query as MismatchFilter
+      return sendPage(request, reply, (most, after) => placePage(mirror.period.places.index(sort, endpoint), mirror.backends, most, after))
     })
     add('DELETE', '/:id/mismatches', schemas.clear, async (request, reply) => {
       return mirrors.clear((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
     })
-    add('GET', '/:id/mismatches/:group/curl', schemas.curl, async (request, reply) => {
-      const { id, group } = request.params as { id: string, group: string }
+    add('GET', '/:id/mismatches/:place/curl', schemas.curl, async (request, reply) => {
+      const { id, place } = request.params as { id: string, place: string }
       const { side, base } = request.query as { side: CurlSide, base?: string }
       // The primary's side is this app, as whoever asks has reached it: never the Host of the mirrored request, which anybody chose.
       const own = side === 'primary' ? `${request.protocol}://${request.host}` : undefined
-      const command = mirrors.curl(id, group, side, base ?? own)
+      const command = mirrors.curl(id, place, side, base ?? own)
       return command === undefined ? notFound(request as WithId, reply) : reply.type('text/plain; charset=utf-8').send(command + '\n')
     })
   }
@@ -166,9 +168,12 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
 }
 
 async function sendPage (request: FastifyRequest, reply: FastifyReply, read: (most: number, after: string | undefined) => Promise<Page>) {
-  const { limit, after } = request.query as { limit: number, after?: string }
-  const { body, last } = await read(limit, after)
-  if (last !== null) reply.header('link', `<?limit=${limit}&after=${encodeURIComponent(last)}>; rel="next"`)
+  const { after, ...rest } = request.query as { limit: number, after?: string }
+  const { body, last } = await read(rest.limit, after)
+  if (last !== null) {
+    const query = Object.entries({ ...rest, after: last }).map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
+    reply.header('link', `<?${query.join('&')}>; rel="next"`)
+  }
   return reply.type(JSON_TYPE).send(body)
 }
 
@@ -179,6 +184,6 @@ function notFound ({ params }: WithId, reply: FastifyReply) {
   return reply.code(404).send({
     statusCode: 404,
     error: 'Not Found',
-    message: `there is no ${'group' in params ? 'such mismatch group' : 'mirror'} ${JSON.stringify(params)}`
+    message: `there is no ${'place' in params ? 'such place of mismatches, or no example of it' : 'mirror'} ${JSON.stringify(params)}`
   })
 }

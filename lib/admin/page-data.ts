@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type {
-  BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchCount, MismatchShape,
-  VerdictWord
+  BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict, MismatchList, PlaceExample, PlaceOrder,
+  PlaceSummary, VerdictWord
 } from '../../types/index'
 import type { Mirror } from '../mirror/mirror'
+import { summaryOf } from '../mismatches/show'
 import { joined } from './joined'
 import { SHARED } from './numbers'
 import type { EndpointLists } from './endpoint-page'
@@ -46,7 +47,7 @@ export interface PageMirror {
   snapshot: MirrorSnapshot
   verdict: MirrorVerdict
   endpoints: PageEndpoints
-  groups: PageGroups
+  places: PagePlaces
 }
 
 export interface PageEndpoints extends EndpointList {
@@ -54,33 +55,31 @@ export interface PageEndpoints extends EndpointList {
   total: number
 }
 
-export interface PageGroups {
-  /** Kinds that are stored. */
-  total: number
-  limit: number
-  limited: boolean
-  spared: number
-  /** The latest of them. */
-  groups: PageGroup[]
+/** The places that come first in the order that was asked for. */
+export interface PagePlaces extends Omit<MismatchList, 'places'> {
+  places: PlaceSummary[]
 }
 
-export interface PageGroup extends Omit<MismatchShape, 'primaryStatus' | 'mirrorStatus'>, Omit<MismatchCount, 'example'> {
-  /** `null`: of many. */
-  primaryStatus: number | null
-  mirrorStatus: number | null
+/** What opening a place shows; without any there was no time or no memory for them. */
+export interface PagePlaceExamples {
+  examples: PageExample[]
 }
 
-/** What opening a group shows. */
-export interface PageExample {
-  example: Mismatch | null
-  curl: { mirror: string, primary: string } | null
+export interface PageExample extends PlaceExample {
+  curl: { mirror: string, primary: string }
 }
 
-/** Groups that are shown of one mirror: a store may hold ten thousand. */
-const MAX_GROUPS = 200
-/** Bytes of the rows, of the groups and of the endpoints. A mirror of a hundred backends takes as much again, and all is less than 2 MB. */
+/** Which places are asked for. */
+export interface PlaceFilter {
+  sort: PlaceOrder
+  endpoint?: string
+}
+
+/** Places that are shown of one mirror: a store may hold thousands. */
+const MAX_PLACES = 200
+/** Bytes of the rows, of the places and of the endpoints. A mirror of a hundred backends takes as much again, and all is less than 2 MB. */
 const MAX_ROWS_BYTES = 600_000
-const MAX_GROUPS_BYTES = 400_000
+const MAX_PLACES_BYTES = 400_000
 const MAX_ENDPOINTS_BYTES = 200_000
 
 /** The rows that an answer has room for. */
@@ -156,13 +155,13 @@ function backendOf ({ name, total, compared, mismatched, breaker, failure, laten
 }
 
 /** One mirror in full, as JSON. */
-export async function pageMirror (mirror: Mirror, verdicts: Verdicts, lists: EndpointLists): Promise<Buffer> {
+export async function pageMirror (mirror: Mirror, filter: PlaceFilter, verdicts: Verdicts, lists: EndpointLists): Promise<Buffer> {
   const verdict = Buffer.from(JSON.stringify(await verdicts.of(mirror)))
   await nextTurn()
   const endpoints = pageEndpoints(await lists.of(mirror))
   await nextTurn()
   const snapshot = JSON.stringify(mirror.snapshot())
-  return joined(`{"snapshot":${snapshot},"verdict":`, [verdict], ',"endpoints":', [endpoints], ',"groups":', [pageGroups(mirror)], '}')
+  return joined(`{"snapshot":${snapshot},"verdict":`, [verdict], ',"endpoints":', [endpoints], ',"places":', [pagePlaces(mirror, filter)], '}')
 }
 
 /** Those that somebody ought to look at first, as far as there is room: of two hundred, and one backend, for all. */
@@ -184,25 +183,24 @@ function rankOf ({ backends }: EndpointSnapshot): number {
   return Math.min(...backends.map(({ verdict }) => RANKS.indexOf(verdict as VerdictWord)))
 }
 
-function pageGroups ({ mismatches: { groups: store } }: Mirror): Buffer {
-  const { groups, others, limit, limited, spared } = store.index()
-  const kinds = [
-    ...others.map((other): PageGroup => ({ ...other.summary(), headers: [], pointers: [], body: 'other' })),
-    ...groups.slice(0, MAX_GROUPS).map(group => group.summary())
-  ]
+function pagePlaces ({ period, backends }: Mirror, { sort, endpoint }: PlaceFilter): Buffer {
+  const { places, ...rest } = period.places.index(sort, endpoint)
+  const shown: Buffer[] = []
   let bytes = 0
-  const all = kinds.map(kind => Buffer.from(JSON.stringify(kind)))
-  const shown = all.filter(json => (bytes += json.length + 1) <= MAX_GROUPS_BYTES)
-  const total = groups.length + others.length
-  return joined(`{"total":${total},"limit":${limit},"limited":${limited},"spared":${spared},"groups":[`, shown, ']}')
+  for (const listed of places.slice(0, MAX_PLACES)) {
+    const json = Buffer.from(JSON.stringify(summaryOf(listed, backends)))
+    bytes += json.length + 1
+    if (bytes > MAX_PLACES_BYTES) break
+    shown.push(json)
+  }
+  const head = JSON.stringify({ ...rest, total: places.length }).slice(0, -1)
+  return joined(`${head},"places":[`, shown, ']}')
 }
 
-/** The example of one group; `null`: there is no such group. `base`: where the primary's side is reached. */
-export function pageExample (mirror: Mirror | undefined, group: string, base: string): PageExample | null {
-  const found = mirror?.mismatches.groups.get(group)
+/** The examples of one place; `null`: there is no such place. `base`: where the primary's side is reached. */
+export function pageExamples (mirror: Mirror | undefined, place: string, base: string): PagePlaceExamples | null {
+  const found = mirror?.period.places.find(place)
   if (mirror === undefined || found === undefined) return null
-  const { example } = found
-  if (example === null) return { example, curl: null }
-  const curl = (side: 'mirror' | 'primary') => mirror.curl(group, side, side === 'primary' ? base : undefined) as string
-  return { example, curl: { mirror: curl('mirror'), primary: curl('primary') } }
+  const curl = (example: PlaceExample, side: 'mirror' | 'primary') => mirror.curlOf(example, side, side === 'primary' ? base : undefined) as string
+  return { examples: found.examples.map(example => ({ ...example, curl: { mirror: curl(example, 'mirror'), primary: curl(example, 'primary') } })) }
 }

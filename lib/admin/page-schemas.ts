@@ -1,5 +1,5 @@
-import type { PageExample } from './page-data'
-import { base, mismatch, notFound, object, text } from './schemas'
+import type { PagePlaceExamples } from './page-data'
+import { base, notFound, object, placeExample, placeOrder, text } from './schemas'
 
 // The page's routes are of no interest to whoever reads an API's documentation.
 const hidden = { hide: true }
@@ -9,25 +9,23 @@ function all<Shape> (properties: Record<keyof Shape, unknown>) {
   return object(properties)
 }
 
-const ofMirror = { type: 'object', properties: { mirror: text } }
-
 export const file = hidden
 
 export const state = {
   ...hidden,
-  querystring: ofMirror
+  querystring: { type: 'object', properties: { mirror: text, sort: placeOrder, endpoint: text } }
 }
 
-export const group = {
+export const place = {
   ...hidden,
   querystring: {
     type: 'object',
-    properties: { mirror: text, group: text, base },
-    required: ['mirror', 'group', 'base']
+    properties: { mirror: text, place: text, base },
+    required: ['mirror', 'place', 'base']
   },
   response: {
-    200: all<PageExample>({
-      example: { ...mismatch, nullable: true }, curl: { ...object({ mirror: text, primary: text }), nullable: true }
+    200: all<PagePlaceExamples>({
+      examples: { type: 'array', items: object({ ...placeExample.properties, curl: object({ mirror: text, primary: text }) }) }
     }),
     404: notFound
   }

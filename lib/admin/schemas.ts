@@ -83,7 +83,7 @@ const header = object({ name: text, primary: texts, mirror: texts })
 
 const jsonDifference = object({ pointer: text, change: text, primary: text, mirror: text })
 
-export const mismatch = object({
+const mismatch = object({
   backend: text,
   time: text,
   request: object({ method: text, path: text, sentPath: text, headers: texts, body: nullableText, truncated: flag }),
@@ -106,34 +106,33 @@ export const mismatch = object({
   }
 })
 
-const counted = { id: text, count, first: text, last: text, example: { ...mismatch, nullable: true } }
 const nullableCount = { type: ['integer', 'null'] }
 
+export const placeExample = object({ uses: texts, rarest: text, ...mismatch.properties })
+
+const place = object({
+  id: text,
+  endpoint: text,
+  where: text,
+  kind: nullableText,
+  count,
+  share: number,
+  first: text,
+  last: text,
+  backends: { type: 'array', items: object({ name: text, count }) },
+  examples: { type: 'array', items: placeExample }
+})
+
+/** Of places, as in `fastify.mirrors`. */
+export const placeOrder = { type: 'string', enum: ['rarest', 'frequent', 'newest', 'status'], default: 'rarest' }
+
 export const mismatches = {
-  summary: 'One mirror\'s mismatches, by kind, latest first; those that do not fit are where the header Link says',
+  summary: 'Where one mirror\'s answers differ, the rarest place first; those that do not fit are where the header Link says',
   params: ofMirror,
-  querystring: object(page),
+  querystring: object({ ...page, sort: placeOrder, endpoint: text }),
   response: {
     200: object({
-      limit: count,
-      limited: flag,
-      spared: count,
-      groups: {
-        type: 'array',
-        items: object({
-          backend: text,
-          primaryStatus: count,
-          mirrorStatus: count,
-          headers: texts,
-          pointers: texts,
-          body: nullableText,
-          ...counted
-        })
-      },
-      others: {
-        type: 'array',
-        items: object({ backend: text, primaryStatus: nullableCount, mirrorStatus: nullableCount, ...counted })
-      }
+      limit: count, limited: flag, withoutExample: count, unsorted: count, total: count, places: { type: 'array', items: place }
     }),
     404: notFound
   }
@@ -149,8 +148,8 @@ export const clear = {
 export const base = { type: 'string', maxLength: 2000, pattern: '^https?://[^/?#@\\\\]+(?:[/?#]|$)' }
 
 export const curl = {
-  summary: 'The latest request of a mismatch group as a curl command',
-  params: { type: 'object', properties: { id: text, group: text }, required: ['id', 'group'] },
+  summary: 'The request of the first example of a place as a curl command',
+  params: { type: 'object', properties: { id: text, place: text }, required: ['id', 'place'] },
   querystring: {
     type: 'object',
     properties: {

@@ -9,8 +9,8 @@ import type { AddRoute } from './route'
 import type { EndpointLists } from './endpoint-page'
 import { HEADERS as OF_ALL } from './headers'
 import { joined } from './joined'
-import { pageExample, pageMirror } from './page-data'
-import type { PageRows } from './page-data'
+import { pageExamples, pageMirror } from './page-data'
+import type { PageRows, PlaceFilter } from './page-data'
 import * as schemas from './page-schemas'
 import type { Verdicts } from './verdicts'
 
@@ -45,7 +45,7 @@ const NO_MISMATCH = {
 }
 
 interface OfAny { mirror?: string }
-interface OfGroup { mirror: string, group: string, base: string }
+interface OfPlace { mirror: string, place: string, base: string }
 
 /**
  * The page for people, at `{prefix}/ui`, its files and its data below that: what it shows is made for it alone. What it changes, it
@@ -58,18 +58,18 @@ export function addPage (mirrors: Mirrors, verdicts: Verdicts, endpoints: Endpoi
   const find = (id: string) => verdicts.mirrors().get(id)
 
   add('GET', '/ui/state', schemas.state, async (request, reply) => {
-    const { mirror: id } = request.query as OfAny
+    const { mirror: id, ...filter } = request.query as OfAny & PlaceFilter
     const { rows: shown, more } = await rows.read()
     const mirror = id === undefined ? undefined : find(id)
-    const one = mirror === undefined ? 'null' : [await pageMirror(mirror, verdicts, endpoints)]
+    const one = mirror === undefined ? 'null' : [await pageMirror(mirror, filter, verdicts, endpoints)]
     const prefix = request.routeOptions.url?.replace(/\/ui\/state\/?$/, '')
     const rest = JSON.stringify({ instance, prefix, time: new Date().toISOString(), enabled: mirrors.enabled, more }).slice(0, -1)
     return reply.headers(HEADERS).type(JSON_TYPE).send(joined(`${rest},"mirrors":[`, shown, '],"mirror":', one, '}'))
   })
-  add('GET', '/ui/group', schemas.group, async (request, reply) => {
-    const { mirror, group, base } = request.query as OfGroup
+  add('GET', '/ui/place', schemas.place, async (request, reply) => {
+    const { mirror, place, base } = request.query as OfPlace
     reply.headers(HEADERS)
-    return pageExample(find(mirror), group, base) ?? reply.code(404).send(NO_MISMATCH)
+    return pageExamples(find(mirror), place, base) ?? reply.code(404).send(NO_MISMATCH)
   })
 
   function addFile (name: string, content: Buffer | string): void {

@@ -5,6 +5,9 @@ import type { Memory } from './bodies'
 import { isCoded } from './decode'
 import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
 import { compileIgnored } from './ignored'
+import type { JsonPlaces } from './json'
+import { placesOf } from './places'
+import type { DifferencePlaces } from './places'
 import { createRedactor } from './redact'
 import type { Guard } from '../guard'
 import type { BodyDifference, HashReason, HeaderDifference, MismatchPart } from '../../types/index'
@@ -18,9 +21,6 @@ export interface DiffOptions {
   redact: readonly string[]
 }
 
-/** JSON differences that are told of. */
-const MAX_DIFFERENCES = 32
-
 /** Two complete answers that differ. Plain data, of bounded size. */
 export interface Difference {
   primaryStatus: number
@@ -33,6 +33,8 @@ export interface Difference {
   headers: HeaderDifference[]
   /** `null`: the bodies match. Not among the parts that differ where it is not known whether they do. */
   body: BodyDifference | null
+  /** At least one. */
+  places: DifferencePlaces
 }
 
 /** `null`: they match. A word: they can not be compared. */
@@ -125,7 +127,8 @@ export class AnswerComparer implements Comparer {
       if (outcome.outcome === 'unknown') {
         callback(withoutBodies(primary, mirror, headers, outcome.reason))
       } else {
-        callback(differenceOf(primary, mirror, headers, outcome.outcome === 'match' ? null : outcome.difference))
+        const [body, places] = outcome.outcome === 'match' ? [null, undefined] : [outcome.difference, outcome.places]
+        callback(differenceOf(primary, mirror, headers, body, places))
       }
     })
   }
@@ -146,26 +149,22 @@ function withoutBodies (
 }
 
 function differenceOf (
-  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], body: BodyDifference | null
+  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], body: BodyDifference | null, ofJson?: JsonPlaces
 ): Difference | null {
   const differs: MismatchPart[] = []
   if (primary.status !== mirror.status) differs.push('status')
   if (headers.length > 0) differs.push('headers')
   if (body !== null) differs.push('body')
   if (differs.length === 0) return null
+  const first = firstHeaders(headers)
   return {
     primaryStatus: primary.status,
     mirrorStatus: mirror.status,
     primaryHash: primary.digest.hex,
     mirrorHash: mirror.digest.hex,
     differs,
-    headers: firstHeaders(headers),
-    body: body === null ? null : firstDifferences(body)
+    headers: first,
+    body,
+    places: placesOf(primary.status, mirror.status, first, headers.length > first.length, body, ofJson)
   }
-}
-
-/** As much of what differs in bodies as is told of it. */
-export function firstDifferences (body: BodyDifference): BodyDifference {
-  if (body.kind !== 'json' || body.differences.length <= MAX_DIFFERENCES) return body
-  return { ...body, differences: body.differences.slice(0, MAX_DIFFERENCES), truncated: true }
 }

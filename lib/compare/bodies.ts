@@ -8,7 +8,7 @@ import type { Guard, Holder } from '../guard'
 import type { BodyDifference } from '../../types/index'
 import type { DecodeFailure } from './decode'
 import type { IgnoredPlaces } from './ignored'
-import type { JsonDiffOptions } from './json'
+import type { JsonDiffOptions, JsonPlaces } from './json'
 import type { Redactor } from './redact'
 import type { Steps } from './tape'
 
@@ -28,7 +28,8 @@ export interface CapturedBody {
 export type BodyOutcome =
   /** Equal bytes once decoded, or equal JSON values; fields to be ignored left out. */
   | { outcome: 'match' }
-  | { outcome: 'mismatch', difference: BodyDifference }
+  /** `places`: of JSON. */
+  | { outcome: 'mismatch', difference: BodyDifference, places?: JsonPlaces }
   /**
    * The hashes say nothing: `encoding` where the bodies are coded differently and could not both be decoded, `busy` where too
    * many comparisons wait, `memory` where there is none to decode, `error` where the mirror itself failed.
@@ -194,8 +195,8 @@ function * lookInto (primary: Buffer, mirror: Buffer, options: JsonDiffOptions):
     if (result.kind === 'not json') return null
     if (result.kind === 'equal') return MATCH
     if (result.kind === 'too complex') return TOO_COMPLEX
-    const { differences, truncated } = result
-    return { outcome: 'mismatch', difference: { kind: 'json', differences, truncated } }
+    const { differences, truncated, places } = result
+    return { outcome: 'mismatch', difference: { kind: 'json', differences, truncated }, places }
   } catch {
     // Not expected; but it runs off a timer, where a throw would end the process.
     return TOO_COMPLEX

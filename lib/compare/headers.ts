@@ -17,7 +17,7 @@ const ALWAYS_IGNORED = [
 /** Lines that are compared by name. */
 const MAX_LINES = 256
 /** Headers that are told of, values of one, characters of a name and of a value, and of all of them. */
-const MAX_HEADERS = 32
+const MAX_HEADERS = 128
 const MAX_VALUES = 16
 const MAX_NAME = 257
 const MAX_VALUE = 201

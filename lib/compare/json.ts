@@ -13,13 +13,18 @@ import type { Steps, Tape } from './tape'
 
 export type { JsonDifference }
 
-/** Differences that a report lists; of those at alike places (`/items/0/price`, `/items/1/price`) the first few. */
+/** Places (`/prices/*`) at which a document is found to differ, and characters of their names. */
+export const MAX_PLACES = 128
+const MAX_PLACE_CHARACTERS = 16 * 1024
+/** Differences that a report lists: the first at each place, and of others the first few. */
 const MAX_LISTED = 100
 const MAX_ALIKE = 2
 /** Differences that are looked at before the rest of a document is left alone. */
 const MAX_FOUND = 5000
-/** Characters of a value that a report shows. */
+/** Characters of a value that a report shows, as long as all of them together are not so many, and of one of the rest. */
 const MAX_VALUE = 200
+const MANY_CHARACTERS = 8 * 1024
+const MAX_LATE_VALUE = 40
 /** Containers up to this many characters are first compared as text, which is quick and most often enough. */
 const MAX_SHORTCUT = 1024
 /** Characters of a key that are looked at, of which a pointer shows fewer. */
@@ -32,12 +37,22 @@ const PAIRS_A_DIFFERENCE = 16
 
 export type JsonOutcome =
   | { kind: 'equal' }
-  /** `truncated`: there are more than those listed. */
-  | { kind: 'different', differences: JsonDifference[], truncated: boolean }
+  /** `truncated`: there are more differences than those listed. */
+  | { kind: 'different', differences: JsonDifference[], truncated: boolean, places: JsonPlaces }
   /** One of the texts is not JSON, or they hold an object that repeats a key, so that its value is anybody's guess. */
   | { kind: 'not json' }
   /** Too deep, or too many values. */
   | { kind: 'too complex' }
+
+/** Where two documents differ, in what way. */
+export interface JsonPlaces {
+  /** The kind and, behind a space, the folded and masked pointer: `changed /prices/*`. */
+  readonly keys: string[]
+  /** For each of them, its first difference among those listed. */
+  readonly firsts: number[]
+  /** Whether there may be more of them. */
+  more: boolean
+}
 
 export interface JsonDiffOptions {
   ignore: IgnoredPlaces
@@ -93,7 +108,11 @@ class Walk {
   readonly #redactor: JsonDiffOptions['redactor']
   readonly #levels: Level[] = []
   readonly #differences: JsonDifference[] = []
+  readonly #places: JsonPlaces = { keys: [], firsts: [], more: false }
+  /** How often each was met, by its name before it is masked. */
   readonly #alike = new Map<string, number>()
+  #placeCharacters = 0
+  #valueCharacters = 0
   #found = 0
   #truncated = false
   #stopped = false
@@ -128,7 +147,7 @@ class Walk {
       }
     }
     if (this.#found === 0) return { kind: 'equal' }
-    return { kind: 'different', differences: this.#differences, truncated: this.#truncated }
+    return { kind: 'different', differences: this.#differences, truncated: this.#truncated, places: this.#places }
   }
 
   #nextItem (level: Level): void {
@@ -221,27 +240,47 @@ class Walk {
   }
 
   #differ (a: number, b: number): void {
-    if (this.#differences.length === MAX_LISTED || this.#found === MAX_FOUND) {
-      this.#truncated = this.#stopped = true
-      return
-    }
+    if (this.#found === MAX_FOUND) return this.#stop()
+    const secret = this.#levels.findIndex((level) => this.#isSecret(level))
+    const within = secret !== -1 && secret < this.#levels.length - 1
+    const path = this.#levels.slice(0, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
+    const change = within ? 'changed' : this.#change(a, b, secret !== -1)
+    const place = `${change} ${foldPointer(toPointer(path))}`
+    const alike = this.#alike.get(place) ?? 0
+    if (alike === 0 && this.#alike.size === MAX_PLACES) return this.#stop()
     this.#found++
     this.#pause -= PAIRS_A_DIFFERENCE
-    const secret = this.#levels.findIndex((level) => this.#isSecret(level))
-    const path = this.#levels.slice(0, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
-    const pointer = toPointer(path)
-    const shape = foldPointer(pointer)
-    const alike = this.#alike.get(shape) ?? 0
-    if (alike === MAX_ALIKE) {
+    this.#alike.set(place, alike + 1)
+    if (alike >= MAX_ALIKE || (alike > 0 && this.#differences.length >= MAX_LISTED)) {
       this.#truncated = true
     } else {
-      this.#alike.set(shape, alike + 1)
-      const within = secret !== -1 && secret < this.#levels.length - 1
-      const shown = toPointer(path.map((segment) => this.#redactor.text(beginning(segment, MAX_SEGMENT))))
-      this.#differences.push(within ? masked(shown) : this.#difference(shown, a, b, secret !== -1))
+      const pointer = toPointer(path.map((segment) => this.#redactor.text(beginning(segment, MAX_SEGMENT))))
+      if (alike === 0) this.#addPlace(`${change} ${foldPointer(pointer)}`)
+      this.#differences.push(within ? masked(pointer) : this.#difference(pointer, change, a, b, secret !== -1))
     }
     // One difference is all that is said of a secret field.
     if (secret !== -1) this.#levels.length = secret + 1
+  }
+
+  #stop (): void {
+    this.#truncated = this.#stopped = this.#places.more = true
+  }
+
+  /** The place of the difference that is listed next. Masked, several may have one name. */
+  #addPlace (key: string): void {
+    const { keys, firsts } = this.#places
+    if (keys.includes(key)) return
+    this.#placeCharacters += key.length
+    if (this.#placeCharacters > MAX_PLACE_CHARACTERS) return this.#stop()
+    keys.push(key)
+    firsts.push(this.#differences.length)
+  }
+
+  /** Of a secret it is not said of which type it is. */
+  #change (a: number, b: number, secret: boolean): JsonDifference['change'] {
+    if (a === NONE) return 'added'
+    if (b === NONE) return 'removed'
+    return secret || typeOf(this.#a.kind(a)) === typeOf(this.#b.kind(b)) ? 'changed' : 'type'
   }
 
   /** Whether the child that is being compared is one, by its own name or by what is beside it. */
@@ -255,15 +294,26 @@ class Walk {
     return (beforeA !== NONE && isSecretText(this.#a, beforeA, this.#redactor)) || (beforeB !== NONE && isSecretText(this.#b, beforeB, this.#redactor))
   }
 
-  #difference (pointer: string, a: number, b: number, secret: boolean): JsonDifference {
-    const primary = a === NONE ? undefined : secret ? MASK : this.#redactor.json(this.#a, a, MAX_VALUE)
-    const mirror = b === NONE ? undefined : secret ? MASK : this.#redactor.json(this.#b, b, MAX_VALUE)
-    if (primary === undefined) return { pointer, change: 'added', mirror }
-    if (mirror === undefined) return { pointer, change: 'removed', primary }
-    return { pointer, change: 'changed', primary, mirror }
+  #difference (pointer: string, change: JsonDifference['change'], a: number, b: number, secret: boolean): JsonDifference {
+    const difference: JsonDifference = { pointer, change }
+    if (a !== NONE) difference.primary = secret ? MASK : this.#shown(this.#a, a)
+    if (b !== NONE) difference.mirror = secret ? MASK : this.#shown(this.#b, b)
+    return difference
+  }
+
+  #shown (tape: Tape, node: number): string {
+    const text = this.#redactor.json(tape, node, this.#valueCharacters > MANY_CHARACTERS ? MAX_LATE_VALUE : MAX_VALUE)
+    this.#valueCharacters += text.length
+    return text
   }
 }
 
 function masked (pointer: string): JsonDifference {
   return { pointer, change: 'changed', primary: MASK, mirror: MASK }
+}
+
+/** One for each type of JSON, by the first character of a value. */
+function typeOf (kind: string): string {
+  if (kind === 'f') return 't'
+  return kind === '-' || (kind >= '0' && kind <= '9') ? '0' : kind
 }

@@ -6,6 +6,8 @@ import type { Endpoint } from './table'
 /** Where one request to one backend is counted. */
 export class Entry {
   readonly #backend: number
+  /** As far as it is known. */
+  endpoint: Endpoint
   #books: EndpointBooks
   #kind: Kind = KIND.inFlight
   #counted = false
@@ -17,6 +19,7 @@ export class Entry {
   /** `backend`: its place among its mirror's. */
   constructor (endpoint: Endpoint, backend: number) {
     this.#backend = backend
+    this.endpoint = endpoint
     this.#books = endpoint.of(backend)
   }
 
@@ -59,6 +62,7 @@ export class Entry {
     books.counts[this.#kind]++
     if (!Number.isNaN(this.#difference)) this.#countPair(-1)
     this.#books = books
+    this.endpoint = endpoint
     if (!Number.isNaN(this.#difference)) this.#countPair(1)
     books.latestMismatch = Math.max(books.latestMismatch, this.#mismatchAt)
   }

@@ -1,5 +1,6 @@
 import type { BreakerState } from '../../types/index'
 import type { BackendBooks, MirrorBooks } from './books'
+import type { EndpointCounts } from './endpoint-totals'
 import type { Histogram, LatencyHistograms } from './histogram'
 
 /** What is told of an app: counts since it began, whatever is reset. */
@@ -15,6 +16,8 @@ export interface MirrorTotals {
   readonly enabled: boolean
   readonly books: MirrorBooks
   readonly backends: readonly BackendTotals[]
+  /** By name, in the order of the backends; `null`: nobody asked for them. */
+  readonly endpoints: ReadonlyMap<string, readonly EndpointCounts[]> | null
 }
 
 export interface BackendTotals {
@@ -109,6 +112,21 @@ export const families: readonly Family[] = [
     emitEach('thread', loopSeconds, emit)
   })
 ]
+
+/** For those who ask for it: it has as many values as clients make endpoints. */
+const ENDPOINT_HELP = 'What came of mirrored requests, by endpoint.'
+export const endpointFamily: Family = ofMirrors(
+  'counter', 'endpoint_outcomes_total', ENDPOINT_HELP, ({ backends, endpoints }, emit) => {
+    for (const [endpoint, counts] of endpoints ?? []) {
+      for (const [index, { name }] of backends.entries()) {
+        const { leftOut, ...rest } = counts[index]
+        emitEach('outcome', { ...rest, left_out: leftOut }, (labels, value) => {
+          emit({ backend: name, endpoint, ...labels }, value)
+        })
+      }
+    }
+  }
+)
 
 function family (type: Family['type'], name: string, help: string, read: Read<AppTotals>): Family {
   return { name: `fastify_mirror_${name}`, type, help, read }

@@ -42,7 +42,8 @@ function zeros ({ backends }: Counters): Counters {
   return { books: new MirrorBooks(), backends: backends.map(() => new BackendBooks()) }
 }
 
-function isSettled ({ books, backends }: Counters): boolean {
+/** Whether nothing of it changes any more. */
+export function isSettled ({ books, backends }: Counters): boolean {
   return books.settled && backends.every(backend => backend.settled)
 }
 

@@ -1,6 +1,6 @@
 import { door } from '../guard'
 import type { PrometheusRegistry } from '../../types/index'
-import { families } from './families'
+import { endpointFamily, families } from './families'
 import type { AppTotals, Family } from './families'
 
 /** Tells what an app has counted, when it is asked. */
@@ -17,11 +17,12 @@ const expositions = new WeakMap<PrometheusRegistry, Exposition>()
 /**
  * Lets a registry of prom-client tell what an app counts, until the function that is returned is called. Apps that have
  * a registry in common are told of as one: what has the same labels is summed, as it would be over several instances.
+ * @param endpoints whether the app's are told, too
  * @throws prom-client's error when the registry has another metric of such a name
  */
-export function expose (register: PrometheusRegistry, read: ReadTotals): () => void {
+export function expose (register: PrometheusRegistry, read: ReadTotals, endpoints = false): () => void {
   const exposition = expositions.get(register) ?? new Exposition(register)
-  exposition.join(read)
+  exposition.join(read, endpoints)
   expositions.set(register, exposition)
   return () => exposition.leave(read)
 }
@@ -30,17 +31,23 @@ export function expose (register: PrometheusRegistry, read: ReadTotals): () => v
 class Exposition {
   readonly #register: PrometheusRegistry
   readonly #apps = new Set<ReadTotals>()
-  readonly #metrics = families.map(family => new Metric(family, () => this.#read()))
+  readonly #metrics = families.map(family => this.#metricOf(family))
+  readonly #ofEndpoints = this.#metricOf(endpointFamily)
   #totals: AppTotals[] | null = null
 
   constructor (register: PrometheusRegistry) {
     this.#register = register
   }
 
-  join (app: ReadTotals): void {
+  #metricOf (family: Family): Metric {
+    return new Metric(family, () => this.#read())
+  }
+
+  join (app: ReadTotals, endpoints: boolean): void {
     try {
       // Again, too, for those that are there: somebody may have cleared the registry.
       for (const metric of this.#metrics) this.#register.registerMetric(metric)
+      if (endpoints) this.#register.registerMetric(this.#ofEndpoints)
     } catch (error) {
       if (this.#apps.size === 0) this.#remove()
       throw error
@@ -54,7 +61,7 @@ class Exposition {
   }
 
   #remove (): void {
-    for (const metric of this.#metrics) {
+    for (const metric of [...this.#metrics, this.#ofEndpoints]) {
       const { name } = metric.family
       if (this.#register.getSingleMetric(name) === metric) this.#register.removeSingleMetric(name)
     }

@@ -8,7 +8,7 @@ import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatenc
 import type { Holder } from '../guard'
 import { isUnread } from '../metrics/books'
 import type { BackendBooks } from '../metrics/books'
-import type { MismatchGroups } from '../mismatches/groups'
+import type { Places } from '../mismatches/places'
 import type { MirroredRequest } from '../mismatches/mismatch'
 import type { Mirror } from './mirror'
 import type { Period } from './period'
@@ -23,6 +23,12 @@ export interface RequestSnapshot {
   headers: readonly string[]
   /** `null`: none. */
   body: BodyHead | null
+}
+
+/** Whoever knows to which endpoint a request belongs. */
+export interface EndpointNamer {
+  /** Its endpoint is known from now on: what is found about the request has to be counted there. */
+  nameEndpoint (): void
 }
 
 const NO_BODY = Buffer.alloc(0)
@@ -50,7 +56,9 @@ export class CopyOutcome implements CopySink, Holder {
   readonly #books: BackendBooks
   /** Its place in the books of its endpoint. */
   readonly entry: Entry
-  readonly #groups: MismatchGroups
+  readonly #places: Places
+  readonly #index: number
+  readonly #namer: EndpointNamer
   /** Of the breaker, that it tries; 0: none. */
   #opening = 0
   /** `null`: nothing is compared. */
@@ -65,15 +73,17 @@ export class CopyOutcome implements CopySink, Holder {
    * known.
    */
   constructor (
-    mirror: Mirror, index: number, period: Period, endpoint: Endpoint, request: RequestSnapshot | null,
-    log: FastifyBaseLogger | null, context: AsyncResource | null
+    mirror: Mirror, index: number, period: Period, endpoint: Endpoint, namer: EndpointNamer,
+    request: RequestSnapshot | null, log: FastifyBaseLogger | null, context: AsyncResource | null
   ) {
     const backend = mirror.backends[index]
     this.#mirror = mirror
     this.#backend = backend
     this.#books = period.backends[index]
     this.entry = new Entry(endpoint, index)
-    this.#groups = period.groups
+    this.#places = period.places
+    this.#index = index
+    this.#namer = namer
     this.#request = request
     this.#log = log
     this.#context = context
@@ -135,7 +145,17 @@ export class CopyOutcome implements CopySink, Holder {
   }
 
   #report (request: MirroredRequest, difference: Difference): void {
-    this.#mirror.mismatches.report(this.#groups, this.#backend.name, request, difference, this.#log)
+    this.#namer.nameEndpoint()
+    const { entry: { endpoint } } = this
+    this.#mirror.mismatches.report({
+      places: this.#places,
+      endpoint,
+      backend: this.#index,
+      name: this.#backend.name,
+      request,
+      difference,
+      log: this.#log
+    })
   }
 
   get mirrorId (): string {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type {
-  CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, MismatchEvent
+  CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchEvent, MismatchList
 } from '../../types/index'
 import { Backend } from './backend'
 import { valueOf } from '../compare/headers'
@@ -14,14 +14,19 @@ import type { Engine } from '../engine/types'
 import type { Holder } from '../guard'
 import type { BoundedLog } from '../log'
 import { curlCommand } from '../mismatches/curl'
+import type { ExampleMemory } from '../mismatches/memory'
+import { Places } from '../mismatches/places'
 import { MismatchReporter } from '../mismatches/reporter'
+import { showPlace } from '../mismatches/show'
 import type { MirrorBooks, MirrorSkip } from '../metrics/books'
+import { EndpointTotals } from '../metrics/endpoint-totals'
 import type { MirrorTotals } from '../metrics/families'
 import { LatencyHistograms } from '../metrics/histogram'
 import { Lifetime } from '../metrics/lifetime'
 import { mirrorSnapshot } from '../metrics/snapshot'
 import type { MirrorState } from '../metrics/snapshot'
 import type { MirrorConfig } from '../options/config'
+import type { MismatchFilter } from '../options/mismatch-query'
 import type { MirrorPatch } from '../options/patch'
 import { HeadRules, MARK } from './head-rules'
 import { Period } from './period'
@@ -46,6 +51,10 @@ export interface MirrorContext {
   readonly bodyless: ReadonlySet<string>
   /** Whether latencies are counted by size, too. */
   readonly histograms: boolean
+  /** Whether requests are counted by endpoint beyond resets. */
+  readonly endpointTotals: boolean
+  /** What examples of mismatches are held in. */
+  readonly examples: ExampleMemory
 }
 
 /** What one mirror owns: its options, its decision, its counters and its backends. */
@@ -60,6 +69,8 @@ export class Mirror implements MirrorState, Holder {
   readonly #lifetime = new Lifetime()
   readonly routes: MirrorRoute[] = []
   readonly mismatches: MismatchReporter
+  readonly #examples: ExampleMemory
+  readonly #endpointTotals: EndpointTotals | null
   readonly #settings: Settings
   readonly #main: Readonly<MainSwitch>
   /** Which headers its copies carry. */
@@ -70,13 +81,16 @@ export class Mirror implements MirrorState, Holder {
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
 
-  constructor (config: MirrorConfig, { engine, log, onMismatch, main, bodyless, histograms }: MirrorContext) {
+  constructor (config: MirrorConfig, context: MirrorContext) {
+    const { engine, log, onMismatch, main, bodyless, histograms, endpointTotals, examples } = context
     this.config = config
     this.engine = engine
     this.log = log
     this.bodyless = bodyless
     this.#settings = { enabled: config.enabled, percentage: config.percentage }
     this.#main = main
+    this.#examples = examples
+    this.#endpointTotals = endpointTotals ? new EndpointTotals(config.maxEndpoints) : null
     this.headRules = new HeadRules(config.removeHeaders)
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
@@ -182,6 +196,13 @@ export class Mirror implements MirrorState, Holder {
     return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
   }
 
+  /** Where answers differ. */
+  mismatchList ({ sort, endpoint, limit }: MismatchFilter): MismatchList {
+    const { places, ...rest } = this.period.places.index(sort, endpoint)
+    const shown = places.slice(0, limit).map(listed => showPlace(listed, this.backends))
+    return { ...rest, total: places.length, places: shown }
+  }
+
   /** What was counted by endpoint. */
   endpoints (): EndpointList {
     return atOnce(this.endpointSteps())
@@ -192,26 +213,31 @@ export class Mirror implements MirrorState, Holder {
     return endpointSteps(this.period.endpoints, names, books => this.#judge.endpoint(books))
   }
 
-  /** Counts and groups anew, as after a new version of a backend; requests under way report to what they began in. */
+  /** Counts and places anew, as after a new version of a backend; requests under way report to what they began in. */
   reset (): void {
     this.#lifetime.add(this.period)
+    this.#endpointTotals?.add(this.period)
     for (const backend of this.backends) backend.reset()
-    this.mismatches.groups = this.mismatches.newGroups()
+    this.period.places.close()
     this.period = this.#newPeriod()
   }
 
   #newPeriod (): Period {
-    const { backends, mismatches, config: { maxEndpoints } } = this
-    return new Period(backends.map(({ books }) => books), mismatches.groups, maxEndpoints)
+    const { backends, config } = this
+    const places = new Places(config, config.maxPlaces, backends.length, this.#examples)
+    return new Period(backends.map(({ books }) => books), places, config.maxEndpoints)
   }
 
   /**
-   * The latest request of a mismatch group as a curl command, aimed at the shadow or at the primary's side, this app.
-   * `base`: its URL there. `undefined`: no such group, or no base to aim at.
+   * The request of the first example of a place as a curl command, aimed at the shadow or at the primary's side, this
+   * app. `base`: its URL there. `undefined`: no such place, no example of it, or no base to aim at.
    */
-  curl (group: string, side: CurlSide, base: string | undefined): string | undefined {
-    const example = this.mismatches.groups.get(group)?.example
-    if (example === undefined || example === null) return undefined
+  curl (place: string, side: CurlSide, base: string | undefined): string | undefined {
+    const example = this.period.places.find(place)?.example
+    return example === undefined || example === null ? undefined : this.curlOf(example, side, base)
+  }
+
+  curlOf (example: Mismatch, side: CurlSide, base: string | undefined): string | undefined {
     const { request } = example
     if (side === 'primary') return base === undefined ? undefined : curlCommand(request, base)
     const backend = this.backends.find(({ name }) => name === example.backend) as Backend
@@ -230,6 +256,7 @@ export class Mirror implements MirrorState, Holder {
       id: this.id,
       enabled: this.enabled,
       books,
+      endpoints: this.#endpointTotals?.read(this.period) ?? null,
       backends: this.backends.map(({ name, breaker, histograms }, index) => {
         return { name, breaker, books: backends[index], latency: histograms as LatencyHistograms }
       })

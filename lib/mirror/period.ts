@@ -1,7 +1,7 @@
 import { Endpoints } from '../endpoints/table'
 import { MirrorBooks } from '../metrics/books'
 import type { BackendBooks } from '../metrics/books'
-import type { MismatchGroups } from '../mismatches/groups'
+import type { Places } from '../mismatches/places'
 import { newPeriod } from '../verdict/period'
 import type { PeriodMark } from '../verdict/period'
 
@@ -15,15 +15,15 @@ export class Period implements PeriodMark {
   readonly books = new MirrorBooks()
   /** In the order of the mirror's backends. */
   readonly backends: readonly BackendBooks[]
-  readonly groups: MismatchGroups
+  readonly places: Places
   readonly endpoints: Endpoints
 
-  constructor (backends: readonly BackendBooks[], groups: MismatchGroups, maxEndpoints: number) {
+  constructor (backends: readonly BackendBooks[], places: Places, maxEndpoints: number) {
     const { id, since } = newPeriod()
     this.id = id
     this.since = since
     this.backends = backends
-    this.groups = groups
+    this.places = places
     this.endpoints = new Endpoints(maxEndpoints)
   }
 }

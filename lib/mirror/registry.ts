@@ -1,12 +1,15 @@
 import type { FastifyBaseLogger, RouteOptions } from 'fastify'
-import type { CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, SwitchState } from '../../types/index'
+import type {
+  CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, MismatchQuery, SwitchState
+} from '../../types/index'
 import { connectFault } from '../engine/http/connect-fault'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from '../errors'
 import type { MirrorTotals } from '../metrics/families'
 import { Mirror } from './mirror'
 import type { MirrorContext } from './mirror'
 import {
-  asked, invalid, readConnect, readMirrorOptions, readMirrorPatch, readSwitchPatch, showPath, showRoute, showValue
+  asked, invalid, readConnect, readMirrorOptions, readMirrorPatch, readMismatchQuery, readSwitchPatch, showPath,
+  showRoute, showValue
 } from '../options'
 import type { ConnectOptions, MirrorConfig } from '../options/config'
 import type { Place } from '../options/fail'
@@ -143,10 +146,12 @@ export class Registry {
       return snapshots
     },
     get: (id: string) => this.#byId.get(id)?.snapshot(),
-    mismatches: (id: string) => this.#byId.get(id)?.mismatches.groups.list(),
+    mismatches: (id: string, query: MismatchQuery = {}) => {
+      return this.#byId.get(id)?.mismatchList(readMismatchQuery(query, id))
+    },
     clear: (id: string) => {
       const mirror = this.#byId.get(id)
-      mirror?.mismatches.groups.clear()
+      mirror?.period.places.clear()
       return mirror !== undefined
     },
     endpoints: (id: string) => this.#byId.get(id)?.endpoints(),
@@ -160,7 +165,7 @@ export class Registry {
       mirror?.reset()
       return mirror !== undefined
     },
-    curl: (id: string, group: string, side: CurlSide, base?: string) => this.#byId.get(id)?.curl(group, side, base),
+    curl: (id: string, place: string, side: CurlSide, base?: string) => this.#byId.get(id)?.curl(place, side, base),
     update: (id: string, patch: MirrorPatch, log = this.#log) => {
       const mirror = this.#byId.get(id)
       if (mirror === undefined) return undefined

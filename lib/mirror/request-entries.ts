@@ -7,7 +7,7 @@ import type { Endpoint } from '../endpoints/table'
 import type { DropReason } from '../engine/types'
 import type { BackendSkip } from '../metrics/books'
 import { CopyOutcome } from './copy-outcome'
-import type { RequestSnapshot } from './copy-outcome'
+import type { EndpointNamer, RequestSnapshot } from './copy-outcome'
 import type { Mirror } from './mirror'
 import type { Period } from './period'
 
@@ -65,9 +65,16 @@ export class RequestEntries {
     this.#decided++
   }
 
-  /** The next backend gets a copy. `request`, `log`, `context`: what a mismatch would be shown and told with. */
-  attempt (request: RequestSnapshot | null, log: FastifyBaseLogger | null, context: AsyncResource | null): CopyOutcome {
-    const outcome = new CopyOutcome(this.#mirror, this.#decided, this.period, this.#endpoint, request, log, context)
+  /**
+   * The next backend gets a copy. `namer`, `request`, `log`, `context`: what a mismatch would be counted, shown and
+   * told with.
+   */
+  attempt (
+    namer: EndpointNamer, request: RequestSnapshot | null, log: FastifyBaseLogger | null, context: AsyncResource | null
+  ): CopyOutcome {
+    const outcome = new CopyOutcome(
+      this.#mirror, this.#decided, this.period, this.#endpoint, namer, request, log, context
+    )
     this.#started.push(outcome)
     outcome.start()
     this.#unsettled?.push(outcome.entry)

@@ -1,4 +1,3 @@
-import { firstDifferences } from '../compare/answers'
 import { cut } from '../compare/cut'
 import { codingsOf } from '../compare/decode'
 import { firstHeaders, valueOf } from '../compare/headers'
@@ -8,6 +7,9 @@ import type { BodyDifference, HeaderDifference, Mismatch, MismatchRequest } from
 import type { HeaderList } from '../compare/headers'
 import type { KeptBody, Redactor } from '../compare/redact'
 
+/** Headers, and JSON differences, that one mismatch is shown with. */
+const MAX_HEADERS = 32
+const MAX_DIFFERENCES = 32
 /** Characters of a shown header value that differs. */
 const MAX_VALUE = 200
 /** Lines of the request's headers, characters of its path, and of all its headers. */
@@ -31,6 +33,8 @@ export interface MirroredRequest {
   body: Uint8Array
   /** Whether that is all of it. */
   complete: boolean
+  /** Something is left out already. */
+  truncated?: boolean
 }
 
 /** Two answers that differ, and the request that they answer, as they came. */
@@ -48,27 +52,6 @@ export interface MismatchInput {
   headers: readonly HeaderDifference[]
   /** `null`: the bodies match. */
   body: BodyDifference | null
-}
-
-/** Stands for what a snapshot leaves out, so that it is known that something was. */
-const MORE_HEADERS = ['…', ' '.repeat(MAX_REQUEST_HEADERS + 1)]
-const NO_BODY = new Uint8Array(0)
-
-/** A request as a mismatch is made of it, in bounded size. Holds on to nothing else: no longer text, no pooled buffer. */
-export function snapshotOf ({ method, path, sentPath, headers, body, complete }: MirroredRequest): MirroredRequest {
-  const end = endOfHeaders(headers)
-  return {
-    method,
-    path: firstOf(path),
-    sentPath: sentPath === path ? firstOf(path) : firstOf(sentPath),
-    headers: end < headers.length ? [...headers.slice(0, end), ...MORE_HEADERS] : headers.slice(),
-    body: body.length === 0 ? NO_BODY : new Uint8Array(body.subarray(0, MAX_BODY + 1)),
-    complete
-  }
-}
-
-function firstOf (path: string): string {
-  return path.length <= MAX_PATH ? path : cut(path.slice(0, MAX_PATH + 1), Infinity)
 }
 
 /** Where those headers end that are kept. */
@@ -93,8 +76,19 @@ export function createMismatch (input: MismatchInput, redactor: Redactor): Misma
     mirrorStatus: input.mirrorStatus,
     primaryHash: markOf(input.primaryHash),
     mirrorHash: markOf(input.mirrorHash),
-    headers: firstHeaders(input.headers).map((header) => headerOf(header, redactor)),
+    headers: firstHeaders(input.headers.slice(0, MAX_HEADERS)).map((header) => headerOf(header, redactor)),
     body: input.body === null ? null : firstDifferences(input.body)
+  }
+}
+
+/** As much of what differs in bodies as is told of it. A copy: what came may be kept. */
+function firstDifferences (body: BodyDifference): BodyDifference {
+  if (body.kind !== 'json') return { ...body }
+  const { differences, truncated } = body
+  return {
+    kind: 'json',
+    differences: differences.slice(0, MAX_DIFFERENCES).map(difference => ({ ...difference })),
+    truncated: truncated || differences.length > MAX_DIFFERENCES
   }
 }
 
@@ -110,7 +104,7 @@ function requestOf (request: MirroredRequest, redactor: Redactor): MismatchReque
     sentPath,
     headers,
     body: body === null ? null : body.text,
-    truncated: Math.max(request.path.length, request.sentPath.length) > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
+    truncated: request.truncated === true || Math.max(request.path.length, request.sentPath.length) > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
   }
 }
 

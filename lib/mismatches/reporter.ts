@@ -2,44 +2,88 @@ import { door } from '../guard'
 import type { Difference } from '../compare/answers'
 import { createRedactor } from '../compare/redact'
 import type { Redactor } from '../compare/redact'
-import type { CompareConfig } from '../options/config'
+import type { Endpoint } from '../endpoints/table'
 import { printableData } from '../printable'
-import { Example } from './example'
-import { MismatchGroups } from './groups'
 import { Lines } from './lines'
+import { rarestFirst } from './place'
+import type { Place } from './place'
+import type { Places } from './places'
+import { Sample } from './sample'
+import { createMismatch } from './mismatch'
 import { TimeShare } from './time-share'
 import type { Mismatch, MismatchEvent } from '../../types/index'
-import type { MirroredRequest } from './mismatch'
+import type { MirroredRequest, MismatchInput } from './mismatch'
 
 /** Where a mismatch is logged: the request's logger. */
 export interface MismatchLog {
   warn (fields: Record<string, unknown>, message: string): void
 }
 
-/** Of the main thread's time, what all mismatches of the process may take; what was not used, up to four seconds' worth of it. */
+export interface ReporterConfig {
+  readonly logMismatches: boolean
+  readonly detailedDiff: boolean
+  readonly redact: readonly string[]
+}
+
+/** One mismatch, as it comes. */
+export interface Reported {
+  /** Of the period in which the copy began. */
+  readonly places: Places
+  readonly endpoint: Endpoint
+  /** The backend's place among its mirror's, and its name. */
+  readonly backend: number
+  readonly name: string
+  readonly request: MirroredRequest
+  readonly difference: Difference
+  /** `null`: mismatches are not logged. */
+  readonly log: MismatchLog | null
+}
+
+/**
+ * Of the main thread's time, what all mismatches of the process may take; what was not used, up to four seconds' worth
+ * of it.
+ */
 const SHARE = 0.05
+/** The part of it that is left for counting by place, once nothing else may be done. */
+const SHARE_OF_COUNTING = 0.02
 /** Milliseconds that one takes at most, whatever it is. */
 const MOST = 1
-const mainThread = new TimeShare(SHARE, SHARE * 4000)
+const SAVED = 4000
+/** Ids that a line of the log has. */
+const MAX_LOGGED = 16
 
-/** Stores, logs and hands on the mismatches of one mirror, none of them with a secret. Nothing that others do with them gets further. */
+/** The time of the main thread. */
+export interface MismatchTime {
+  /** For examples, logs and users' functions. */
+  readonly examples: TimeShare
+  /** For counting by place. */
+  readonly counting: TimeShare
+}
+
+const mainThread: MismatchTime = {
+  examples: new TimeShare(SHARE - SHARE_OF_COUNTING, (SHARE - SHARE_OF_COUNTING) * SAVED),
+  counting: new TimeShare(SHARE_OF_COUNTING, SHARE_OF_COUNTING * SAVED)
+}
+
+/**
+ * Counts, keeps, logs and hands on the mismatches of one mirror, none of them with a secret. Nothing that others do
+ * with them gets further.
+ */
 export class MismatchReporter {
-  /** Of the current set of counters. */
-  groups: MismatchGroups
   /** Of the log. */
   readonly lines: Lines
-  readonly #time: TimeShare
+  readonly #time: MismatchTime
   /** Since `onMismatch` was last called. */
   #spared = 0
   readonly #mirror: { readonly id: string }
-  readonly #config: CompareConfig
+  readonly #config: ReporterConfig
   readonly #redactor: Redactor
   readonly #onMismatch: ((mismatch: MismatchEvent) => unknown) | null
   readonly #onError: (message: string, error: unknown) => void
 
   constructor (
     mirror: { readonly id: string },
-    config: CompareConfig,
+    config: ReporterConfig,
     onMismatch: ((mismatch: MismatchEvent) => unknown) | null,
     onError: (message: string, error: unknown) => void,
     onSuppressed: (suppressed: number) => void,
@@ -52,11 +96,6 @@ export class MismatchReporter {
     this.#onError = onError
     this.lines = new Lines(onSuppressed)
     this.#time = time
-    this.groups = this.newGroups()
-  }
-
-  newGroups (): MismatchGroups {
-    return new MismatchGroups(this.#config.maxMismatches)
   }
 
   /** Whether each is told to somebody at once: a log, or a function. */
@@ -65,43 +104,79 @@ export class MismatchReporter {
   }
 
   /**
-   * `groups`: those of the set of counters in which the copy began. `log`: `null` when mismatches are not logged. Others get copies of
-   * what is stored: a logger masks, or a user's function drops, what it likes. Past the share of time it is counted, and no more.
+   * Past the first share of time it is counted by place, and no more; past the other by endpoint. Others get copies of
+   * what is stored: a logger
+   * masks, or a user's function drops, what it likes.
    */
-  report (
-    groups: MismatchGroups, backend: string, request: MirroredRequest, difference: Difference, log: MismatchLog | null
-  ): void {
+  report (reported: Reported): void {
     const time = Date.now()
-    const begun = this.#time.begin()
-    if (begun === null) {
-      groups.spare({ backend, primaryStatus: difference.primaryStatus, mirrorStatus: difference.mirrorStatus }, time)
-      if (log !== null) this.lines.suppress()
+    const counted = this.#count(reported, time)
+    const begun = counted === null ? null : this.#time.examples.begin()
+    if (counted === null || begun === null) {
+      if (counted !== null) reported.places.spareExample()
+      if (reported.log !== null) this.lines.suppress()
       this.#spared++
       return
     }
     let event: MismatchEvent | null = null
     try {
-      const example = new Example({ ...difference, backend, time, request }, this.#redactor)
-      const group = groups.add({ ...difference, backend }, time, example)
-      if (log !== null && this.lines.admits(group)) this.#log(log, example.read(), group)
-      if (this.#onMismatch !== null) {
-        const spared = this.#spared
-        this.#spared = 0
-        event = { mirror: this.#mirror.id, group, spared, ...structuredClone(example.read()) }
-      }
+      event = this.#keepAndLog(reported, counted, time)
     } finally {
-      this.#time.end(begun, MOST)
+      this.#time.examples.end(begun, MOST)
     }
-    if (event !== null) this.#time.charge(() => this.#tell(event))
+    if (event !== null) {
+      const told = event
+      this.#time.examples.charge(() => this.#tell(told))
+    }
   }
 
-  #log (log: MismatchLog, mismatch: Mismatch, group: string): void {
+  /** `null`: there was no time to look at it. */
+  #count ({ places, endpoint, backend, difference }: Reported, time: number): Place[] | null {
+    const begun = this.#time.counting.begin()
+    if (begun === null) {
+      places.countUnsorted(endpoint, backend, time)
+      return null
+    }
+    try {
+      return places.count(endpoint, backend, difference.places, time)
+    } finally {
+      this.#time.counting.end(begun, MOST)
+    }
+  }
+
+  #keepAndLog (reported: Reported, counted: readonly Place[], time: number): MismatchEvent | null {
+    const { places, endpoint, name, request, difference, log } = reported
+    const input: MismatchInput = { ...difference, backend: name, time, request }
+    const found = [...new Set(counted)]
+    const { memory } = places
+    if (memory !== null) {
+      const sample = new Sample(input, found, this.#redactor)
+      for (const place of found) place.keep(sample.exampleAt(counted.indexOf(place), difference), found.length, memory)
+    }
+    if (!this.tells) return null
+    const ids = found.toSorted(rarestFirst).map(({ id }) => id)
+    const logged = log !== null && this.lines.admits(ids[0])
+    if (!logged && this.#onMismatch === null) return null
+    const mismatch = createMismatch(input, this.#redactor)
+    if (logged) this.#log(log, structuredClone(mismatch), endpoint.name, ids)
+    if (this.#onMismatch === null) return null
+    const spared = this.#spared
+    this.#spared = 0
+    return { mirror: this.#mirror.id, endpoint: endpoint.name, places: ids, spared, ...mismatch }
+  }
+
+  #log (log: MismatchLog, mismatch: Mismatch, endpoint: string, ids: readonly string[]): void {
     const { backend, primaryStatus, mirrorStatus, body } = mismatch
     const fields: Record<string, unknown> = {
-      mirror: this.#mirror.id, backend, primaryStatus, mirrorStatus, bodyMatch: body === null
+      mirror: this.#mirror.id,
+      endpoint: printableData(endpoint),
+      backend,
+      primaryStatus,
+      mirrorStatus,
+      bodyMatch: body === null
     }
     if (this.#config.detailedDiff) {
-      fields.group = group
+      fields.places = ids.slice(0, MAX_LOGGED)
       fields.headers = printableData(mismatch.headers)
       fields.body = printableData(body)
     }

@@ -24,6 +24,7 @@ export interface MirrorBlock {
   compare: CompareConfig
   endpoint: MirrorConfig['endpoint']
   maxEndpoints: number
+  maxPlaces: number
   verdict: Omit<VerdictConfig, 'maxSlowdown' | 'maxEndpointMismatchRate'> & { maxSlowdown?: number, maxEndpointMismatchRate: number }
 }
 

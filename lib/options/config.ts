@@ -30,6 +30,7 @@ export interface MirrorConfig {
   readonly compare: CompareConfig
   readonly endpoint: EndpointOption
   readonly maxEndpoints: number
+  readonly maxPlaces: number
   readonly verdict: VerdictConfig
 }
 
@@ -76,7 +77,6 @@ export interface CompareConfig {
   readonly logMismatches: boolean
   readonly detailedDiff: boolean
   readonly maxBodyCapture: number
-  readonly maxMismatches: number
   /** In lower case. */
   readonly ignoreHeaders: readonly string[]
   readonly ignoreJsonFields: readonly string[]

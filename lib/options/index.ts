@@ -1,6 +1,7 @@
 export { readConnect } from './connect-source'
 export { invalid } from './fail'
 export { readMirrorOptions } from './mirror-options'
+export { readMismatchQuery } from './mismatch-query'
 export { asked, readMirrorPatch, readSwitchPatch } from './patch'
 export { readPluginOptions } from './plugin-options'
 export { showPath, showRoute, showValue } from './show'

@@ -3,7 +3,7 @@ import { readBackends } from './backends'
 import type { MirrorBlock } from './blocks'
 import type { ConditionsConfig, MirrorConfig } from './config'
 import { copyOptions } from './copy'
-import { idleCompareKey } from './effect'
+import { idleKey } from './effect'
 import { invalid } from './fail'
 import type { Place } from './fail'
 import { mergeOptions } from './merge'
@@ -22,7 +22,7 @@ export function readMirrorOptions (raw: unknown, defaults: Record<string, unknow
   const base = copyOptions(defaults, mirrorSchema, { owner: place.owner, root: 'defaults' })
   const own = copyOptions(raw, mirrorSchema, place)
   const merged = mergeOptions(base, own, mirrorSchema)
-  const idle = idleCompareKey(own, merged)
+  const idle = idleKey(own, merged)
   const { maxEndpointMismatchRate } = Object(merged.verdict) as Record<string, unknown>
   const block = validateMirror(merged, place)
   // Who allows more for all allows it for each.
@@ -31,8 +31,9 @@ export function readMirrorOptions (raw: unknown, defaults: Record<string, unknow
     verdict.maxEndpointMismatchRate = Math.max(verdict.maxEndpointMismatchRate, verdict.maxMismatchRate)
   }
   if (idle !== null) {
-    const { key, needs } = idle
-    throw invalid(place, ['compare', key], `left out, or compare.${needs} given: without it it can have no effect`, (own.compare as Record<string, unknown>)[key])
+    const { keys, needs } = idle
+    const value = keys.reduce<unknown>((options, key) => (options as Record<string, unknown>)[key], own)
+    throw invalid(place, keys, `left out, or compare.${needs} given: without it it can have no effect`, value)
   }
   return toConfig(block, slugOf(route), place)
 }
@@ -69,6 +70,7 @@ function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
     },
     endpoint: block.endpoint,
     maxEndpoints: block.maxEndpoints,
+    maxPlaces: block.maxPlaces,
     verdict: { ...block.verdict, maxSlowdown: block.verdict.maxSlowdown ?? null }
   }
 }

@@ -51,7 +51,6 @@ const compare = object({
   logMismatches: flag(false),
   detailedDiff: flag(false),
   maxBodyCapture: integer(0, MAX_INT, 1048576),
-  maxMismatches: integer(0, 10000, 100),
   ignoreHeaders: headers,
   ignoreJsonFields: list(
     {
@@ -133,6 +132,7 @@ export const mirrorSchema: OptionSchema = {
       allowed: '"auto", "graphql", or a synchronous function of the request'
     },
     maxEndpoints: integer(1, 1000, 200),
+    maxPlaces: integer(0, 5000, 2000),
     verdict: object({
       maxMismatchRate: number(0, 1, 0.001),
       maxFailureRate: number(0, 1, 0.01),
@@ -204,7 +204,7 @@ export const pluginSchema: OptionSchema = {
     onMismatch: { callable: 'any', allowed: 'a function' },
     prometheus: {
       type: 'object',
-      properties: { register: { registry: true, allowed: 'a Registry of prom-client' } },
+      properties: { register: { registry: true, allowed: 'a Registry of prom-client' }, endpoints: flag(false) },
       required: ['register'],
       additionalProperties: false,
       allowed: 'an object with a Registry of prom-client as its register'
@@ -214,6 +214,18 @@ export const pluginSchema: OptionSchema = {
   },
   additionalProperties: false,
   allowed: 'an object'
+}
+
+/** Which of a mirror's places are asked for. */
+export const mismatchQuerySchema: OptionSchema = {
+  type: 'object',
+  properties: {
+    sort: { enum: ['rarest', 'frequent', 'newest', 'status'], default: 'rarest', allowed: '"rarest", "frequent", "newest" or "status"' },
+    endpoint: { type: 'string', allowed: 'the name of an endpoint' },
+    limit: integer(1, 5000, 100)
+  },
+  additionalProperties: false,
+  allowed: 'an object with sort, endpoint or limit'
 }
 
 /** What can be changed while the app runs, of a mirror and of a backend. Nothing is filled in. */

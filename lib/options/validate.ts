@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import { isAsyncFunction } from 'node:util/types'
-import type { BackendPatch, MirrorPatch, PrometheusRegistry, SwitchState } from '../../types/index'
+import type { BackendPatch, MirrorPatch, MismatchQuery, PrometheusRegistry, SwitchState } from '../../types/index'
 import type { MirrorBlock, PluginBlock } from './blocks'
 import type { ConnectOptions } from './config'
 import { givenSchema } from './connect'
@@ -10,7 +10,9 @@ import type { Place } from './fail'
 import { bareHost } from './host-name'
 import { fieldFault } from './json-field'
 import { isLabel } from './label'
-import { backendPatchSchema, mirrorPatchSchema, mirrorSchema, pluginSchema, switchPatchSchema } from './schema'
+import {
+  backendPatchSchema, mirrorPatchSchema, mirrorSchema, mismatchQuerySchema, pluginSchema, switchPatchSchema
+} from './schema'
 import { propertyOf } from './option-schema'
 import type { OptionSchema } from './option-schema'
 
@@ -33,6 +35,7 @@ const isPluginBlock = ajv.compile<PluginBlock>(pluginSchema)
 const isGiven = ajv.compile<{ connect: ConnectOptions }>(givenSchema)
 const isMirrorPatch = ajv.compile<MirrorPatch>(mirrorPatchSchema)
 const isBackendPatch = ajv.compile<BackendPatch>(backendPatchSchema)
+const isMismatchQuery = ajv.compile<MismatchQuery>(mismatchQuerySchema)
 const isSwitchPatch = ajv.compile<Partial<SwitchState>>(switchPatchSchema)
 
 /** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
@@ -58,6 +61,11 @@ export function validateMirrorPatch (patch: Record<string, unknown>, place: Plac
 /** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
 export function validateBackendPatch (patch: Record<string, unknown>, place: Place) {
   return validate(isBackendPatch, patch, place)
+}
+
+/** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validateMismatchQuery (query: Record<string, unknown>, place: Place) {
+  return validate(isMismatchQuery, query, place)
 }
 
 /** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */

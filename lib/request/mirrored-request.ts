@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { EndpointRoute } from '../endpoints/naming'
 import type { CopyInit, ExchangeHandle } from '../engine/types'
 import type { Guard } from '../guard'
-import type { RequestSnapshot } from '../mirror/copy-outcome'
+import type { EndpointNamer, RequestSnapshot } from '../mirror/copy-outcome'
 import type { Mirror } from '../mirror/mirror'
 import { RequestEntries } from '../mirror/request-entries'
 import type { ProxyListener } from '../proxy/listener'
@@ -28,7 +28,7 @@ import { PrimaryAnswer, statusOf } from './primary-answer'
  *
  * In `sent` each backend has decided; an exchange has the copies, if there are any.
  */
-export class MirroredRequest implements Decidable, ProxyListener {
+export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer {
   readonly mirror: Mirror
   readonly guard: Guard
   readonly key: string | undefined
@@ -45,6 +45,8 @@ export class MirroredRequest implements Decidable, ProxyListener {
   #primary: 'nobody' | 'handler' | 'upstream' = 'nobody'
   /** What the client gets is not the primary's answer. */
   #primaryFailed = false
+  /** Of the answer that goes out; 0: there is none yet. */
+  #status = 0
   readonly #entries: RequestEntries
   readonly #route: EndpointRoute
   readonly #raw: IncomingMessage
@@ -142,9 +144,12 @@ export class MirroredRequest implements Decidable, ProxyListener {
       if (this.#primary === 'handler') this.#send(request, null)
       else this.#leaveUnhandled()
     }
-    if (this.#entries.unsettled && !this.#isNamed) {
-      const found = this.#isFound(statusOf(reply, payload))
-      this.#entries.settle(endpointByPath(this.#entries.period.endpoints, this.#route, this.#raw, found))
+    if (this.#entries.unsettled) {
+      this.#status = statusOf(reply, payload)
+      if (!this.#isNamed) {
+        const found = this.#isFound(this.#status)
+        this.#entries.settle(endpointByPath(this.#entries.period.endpoints, this.#route, this.#raw, found))
+      }
     }
     if (this.#answer !== null) this.guard.enter(this.#answer, observePayload, request, reply, payload)
   }
@@ -152,15 +157,24 @@ export class MirroredRequest implements Decidable, ProxyListener {
   /** The response is closed, whatever happened: nothing more will come. */
   onClose (response: ServerResponse): void {
     if (this.#state === 'waiting') this.#leaveUnhandled()
-    if (this.#entries.unsettled) {
-      const found = this.#isFound(response.headersSent ? response.statusCode : 0)
-      this.#entries.settle(endpointByName(
-        this.mirror, this.#entries.period.endpoints, this.#route, this.#raw, this.body?.head?.bytes, found
-      ))
-    }
+    this.#name(response.headersSent ? response.statusCode : 0)
     this.body?.close()
     if (this.#answer !== null) this.guard.enter(this.#answer, closeAnswer, response)
     this.#exchange = null
+  }
+
+  /** Its answer differs: what is told of that has a name, though the client may not have all of the answer yet. */
+  nameEndpoint (): void {
+    this.#name(this.#status)
+  }
+
+  /** `status`: the answer's; 0: there was none. */
+  #name (status: number): void {
+    if (!this.#entries.unsettled) return
+    const { mirror, body } = this
+    this.#entries.settle(endpointByName(
+      mirror, this.#entries.period.endpoints, this.#route, this.#raw, body?.head?.bytes, this.#isFound(status)
+    ))
   }
 
   /** `status`: the answer's; 0: there was none. */
@@ -216,7 +230,7 @@ export class MirroredRequest implements Decidable, ProxyListener {
         this.#entries.drop(decided)
       } else {
         const { target, config } = mirror.backends[index]
-        const sink = this.#entries.attempt(snapshot, this.#log, context)
+        const sink = this.#entries.attempt(this, snapshot, this.#log, context)
         copies.push({ target, head: { path: config.basePath + path, headers: decided }, sink })
       }
     }

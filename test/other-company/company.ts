@@ -19,6 +19,7 @@ import http from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import fastifyMirror from '../../lib'
 import type { BackendSnapshot, FastifyMirrorOptions } from '../../types/index'
+import { kindsOf } from '../helpers/places'
 import { until } from '../helpers/until'
 
 /** What an app is made of. */
@@ -139,7 +140,5 @@ export async function fateOf (app: FastifyInstance, id: string, send: () => Prom
 
 /** The kinds of mismatches that are stored, in words. */
 export function mismatchesOf (app: FastifyInstance, id: string): string[] {
-  return (app.mirrors.mismatches(id)?.groups ?? []).map(({ primaryStatus, mirrorStatus, headers, body }) => {
-    return [`${primaryStatus}/${mirrorStatus}`, ...headers, body].filter(part => part !== null).join(' ')
-  })
+  return kindsOf(app.mirrors.mismatches(id))
 }

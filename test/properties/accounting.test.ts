@@ -9,6 +9,7 @@ import type { CopyInit, Engine } from '../../lib/engine/types'
 import { BoundedLog } from '../../lib/log'
 import { Histogram } from '../../lib/metrics/histogram'
 import { Ring } from '../../lib/metrics/ring'
+import { ExampleMemory } from '../../lib/mismatches/memory'
 import { Mirror } from '../../lib/mirror/mirror'
 import type { Period } from '../../lib/mirror/period'
 import { readMirrorOptions } from '../../lib/options'
@@ -60,7 +61,10 @@ const UNCOMPARED: NotComparedReason[] = [
 const PARTS: MismatchPart[][] = [['status'], ['headers'], ['body'], ['status', 'body'], ['status', 'headers', 'body']]
 
 /** Whoever sends: nobody. What it would tell is made up. */
-const engine = { addTarget: () => null, retire: () => {}, budget: null, refusal: () => null } as unknown as Engine
+const budget = { limit: 0, take: () => false, free: () => {} }
+const engine = { addTarget: () => null, retire: () => {}, budget, refusal: () => null } as unknown as Engine
+const UNNAMED = { nameEndpoint () {} }
+const NOWHERE = { keys: [], firsts: [], more: false }
 const { log } = Fastify()
 
 /** A mirror of two backends, and what is under way in it. */
@@ -79,7 +83,7 @@ class World {
   constructor (maxInFlight: number, failures: number) {
     const backends = ['http://a', 'http://b']
     const config = readMirrorOptions({ backends, maxInFlight, breaker: { failures }, maxEndpoints: 5 }, {}, { method: 'GET', url: '/' })
-    this.mirror = new Mirror(config, { engine, log: new BoundedLog(log), onMismatch: null, main: { enabled: true }, bodyless: new Set(), histograms: true })
+    this.mirror = new Mirror(config, { engine, log: new BoundedLog(log), onMismatch: null, main: { enabled: true }, bodyless: new Set(), histograms: true, endpointTotals: false, examples: new ExampleMemory(engine.budget) })
   }
 
   /** One event; `at`: which of those that could be meant. */
@@ -119,7 +123,7 @@ class World {
       case 7:
         return take(answered, at)?.onNotCompared(pick(UNCOMPARED, at))
       case 8: {
-        const difference = { primaryStatus: 200, mirrorStatus: 500, primaryHash: '', mirrorHash: '', differs: pick(PARTS, at), headers: [], body: null }
+        const difference = { primaryStatus: 200, mirrorStatus: 500, primaryHash: '', mirrorHash: '', differs: pick(PARTS, at), headers: [], body: null, places: NOWHERE }
         return take(answered, at)?.onCompared(at % 3 === 0 ? null : difference, at % 2 === 0 ? null : { primary: at, difference: -at })
       }
       case 10: {
@@ -163,7 +167,7 @@ class World {
       else if (roll === 3) drop(index, pick(DROPS, at))
       else if (refusal !== null) drop(index, refusal)
       else {
-        const attempt = started(new CopyOutcome(this.mirror, index, period, endpoint, null, null, null))
+        const attempt = started(new CopyOutcome(this.mirror, index, period, endpoint, UNNAMED, null, null, null))
         this.sent.push(attempt)
         entries.push(attempt.entry)
       }
@@ -220,7 +224,7 @@ t.test('the books close after every event, in whatever order they come', async t
 t.test('what is told too late of a copy changes nothing', async t => {
   const { mirror } = new World(5, 5)
   const { period } = mirror
-  const attempt = started(new CopyOutcome(mirror, 0, period, period.endpoints.other, null, null, null))
+  const attempt = started(new CopyOutcome(mirror, 0, period, period.endpoints.other, UNNAMED, null, null, null))
   attempt.fail(new Error('boom'))
   const before = JSON.stringify(mirror.snapshot())
   attempt.onAnswered(200, 1)

@@ -74,7 +74,7 @@ function differences (a: Json, b: Json, pointer = ''): Found {
     const keys = new Set([...Object.keys(a), ...Object.keys(b)])
     return Array.from(keys, key => child(a, b, key, pointer)).flat()
   }
-  return a === b ? [] : [[pointer, 'changed']]
+  return a === b ? [] : [[pointer, typeOf(a) === typeOf(b) ? 'changed' : 'type']]
 }
 
 function child (a: object, b: object, key: string, pointer: string): Found {
@@ -82,6 +82,10 @@ function child (a: object, b: object, key: string, pointer: string): Found {
   const [inA, inB] = [Object.hasOwn(a, key), Object.hasOwn(b, key)]
   if (!inA || !inB) return [[at, inA ? 'removed' : 'added']]
   return differences((a as Record<string, Json>)[key], (b as Record<string, Json>)[key], at)
+}
+
+function typeOf (value: Json): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
 }
 
 function isObject (value: Json): value is { [key: string]: Json } {

@@ -5,7 +5,7 @@ import { compileIgnored } from '../../lib/compare/ignored'
 import { diffJson } from '../../lib/compare/json'
 import { finish } from '../../lib/compare/tape'
 import { curlCommand } from '../../lib/mismatches/curl'
-import { Groups } from '../helpers/groups'
+import { TestPlaces } from '../helpers/places'
 import { createMismatch } from '../../lib/mismatches/mismatch'
 import { printableData } from '../../lib/printable'
 import type { BodyDifference, HeaderDifference } from '../../types/index'
@@ -84,7 +84,7 @@ function everything (json: unknown, text: string, name: string, type: string, bo
     const value = headerValue(text)
     const headers: HeaderDifference[] = [{ name: 'x-a', primary: [value], mirror: [] }, { name, primary: [CANARY], mirror: [value, CANARY] }]
     const path = `/a/${encodeURIComponent(text)}?q=${encodeURIComponent(text)}&${encodeURIComponent(name)}=${CANARY}&z=1`
-    const made = createMismatch({
+    const input = {
       backend: 'b',
       time: 0,
       primaryStatus: 200,
@@ -96,10 +96,11 @@ function everything (json: unknown, text: string, name: string, type: string, bo
       request: {
         method: 'POST', path, sentPath: `/v2${path}`, headers: ['x-b', value, name, CANARY, 'content-type', type], body: Buffer.from(body), complete: true
       }
-    }, redactor)
-    const groups = new Groups(10)
-    groups.put(made)
-    return JSON.stringify([made, groups.list(), printableData(made.headers), printableData(made.body), curlCommand(made.request, 'http://a')])
+    }
+    const made = createMismatch(input, redactor)
+    const places = new TestPlaces(10, { redactor })
+    places.put(input)
+    return JSON.stringify([made, places.list(), printableData(made.headers), printableData(made.body), curlCommand(made.request, 'http://a')])
   }).join('')
 }
 

@@ -154,6 +154,11 @@ const calls = {
 
   books: (): Record<string, MirrorSnapshot> => app.mirrors?.list() ?? {},
 
+  /** Examples are held for as long as they are of use. */
+  clearMismatches (): void {
+    for (const id of Object.keys(app.mirrors?.list() ?? {})) app.mirrors.clear(id)
+  },
+
   /** Requests by mirror, as the app's own hook counted them. */
   asked: (): Record<string, number> => asked,
 

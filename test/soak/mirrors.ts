@@ -48,7 +48,8 @@ export function mirrorsOf ({ steady, moody, secure, flapping }: ShadowUrls): Rec
     plain: {
       id: 'plain',
       backends: [backends.steady, backends.secure, backends.flapping],
-      compare: { ...compare, maxMismatches: 20 },
+      compare,
+      maxPlaces: 20,
       timeout: 2000,
       maxBacklogBytes: 4 * MiB
     }

@@ -74,9 +74,9 @@ export class Operator {
       case 'clear': await this.#ask('DELETE', `/mirrors/${id}/mismatches`); break
       case 'reset': await this.#ask('POST', `/mirrors/${id}/reset`); break
       case 'curl': {
-        const { groups } = JSON.parse(await this.#ask('GET', `/mirrors/${id}/mismatches`)) as { groups: Array<{ id: string }> }
+        const { places } = JSON.parse(await this.#ask('GET', `/mirrors/${id}/mismatches`)) as { places: Array<{ id: string }> }
         // It may have been cleared in between.
-        if (groups.length > 0) await this.#ask('GET', `/mirrors/${id}/mismatches/${random.of(groups).id}/curl?side=mirror`, undefined, [200, 404])
+        if (places.length > 0) await this.#ask('GET', `/mirrors/${id}/mismatches/${random.of(places).id}/curl?side=mirror`, undefined, [200, 404])
       }
     }
   }

@@ -50,7 +50,7 @@ export interface SoakResult {
 /**
  * Growth that is taken for a leak, in bytes a minute, in runs that are long enough to tell, where even the low end of what is known of it is
  * above. Of heaps without garbage: with 20,000 requests a minute one small object (26 bytes) that each of them leaves behind; what is kept by
- * design, as groups of mismatches, comes to less. RSS knows of native memory, too, but rises for minutes with the pages that V8 keeps for
+ * design, as places of mismatches, comes to less. RSS knows of native memory, too, but rises for minutes with the pages that V8 keeps for
  * later, without the plugin by up to 2 MiB a minute: there it is 100 bytes.
  */
 export const LEAKS = { heapUsed: 512 * 1024, rss: 2 * 1024 * 1024 }
@@ -175,6 +175,7 @@ async function copiesUnderWay (gateway: Child<GatewayCalls>): Promise<string[]> 
       if (inFlight + comparing > 0) open.push(`${id}, ${name}: ${inFlight} in flight, ${comparing} comparing`)
     }
   }
+  await gateway.call('clearMismatches')
   const buffered = samplesOf(await gateway.call('exposition')).fastify_mirror_buffered_bytes ?? 0
   return buffered > 0 ? [...open, `${buffered} bytes are held`] : open
 }

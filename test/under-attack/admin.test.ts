@@ -6,11 +6,10 @@ import type { Test } from 'tap'
 import { Client } from 'undici'
 import fastifyMirror from '../../lib'
 import type { AdminHook, AdminOptions, MismatchList, MirrorOptions } from '../../types/index'
-import { createRedactor } from '../../lib/compare/redact'
-import { MAX_BODY, createMismatch } from '../../lib/mismatches/mismatch'
+import { MAX_BODY } from '../../lib/mismatches/mismatch'
 import { startBackend } from '../helpers/backend'
 import { startGateway } from '../helpers/gateway'
-import { Groups } from '../helpers/groups'
+import { TestPlaces } from '../helpers/places'
 import { startTwins } from '../helpers/twins'
 import { until } from '../helpers/until'
 
@@ -39,13 +38,13 @@ async function startApp (t: Test, admin: AdminOptions | undefined) {
   t.teardown(() => client.destroy())
   await (await client.request({ method: 'GET', path: '/' })).body.dump()
   await until('it is compared', () => app.mirrors.get('a')?.backends[0].mismatched === 1)
-  const { groups: [{ id: group }] } = app.mirrors.mismatches('a') as MismatchList
+  const { places: [{ id: place }] } = app.mirrors.mismatches('a') as MismatchList
   const ask = async (method: string, path: string, headers = {}, body: string | null = null) => {
     const answer = await client.request({ method: method as 'GET', path, headers, body })
     return { status: answer.statusCode, text: await answer.body.text() }
   }
   const state = () => JSON.stringify([app.mirrors.list(), app.mirrors.mismatches('a'), app.mirrors.enabled, app.mirrors.verdict('a')?.verdict])
-  const pathOf = (route: string) => route.replace(':id', 'a').replace(':group', group)
+  const pathOf = (route: string) => route.replace(':id', 'a').replace(':place', place)
   return { app, routes: ofAdmin, ask, state, pathOf }
 }
 
@@ -100,7 +99,7 @@ for (const [name, [onRequest, refusal]] of Object.entries(guards)) {
     ]
     for (const [method, url] of routes) {
       for (const [headers, body] of method === 'GET' || method === 'HEAD' ? bodies.slice(0, 1) : bodies) {
-        for (const path of [pathOf(url), `${pathOf(url)}?side=wrong&base=1&mirror=&gate`, pathOf(url.replace(':id', 'none').replace(':group', 'none'))]) {
+        for (const path of [pathOf(url), `${pathOf(url)}?side=wrong&base=1&mirror=&gate`, pathOf(url.replace(':id', 'none').replace(':place', 'none'))]) {
           t.equal((await ask(method, path, headers, body)).status, refusal, `${method} ${path}`)
         }
       }
@@ -156,19 +155,19 @@ t.test('no password of a URL comes out of anything', async t => {
     )
     const { client } = twins
     const read = async (path: string) => (await client.request({ method: 'GET', path })).body.text()
-    const group = `/mirrors/twins/mismatches/${mismatch?.group}/curl`
+    const curl = `/mirrors/twins/mismatches/${mismatch?.places[0]}/curl`
     const shown: Record<string, string> = {
       event: JSON.stringify(mismatch),
       log: lines.join(''),
       metrics: await register.metrics(),
       list: await read('/mirrors'),
       mismatches: await read('/mirrors/twins/mismatches'),
-      curl: await read(group),
-      'curl to the primary': await read(`${group}?side=primary`),
-      'curl to where nobody should be told of': await read(`${group}?base=${encodeURIComponent(url)}`),
+      curl: await read(curl),
+      'curl to the primary': await read(`${curl}?side=primary`),
+      'curl to where nobody should be told of': await read(`${curl}?base=${encodeURIComponent(url)}`),
       state: await read('/mirrors/ui/state?mirror=twins'),
-      group: await read(`/mirrors/ui/group?mirror=twins&group=${mismatch?.group}&base=${encodeURIComponent(twins.gateway.url)}`),
-      'group for a base that has one': await read(`/mirrors/ui/group?mirror=twins&group=${mismatch?.group}&base=${encodeURIComponent(url)}`),
+      place: await read(`/mirrors/ui/place?mirror=twins&place=${mismatch?.places[0]}&base=${encodeURIComponent(twins.gateway.url)}`),
+      'place for a base that has one': await read(`/mirrors/ui/place?mirror=twins&place=${mismatch?.places[0]}&base=${encodeURIComponent(url)}`),
       'a patch of no such backend': await (await client.request({
         method: 'PATCH', path: '/mirrors/twins', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ backends: { [url]: { enabled: false } } })
       })).body.text()
@@ -180,14 +179,13 @@ t.test('no password of a URL comes out of anything', async t => {
   })
 })
 
-t.test('the fullest store of mismatches is bounded: 1 MiB a group, mostly of header values in scripts of three bytes', async t => {
+t.test('the fullest store of mismatches is bounded: 32 KiB a place', async t => {
   const limit = 100
-  const groups = new Groups(limit)
-  const redactor = createRedactor([])
+  const places = new TestPlaces(limit)
   const long = '\u20ac'.repeat(100_000)
   const headers = Array.from({ length: 100 }, (_, i) => [`x-${String.fromCharCode(97 + i % 26)}${i}${'y'.repeat(500)}`, '\x80'.repeat(3000)]).flat()
   for (let i = 0; i < limit * 2; i++) {
-    groups.put(createMismatch({
+    places.put({
       backend: 'b'.repeat(100),
       time: Date.now(),
       request: { method: 'POST', path: `/${long}`, sentPath: `/${long}`, headers, body: Buffer.from(long).subarray(0, MAX_BODY + 1), complete: false },
@@ -201,15 +199,13 @@ t.test('the fullest store of mismatches is bounded: 1 MiB a group, mostly of hea
         truncated: false,
         differences: Array.from({ length: 200 }, (_, k) => ({ change: 'changed' as const, pointer: `/${'p'.repeat(390)}${k}`, primary: '\u20ac'.repeat(200), mirror: '\u20ac'.repeat(200) }))
       }
-    }, redactor))
+    })
   }
-  const list = groups.list()
-  t.equal(list.groups.length, limit)
-  t.equal(list.others.length, 65, 'others of as many pairs of status as are told apart, and one for the rest')
-  const most = Math.max(...[...list.groups, ...list.others].map(group => Buffer.byteLength(JSON.stringify(group))))
-  t.comment(`the largest group has ${most} bytes`)
-  t.ok(Buffer.byteLength(JSON.stringify(list)) < (limit + 65 + 1) * 1024 * 1024, 'all of them')
-  t.ok(most < 1024 * 1024, `one has ${most} bytes`)
+  const list = places.list()
+  t.equal(list.places.length, limit + 1)
+  const most = Math.max(...list.places.map(place => Buffer.byteLength(JSON.stringify(place))))
+  t.comment(`the largest place has ${most} bytes`)
+  t.ok(most < 32 * 1024, `one has ${most} bytes`)
 })
 
 t.test('numbers, and what the page asks for again and again, grow with mirrors and backends alone', async t => {

@@ -176,5 +176,5 @@ t.test('the password of docs/admin lets browsers in, and no page of another orig
   }
   t.match(gateway.mirror(), { enabled: true, percentage: 50 })
   t.equal(app.mirrors.enabled, true)
-  t.ok(gateway.mirror().seen > 0 && app.mirrors.mismatches('api')?.groups.length)
+  t.ok(gateway.mirror().seen > 0 && app.mirrors.mismatches('api')?.places.length)
 })

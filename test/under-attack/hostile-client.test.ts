@@ -262,14 +262,14 @@ for (const { mode, plugin } of modes) {
       t.equal(statusCode, 200, path)
       return { type: headers['content-type'] as string, text: await body.text() }
     }
-    const query = `mirror=twins&group=${mismatch?.group}&base=${encodeURIComponent(twins.gateway.url)}`
-    for (const path of ['/mirrors/twins/mismatches', `/mirrors/ui/group?${query}`, '/mirrors/ui/state?mirror=twins', '/mirrors/twins']) {
+    const query = `mirror=twins&place=${mismatch?.places[0]}&base=${encodeURIComponent(twins.gateway.url)}`
+    for (const path of ['/mirrors/twins/mismatches', `/mirrors/ui/place?${query}`, '/mirrors/ui/state?mirror=twins', '/mirrors/twins']) {
       const { type, text } = await admin(path)
       t.match(type, /^application\/json/, 'no browser takes it for a page')
       t.notMatch(text, controls)
     }
     for (const side of ['mirror', 'primary']) {
-      const { type, text } = await admin(`/mirrors/twins/mismatches/${mismatch?.group}/curl?side=${side}`)
+      const { type, text } = await admin(`/mirrors/twins/mismatches/${mismatch?.places[0]}/curl?side=${side}`)
       t.match(type, /^text\/plain/)
       t.notMatch(text.trimEnd(), /\p{C}/u, 'of one line, without anything that a terminal obeys')
       const words = execFileSync('sh', ['-c', `curl () { for word do printf '%s\\0' "$word"; done; cat >&2; }\n${text}`], { input: '', stdio: ['pipe', 'pipe', 'ignore'] })

@@ -8,13 +8,13 @@ const INTERVAL = 2000
 /**
  * @typedef {import('../page-data').PageState} State
  * @typedef {object} Options
- * @property {() => string | null} mirror the one to be told of in full
+ * @property {() => Record<string, string>} query the mirror that is to be told of in full, and which of its places
  * @property {(state: State) => void} onState
  * @property {(error: Error) => void} onLost at every try
  */
 
 /** @param {Options} options */
-export function createContact ({ mirror, onState, onLost }) {
+export function createContact ({ query, onState, onLost }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
   let asking = new AbortController()
@@ -32,9 +32,8 @@ export function createContact ({ mirror, onState, onLost }) {
   async function now () {
     pause()
     const { signal } = asking = new AbortController()
-    const id = mirror()
     try {
-      const state = await ask('GET', '/ui/state', id === null ? {} : { mirror: id }, undefined, signal)
+      const state = await ask('GET', '/ui/state', query(), undefined, signal)
       if (!signal.aborted) onState(state)
     } catch (error) {
       if (!signal.aborted) onLost(/** @type {Error} */ (error))

@@ -1,30 +1,58 @@
-// The last mismatch of a kind: its request, and what differs side by side. All of it is text of whoever sent it.
+// Mismatches of one place: their requests, and what differs side by side. All of it is text of whoever sent it.
 
-import { el, setText } from './dom.mjs'
+import { el, replace, setAttribute, setText } from './dom.mjs'
 import { at, count, foreign } from './format.mjs'
 
 /**
  * @typedef {import('../../../types/index').Mismatch} Mismatch
+ * @typedef {import('../../../types/index').PlaceSummary} Place
  * @typedef {import('../page-data').PageExample} Example
- * @typedef {import('../page-data').PageGroup} Group
  */
 
-/** @param {Example} shown @param {() => void} reload @returns {import('./dom.mjs').Part<Group>} */
-export function createExample ({ example, curl }, reload) {
-  if (example === null || curl === null) return { node: el('p', { class: 'quiet' }, 'There was no time or no room for an example.'), update () {} }
-  const newer = el('button', { type: 'button', class: 'plain', hidden: true, click: reload }, 'Show a newer one')
+/**
+ * @param {import('../page-data').PagePlaceExamples} shown
+ * @param {Place} asked as it was then
+ * @param {(place: string) => string | undefined} nameOf
+ * @param {() => void} reload
+ * @returns {import('./dom.mjs').Part<Place>}
+ */
+export function createExamples ({ examples }, asked, nameOf, reload) {
+  const newer = el('button', { type: 'button', class: 'plain', hidden: true, click: reload }, 'Show newer ones')
+  const one = el('div')
+  const choices = examples.map(example => {
+    return el('button', { type: 'button', click: () => { choose(example) } }, example.uses.join(', '))
+  })
+  const [first] = examples
+  if (first === undefined) replace(one, el('p', { class: 'quiet' }, 'There was no time or no memory for an example.'))
+  else choose(first)
   return {
-    node: el('div', { class: 'example' },
-      el('p', {}, el('code', { class: 'request' }, `${foreign(example.request.method)} ${foreign(example.request.path)}`)),
-      el('p', { class: 'quiet' }, `The last of them as of ${at(example.time, Date.now())}. `, newer),
-      differencesOf(example),
-      requestOf(example),
-      ...curlOf(curl)
-    ),
-    update (group) {
-      newer.hidden = group.last === example.time
+    node: el('div', {}, el('p', { class: 'buttons', hidden: examples.length < 2 }, ...choices), el('p', {}, newer), one),
+    update ({ last }) {
+      newer.hidden = last === asked.last
     }
   }
+
+  /** @param {Example} example */
+  function choose (example) {
+    for (const [index, button] of choices.entries()) setAttribute(button, 'aria-pressed', String(examples[index] === example))
+    replace(one, createExample(example, example.rarest === asked.id ? '' : rarer(nameOf(example.rarest))))
+  }
+}
+
+/** @param {string | undefined} name */
+function rarer (name) {
+  return ` It differs at a place that is rarer, too${name === undefined ? '' : `: ${foreign(name)}`}.`
+}
+
+/** @param {Example} example @param {string} note */
+function createExample (example, note) {
+  return el('div', { class: 'example' },
+    el('p', {}, el('code', { class: 'request' }, `${foreign(example.request.method)} ${foreign(example.request.path)}`)),
+    el('p', { class: 'quiet' }, `The ${example.uses.join(', ')}, at ${at(example.time, Date.now())}.${note}`),
+    differencesOf(example),
+    requestOf(example),
+    ...curlOf(example.curl)
+  )
 }
 
 /** @param {Mismatch} mismatch */
@@ -77,7 +105,7 @@ function requestOf ({ request: { path, sentPath, headers, body, truncated } }) {
   )
 }
 
-/** @param {NonNullable<Example['curl']>} curl */
+/** @param {Example['curl']} curl */
 function curlOf (curl) {
   const told = el('span', { role: 'status', class: 'quiet' })
   // Also for where the clipboard can not be written: over plain HTTP, browsers forbid it.

@@ -1,5 +1,6 @@
 // The page: which mirror is looked at, what it looks like now, and what is changed.
 
+import { intervalOf } from './confidence.mjs'
 import { createContact } from './contact.mjs'
 import { byId, el, replace, setAttribute, setText } from './dom.mjs'
 import { at, foreign, span } from './format.mjs'
@@ -20,7 +21,7 @@ const wide = matchMedia('(min-width: 60rem)')
 const detail = byId('detail')
 const stop = byId('stop')
 const list = createList()
-const contact = createContact({ mirror: current, onState, onLost })
+const contact = createContact({ query, onState, onLost })
 
 /** @type {State | null} */
 let state = null
@@ -30,6 +31,8 @@ let chosen = idInAddress()
 let fallback = null
 /** @type {{ id: string, part: ReturnType<typeof createMirror> } | null} */
 let shown = null
+/** Which of its places are asked for. @type {import('./places.mjs').Filter} */
+let filter = { sort: 'rarest' }
 /** Whether the heading of the mirror gets the focus as soon as it is there. */
 let goes = false
 let lostSince = 0
@@ -39,10 +42,13 @@ let lastAnswer = 0
 /** Of the processes that have answered. @type {Set<string>} */
 const instances = new Set()
 let instance = ''
-/** By process, mirror, start of its counters, and kind of mismatch. @type {Histories<number>} */
+/** By process, mirror, start of its counters, and place of mismatches. @type {Histories<number>} */
 const counts = new Histories()
 /** By process, mirror, start of its counters, and backend. @type {Histories<import('./latency.mjs').Pair>} */
 const latencies = new Histories()
+
+/** By process, mirror, start of its counters, and backend. @type {Histories<import('./confidence.mjs').Interval>} */
+const intervals = new Histories()
 
 setText(byId('host'), location.host)
 addEventListener('hashchange', select)
@@ -78,7 +84,12 @@ function remember ({ time, mirrors, mirror }) {
     for (const { name, primary, mirror } of backends) latencies.of(instance, id, since, name).add(when, { primary, mirror })
   }
   if (mirror === null) return
-  for (const { id, count } of mirror.groups.groups) counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
+  const { snapshot, verdict } = mirror
+  for (const { name, reasons } of verdict.backends) {
+    const history = intervals.of(instance, snapshot.id, verdict.since, name)
+    for (const interval of reasons.map(intervalOf)) if (interval !== null && interval.of !== history.last?.value.of) history.add(when, interval)
+  }
+  for (const { id, count } of mirror.places.places) counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
 }
 
 /** @param {Error} error */
@@ -107,10 +118,18 @@ function select () {
   if (location.hash !== '' && !location.hash.startsWith('#/')) return
   const left = current()
   chosen = idInAddress()
+  // Another mirror has other endpoints.
+  filter = { sort: filter.sort }
   goes = chosen !== null
   setText(byId('failed'), '')
   look()
   if (chosen === null && left !== null) list.focus(left)
+}
+
+/** What is asked for. @returns {Record<string, string>} */
+function query () {
+  const mirror = current()
+  return mirror === null ? {} : { mirror, ...filter }
 }
 
 /** The mirror that is looked at. */
@@ -163,8 +182,10 @@ function renderMirror (selected, now) {
       mirror,
       stopped: !state?.enabled,
       now,
+      intervalsOf: backend => intervals.of(instance, id, since, backend).after(0),
       latenciesOf: backend => latencies.of(instance, id, since, backend).after(0),
-      countsOf: group => counts.of(instance, id, since, group)
+      filter,
+      countsOf: place => counts.of(instance, id, since, place)
     })
     if (goes) part.heading.focus()
     goes = false
@@ -187,7 +208,11 @@ function actionsFor (id) {
       await ask('PATCH', pathOf(id), {}, asked)
       contact.now()
     },
-    load: group => ask('GET', '/ui/group', { mirror: id, group, base: baseOfApp() }),
+    load: place => ask('GET', '/ui/place', { mirror: id, place, base: baseOfApp() }),
+    choose (wanted) {
+      filter = wanted.endpoint === undefined ? { sort: wanted.sort } : wanted
+      contact.now()
+    },
     askReset
   }
 

@@ -4,9 +4,9 @@ import { el, keyed, setAttribute, setText } from './dom.mjs'
 import { foreign } from './format.mjs'
 import { createEndpoints } from './endpoints.mjs'
 import { createFlow } from './flow.mjs'
-import { createGroups } from './groups.mjs'
 import { createLatency } from './latency.mjs'
 import { createLosses } from './losses.mjs'
+import { createPlaces } from './places.mjs'
 import { createSwitches } from './switches.mjs'
 import { createVerdict } from './verdict.mjs'
 
@@ -19,27 +19,30 @@ import { createVerdict } from './verdict.mjs'
  * @typedef {object} Actions
  * @property {(change: Change & { backends?: Record<string, Change> }) => Promise<void>} change
  * @property {() => void} askReset
- * @property {import('./groups.mjs').Load} load
+ * @property {import('./places.mjs').Load} load
+ * @property {import('./places.mjs').Choose} choose
  * @typedef {object} Data
  * @property {PageMirror} mirror
  * @property {boolean} stopped all mirrors are
  * @property {number} now
  * @property {(backend: string) => Points} latenciesOf
- * @property {import('./groups.mjs').Data['countsOf']} countsOf
+ * @property {import('./verdict.mjs').Data['intervalsOf']} intervalsOf
+ * @property {import('./places.mjs').Filter} filter of the places
+ * @property {import('./places.mjs').Data['countsOf']} countsOf
  */
 
 /** Methods of a route that are not worth their names: a proxied route has all of them. */
 const MANY = 4
 
 /** @param {string} id @param {Actions} actions @returns {import('./dom.mjs').Part<Data> & { heading: HTMLElement }} */
-export function createMirror (id, { change, askReset, load }) {
+export function createMirror (id, { change, askReset, load, choose }) {
   const name = foreign(id)
   const heading = el('h2', { tabindex: -1 }, name)
   const routes = el('p', { class: 'routes' })
   const switches = createSwitches(name, change)
   const verdict = createVerdict(askReset)
   const endpoints = createEndpoints()
-  const groups = createGroups(load)
+  const places = createPlaces(load, choose)
   const backends = el('div')
   /** @type {Data | null} */
   let data = null
@@ -49,17 +52,24 @@ export function createMirror (id, { change, askReset, load }) {
     node: el('article', {},
       el('a', { class: 'back', href: '#' }, '‹ All mirrors'),
       el('div', { class: 'top' }, el('div', {}, heading, routes), switches.node),
-      verdict.node, backends, endpoints.node, groups.node
+      verdict.node, backends, endpoints.node, places.node
     ),
     update (now) {
       data = now
       const { snapshot } = now.mirror
       setText(routes, snapshot.routes.map(({ method, url }) => `${method.length > MANY ? `${method.length} methods` : method.join(' ')} ${foreign(url)}`).join(', '))
       switches.update({ ...snapshot, stopped: now.stopped })
-      verdict.update({ verdict: now.mirror.verdict, now: now.now })
+      verdict.update({ verdict: now.mirror.verdict, now: now.now, intervalsOf: now.intervalsOf })
       showBackends(snapshot.backends)
       endpoints.update({ endpoints: now.mirror.endpoints, now: now.now })
-      groups.update({ groups: now.mirror.groups, now: now.now, countsOf: now.countsOf, backends: snapshot.backends.length })
+      places.update({
+        places: now.mirror.places,
+        endpoints: now.mirror.endpoints.endpoints.map(({ name }) => name).sort(),
+        filter: now.filter,
+        now: now.now,
+        countsOf: now.countsOf,
+        backends: snapshot.backends.length
+      })
     }
   }
 

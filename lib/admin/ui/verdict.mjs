@@ -1,5 +1,6 @@
 // Whether what has been counted allows to release, and why.
 
+import { createConfidence } from './confidence.mjs'
 import { el, keyed, setAttribute, setText } from './dom.mjs'
 import { at, count, foreign } from './format.mjs'
 import { SIGNS } from './words.mjs'
@@ -8,9 +9,11 @@ import { SIGNS } from './words.mjs'
  * @typedef {import('../../../types/index').MirrorVerdict} Verdict
  * @typedef {import('../../../types/index').BackendVerdict} BackendVerdict
  * @typedef {import('../../../types/index').VerdictReason} Reason
+ * @typedef {import('./confidence.mjs').Intervals} Intervals
+ * @typedef {{ verdict: Verdict, now: number, intervalsOf: (backend: string) => Intervals }} Data
  */
 
-/** @param {() => void} askReset @returns {import('./dom.mjs').Part<{ verdict: Verdict, now: number }>} */
+/** @param {() => void} askReset @returns {import('./dom.mjs').Part<Data>} */
 export function createVerdict (askReset) {
   const sign = el('span', { class: 'sign', 'aria-hidden': 'true' })
   const word = el('strong')
@@ -18,6 +21,8 @@ export function createVerdict (askReset) {
   const missing = el('p', { class: 'quiet' })
   const backends = el('div')
   let several = false
+  /** @type {Data['intervalsOf']} */
+  let intervals = () => []
   const show = keyed(backends, (/** @type {BackendVerdict} */ { name }) => name, createBackend)
   const node = el('section', { class: 'verdict' },
     el('h3', { class: 'hidden' }, 'Verdict'),
@@ -26,7 +31,8 @@ export function createVerdict (askReset) {
   )
   return {
     node,
-    update ({ verdict, now }) {
+    update ({ verdict, now, intervalsOf }) {
+      intervals = intervalsOf
       several = verdict.backends.length > 1
       setAttribute(node, 'data-state', verdict.verdict)
       setText(sign, SIGNS[verdict.verdict])
@@ -42,12 +48,14 @@ export function createVerdict (askReset) {
   function createBackend ({ name }) {
     const title = el('h4', {}, foreign(name))
     const list = el('ul', { class: 'reasons' })
+    const confidence = createConfidence()
     const showReasons = keyed(list, (/** @type {Reason} */ { about }) => about, createReason)
     return {
-      node: el('div', {}, title, list),
+      node: el('div', {}, title, list, confidence.node),
       update ({ reasons }) {
         title.hidden = !several
         showReasons(reasons)
+        confidence.update({ reasons, intervals: intervals(name) })
       }
     }
   }

@@ -1,0 +1,55 @@
+import { looksLikeId } from './pointer'
+import type { BodyDifference, HeaderDifference } from '../../types/index'
+import type { JsonPlaces } from './json'
+
+/**
+ * Where two answers differ, and how: what they are counted by. Plain data of bounded size.
+ */
+export interface DifferencePlaces {
+  /**
+   * The kind and, behind a space, where: `changed status 200→500`, `added header:etag`, `type /items/total`, `changed
+   * body`.
+   */
+  keys: string[]
+  /**
+   * For each the place among the differing headers, or in the body, of the first difference there; -1: it says all
+   * itself.
+   */
+  firsts: number[]
+  /** Whether there may be more than these. */
+  more: boolean
+}
+
+/** Why it is not known whether bodies differ. */
+const UNKNOWN: ReadonlySet<string> = new Set(['encoding', 'memory', 'busy', 'error'])
+
+/** `moreHeaders`: there are more than those given. `json`: the body's. */
+export function placesOf (
+  primaryStatus: number, mirrorStatus: number, headers: readonly HeaderDifference[], moreHeaders: boolean,
+  body: BodyDifference | null, json: JsonPlaces | undefined
+): DifferencePlaces {
+  const keys: string[] = []
+  const firsts: number[] = []
+  if (primaryStatus !== mirrorStatus) {
+    keys.push(`changed status ${primaryStatus}→${mirrorStatus}`)
+    firsts.push(-1)
+  }
+  for (const [index, { name, primary, mirror }] of headers.entries()) {
+    const kind = primary.length === 0 ? 'added' : mirror.length === 0 ? 'removed' : 'changed'
+    const key = `${kind} header:${looksLikeId(name) ? '*' : name}`
+    if (keys.includes(key)) continue
+    keys.push(key)
+    firsts.push(index)
+  }
+  if (json !== undefined) {
+    for (const [index, key] of json.keys.entries()) {
+      // The document itself has an empty pointer.
+      keys.push(key.endsWith(' ') ? `${key}body` : key)
+      firsts.push(json.firsts[index])
+    }
+  } else if (body !== null && !(body.kind === 'hash' && UNKNOWN.has(body.reason))) {
+    keys.push(body.kind === 'hash' && body.reason !== 'off' ? `changed body (${body.reason})` : 'changed body')
+    firsts.push(-1)
+  }
+  return { keys, firsts, more: moreHeaders || (json?.more ?? false) }
+}

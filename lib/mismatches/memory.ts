@@ -1,0 +1,31 @@
+/** What examples are held in: taken before, given back once. */
+export interface Budget {
+  take (bytes: number): boolean
+  free (bytes: number): void
+}
+
+/** Of `maxBufferedBytes`, what the examples of all mirrors may hold: the rest is for bodies. */
+const SHARE = 1 / 4
+
+/** The memory of an app's examples, which is part of what it may hold for mirrors. */
+export class ExampleMemory {
+  readonly #budget: Budget
+  readonly #limit: number
+  #held = 0
+
+  constructor (budget: Budget & { readonly limit: number }) {
+    this.#budget = budget
+    this.#limit = budget.limit * SHARE
+  }
+
+  take (bytes: number): boolean {
+    if (this.#held + bytes > this.#limit || !this.#budget.take(bytes)) return false
+    this.#held += bytes
+    return true
+  }
+
+  free (bytes: number): void {
+    this.#held -= bytes
+    this.#budget.free(bytes)
+  }
+}

@@ -1,0 +1,24 @@
+import type { MismatchPlace, PlaceSummary } from '../../types/index'
+import type { ListedPlace } from './places'
+
+/** A backend. */
+export interface Named {
+  readonly name: string
+}
+
+/** Without the examples, which take time to mask. `backends`: the mirror's. */
+export function summaryOf ({ place, share }: ListedPlace, backends: readonly Named[]): PlaceSummary {
+  const { id, endpoint, where, kind, count, counts, first, last } = place
+  const ofBackends = backends.map(({ name }, index) => ({ name, count: counts[index] ?? 0 })).filter(({ count }) => count > 0)
+  const [since, latest] = [first, last].map(time => new Date(time).toISOString())
+  return { id, endpoint: endpoint.name, where, kind, count, share, first: since, last: latest, backends: ofBackends }
+}
+
+/**
+ * A copy, which later mismatches do not change, but for the examples: those are of the moment in which they are read,
+ * and masked then.
+ */
+export function showPlace (listed: ListedPlace, backends: readonly Named[]): MismatchPlace {
+  const examples = { get: () => listed.place.examples, enumerable: true, configurable: true }
+  return Object.defineProperty(summaryOf(listed, backends), 'examples', examples) as MismatchPlace
+}
