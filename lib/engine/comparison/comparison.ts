@@ -4,7 +4,7 @@ import { NO_DIGEST } from '../../compare/digest'
 import type { Guard, Holder } from '../../guard'
 import type { CopySink, Difference, NotComparedReason, PairLatency } from '../types'
 import type { CopyAnswer, Keeper } from './copy-answer'
-import { PrimaryAnswer } from './primary'
+import { ComparedPrimary } from './primary'
 import type { PrimaryKeeper } from './primary'
 
 /** A copy whose answer is compared. */
@@ -36,7 +36,7 @@ export interface ComparisonOwner {
 export class Comparison {
   readonly #guard: Guard
   readonly #owner: ComparisonOwner
-  readonly #primary = new PrimaryAnswer()
+  readonly #primary = new ComparedPrimary()
   readonly #keeper: PrimaryKeeper
   #state: 'open' | 'complete' | NotComparedReason
   /** Copies that are answered, and wait for the primary. */

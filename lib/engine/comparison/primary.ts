@@ -14,7 +14,7 @@ export interface PrimaryKeeper {
 }
 
 /** The primary's answer to a request, as far as its copies' are compared with it. */
-export class PrimaryAnswer implements ComparedAnswer {
+export class ComparedPrimary implements ComparedAnswer {
   status = 0
   encoding = ''
   headers: readonly string[] = NO_HEADERS
