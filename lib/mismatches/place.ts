@@ -2,18 +2,18 @@ import { hash } from 'node:crypto'
 import type { Endpoint } from '../endpoints/table'
 import type { ExampleUse, PlaceExample, PlaceKind } from '../../types/index'
 import type { ExampleMemory } from './memory'
-import type { Example } from './sample'
+import type { CountingPlace, Example } from './sample'
 
 interface ShownExample {
   example: Example
   uses: ExampleUse[]
-  rarest: Place
+  rarest: CountingPlace
 }
 
 const USES: readonly ExampleUse[] = ['first', 'latest', 'most different']
 
 /** Where the answers of one endpoint differ, in one way, and how often they do. */
-export class Place {
+export class Place implements CountingPlace {
   readonly endpoint: Endpoint
   readonly where: string
   /** `null`: of all that is not told apart. */
@@ -116,10 +116,10 @@ function readExample ({ example: { sample, own }, uses, rarest }: ShownExample):
 }
 
 /** The order of places at which one mismatch counts, which are of one endpoint. What is not told apart comes last. */
-export function rarestFirst (a: Place, b: Place): number {
+export function rarestFirst (a: CountingPlace, b: CountingPlace): number {
   return Number(a.kind === null) - Number(b.kind === null) || a.count - b.count
 }
 
-function rarestOf (places: readonly Place[]): Place {
+function rarestOf (places: readonly CountingPlace[]): CountingPlace {
   return places.reduce((rarest, place) => rarestFirst(place, rarest) < 0 ? place : rarest)
 }

@@ -3,11 +3,10 @@ import { snapshotWithin } from './snapshot'
 import { cut } from '../compare/cut'
 import { firstHeaders } from '../compare/headers'
 import type { Difference } from '../compare/answers'
-import type { BodyDifference, HeaderDifference, JsonDifference, Mismatch } from '../../types/index'
+import type { BodyDifference, HeaderDifference, JsonDifference, Mismatch, PlaceKind } from '../../types/index'
 import type { Redactor } from '../compare/redact'
 import type { ExampleMemory } from './memory'
 import type { MismatchInput } from './mismatch'
-import type { Place } from './place'
 
 /**
  * Bytes of an example, with what its place has for itself; of the objects that it is made of; of a line of headers, or
@@ -22,6 +21,14 @@ const MAX_OWN = 1200
 const SHARE_OF_OTHERS = 0.3
 /** Characters of a value that is too much. */
 const SHORT_VALUE = 40
+
+/** A place at which a mismatch counts. */
+export interface CountingPlace {
+  readonly id: string
+  /** `null`: of all that is not told apart. */
+  readonly kind: PlaceKind | null
+  readonly count: number
+}
 
 /** What differs at one place. */
 export type OwnDifference = HeaderDifference | JsonDifference
@@ -44,12 +51,12 @@ export class Sample {
   /** Bytes, about. */
   readonly size: number
   /** All that it counts at. */
-  readonly places: readonly Place[]
+  readonly places: readonly CountingPlace[]
   readonly #redactor: Redactor
   readonly #input: MismatchInput
   #holders = 0
 
-  constructor (input: MismatchInput, places: readonly Place[], redactor: Redactor) {
+  constructor (input: MismatchInput, places: readonly CountingPlace[], redactor: Redactor) {
     const room = MAX_SIZE - OVERHEAD - places.length * A_PLACE - MAX_OWN
     const [headers, ofHeaders] = fitting(input.headers, bytesOfHeader, room * SHARE_OF_OTHERS)
     const [body, ofBody] = fittingBody(input.body, room * SHARE_OF_OTHERS - ofHeaders)
