@@ -12,13 +12,13 @@ import { createMismatch } from '../lib/mismatches/mismatch'
 import { TestPlaces } from './helpers/places'
 import type { AddressInfo } from 'node:net'
 import type { BodyDifference, Mismatch, MismatchRequest } from '../types/index'
-import type { MirroredRequest, MismatchInput } from '../lib/mismatches/mismatch'
+import type { MismatchedRequest, MismatchInput } from '../lib/mismatches/mismatch'
 
 const usual = createRedactor([])
 const START = Date.UTC(2024, 0, 1)
 const ACCEPT = ['accept', '*/*', 'user-agent', 'x']
 
-function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MirroredRequest> = {}): MismatchInput {
+function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MismatchedRequest> = {}): MismatchInput {
   return {
     backend: 'shadow',
     time: START,
@@ -33,7 +33,7 @@ function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: 
   }
 }
 
-function mismatch (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MirroredRequest> = {}): Mismatch {
+function mismatch (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MismatchedRequest> = {}): Mismatch {
   return createMismatch(input(changes, request), usual)
 }
 
@@ -85,7 +85,7 @@ t.test('a mismatch', async (t) => {
   })
 
   t.test('keeps of the body what is text', async (t) => {
-    const cases: Array<[Partial<MirroredRequest>, string | null, boolean]> = [
+    const cases: Array<[Partial<MismatchedRequest>, string | null, boolean]> = [
       [{ body: Buffer.alloc(0) }, null, false],
       [{ body: Buffer.from('a'), headers: ['content-type', 'text/plain'] }, 'a', false],
       [{ body: Buffer.from('a'), headers: ['Content-Encoding', 'gzip'] }, null, false],

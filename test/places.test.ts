@@ -5,12 +5,12 @@ import { markOf } from '../lib/mismatches/mark'
 import { OTHER } from '../lib/mismatches/places'
 import { showPlace } from '../lib/mismatches/show'
 import type { BodyDifference, HeaderDifference, MismatchList, PlaceKind } from '../types/index'
-import type { MirroredRequest, MismatchInput } from '../lib/mismatches/mismatch'
+import type { MismatchedRequest, MismatchInput } from '../lib/mismatches/mismatch'
 import { NO_PLACES, TestPlaces, memoryOf } from './helpers/places'
 
 const START = Date.UTC(2024, 0, 1)
 
-function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MirroredRequest> = {}): MismatchInput {
+function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MismatchedRequest> = {}): MismatchInput {
   return {
     backend: 'shadow',
     time: START,
@@ -284,7 +284,7 @@ t.test('examples', async t => {
     const places = new TestPlaces(1000, { budget })
     const long = 'x'.repeat(100_000)
     const many = Array.from({ length: 1500 }, (_, i) => [`a${i}`, 'b']).flat()
-    const cases: Array<[string, Partial<MismatchInput>, Partial<MirroredRequest>]> = [
+    const cases: Array<[string, Partial<MismatchInput>, Partial<MismatchedRequest>]> = [
       ['a path', {}, { path: `/${long}`, sentPath: `/v2${long}` }],
       ['headers', {}, { headers: many }],
       ['long headers', {}, { headers: ['x-a', long, 'x-b', '1', 'cookie', long] }],

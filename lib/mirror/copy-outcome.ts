@@ -9,7 +9,7 @@ import type { Holder } from '../guard'
 import { isUnread } from '../metrics/books'
 import type { BackendBooks } from '../metrics/books'
 import type { Places } from '../mismatches/places'
-import type { MirroredRequest } from '../mismatches/mismatch'
+import type { MismatchedRequest } from '../mismatches/mismatch'
 import type { Mirror } from './mirror'
 import type { Period } from './period'
 import { FAILED } from '../reasons'
@@ -144,7 +144,7 @@ export class CopyOutcome implements CopySink, Holder {
     else this.#context.runInAsyncScope(this.#report, this, request, difference)
   }
 
-  #report (request: MirroredRequest, difference: Difference): void {
+  #report (request: MismatchedRequest, difference: Difference): void {
     this.#namer.nameEndpoint()
     const { entry: { endpoint } } = this
     this.#mirror.mismatches.report({

@@ -22,7 +22,7 @@ export const MAX_BODY = 2048
 const MAX_NAME = 100
 
 /** A request that was mirrored, as it came: what a mismatch is shown with. */
-export interface MirroredRequest {
+export interface MismatchedRequest {
   method: string
   /** The client's, with query. */
   path: string
@@ -43,7 +43,7 @@ export interface MismatchInput {
   backend: string
   /** Milliseconds since the epoch. */
   time: number
-  request: MirroredRequest
+  request: MismatchedRequest
   primaryStatus: number
   mirrorStatus: number
   /** SHA-256 in hexadecimal. */
@@ -92,7 +92,7 @@ function firstDifferences (body: BodyDifference): BodyDifference {
   }
 }
 
-function requestOf (request: MirroredRequest, redactor: Redactor): MismatchRequest {
+function requestOf (request: MismatchedRequest, redactor: Redactor): MismatchRequest {
   // Cut, then masked: what masks a value stands before it. What tells most comes first, before the redactor has had enough.
   const path = redactor.path(beginning(request.path, MAX_PATH))
   const sentPath = request.sentPath === request.path ? path : redactor.path(beginning(request.sentPath, MAX_PATH))
@@ -112,7 +112,7 @@ function requestHeaders (list: HeaderList, redactor: Redactor): string[] {
   return redactor.headers(list.slice(0, endOfHeaders(list)))
 }
 
-function requestBody ({ headers, body, complete }: MirroredRequest, redactor: Redactor): KeptBody | null {
+function requestBody ({ headers, body, complete }: MismatchedRequest, redactor: Redactor): KeptBody | null {
   if (body.length === 0 || codingsOf(valueOf(headers, 'content-encoding')).length > 0) return null
   return redactor.body(body, valueOf(headers, 'content-type'), complete, MAX_BODY)
 }

@@ -12,7 +12,7 @@ import { Sample } from './sample'
 import { createMismatch } from './mismatch'
 import { TimeShare } from './time-share'
 import type { Mismatch, MismatchEvent } from '../../types/index'
-import type { MirroredRequest, MismatchInput } from './mismatch'
+import type { MismatchedRequest, MismatchInput } from './mismatch'
 
 /** Where a mismatch is logged: the request's logger. */
 export interface MismatchLog {
@@ -33,7 +33,7 @@ export interface Reported {
   /** The backend's place among its mirror's, and its name. */
   readonly backend: number
   readonly name: string
-  readonly request: MirroredRequest
+  readonly request: MismatchedRequest
   readonly difference: Difference
   /** `null`: mismatches are not logged. */
   readonly log: MismatchLog | null

@@ -2,7 +2,7 @@ import { MASK } from '../secrets'
 import { cut } from '../compare/cut'
 import { beginning } from '../compare/user-info'
 import type { Redactor } from '../compare/redact'
-import type { MirroredRequest } from './mismatch'
+import type { MismatchedRequest } from './mismatch'
 
 const A_LINE = 16
 /** Lines of headers that are looked at. */
@@ -16,8 +16,8 @@ const NO_BODY = new Uint8Array(0)
 
 /** A request in so many bytes. Holds on to nothing else: no longer text, no pooled buffer. */
 export function snapshotWithin (
-  request: MirroredRequest, room: number, redactor: Pick<Redactor, 'isSecret'>
-): { request: MirroredRequest, bytes: number } {
+  request: MismatchedRequest, room: number, redactor: Pick<Redactor, 'isSecret'>
+): { request: MismatchedRequest, bytes: number } {
   const { method, complete } = request
   const longest = Math.floor(room * SHARE_OF_PATH)
   const path = firstOf(request.path, longest)

@@ -3,7 +3,7 @@ import { diffHeaders, ignoredHeaders } from '../../lib/compare/headers'
 import { decodePercent } from '../../lib/compare/percent'
 import { createRedactor } from '../../lib/compare/redact'
 import { createMismatch } from '../../lib/mismatches/mismatch'
-import type { MirroredRequest, MismatchInput } from '../../lib/mismatches/mismatch'
+import type { MismatchedRequest, MismatchInput } from '../../lib/mismatches/mismatch'
 
 /** Of runs on a machine that others use, too: twenty times what one takes on an idle one. */
 const MEDIAN_MS = 4
@@ -20,10 +20,10 @@ function median (run: () => void): number {
 }
 
 const lines = (count: number, line: (i: number) => [string, string]): string[] => Array.from({ length: count }, (_, i) => line(i)).flat()
-const one = (value: string): Partial<MirroredRequest> => ({ headers: ['x', value] })
-const body = (type: string, text: string): Partial<MirroredRequest> => ({ headers: ['content-type', type], body: Buffer.from(text.slice(0, 2048)) })
+const one = (value: string): Partial<MismatchedRequest> => ({ headers: ['x', value] })
+const body = (type: string, text: string): Partial<MismatchedRequest> => ({ headers: ['content-type', type], body: Buffer.from(text.slice(0, 2048)) })
 
-const requests: Array<[string, Partial<MirroredRequest>]> = [
+const requests: Array<[string, Partial<MismatchedRequest>]> = [
   ['parameters encoded twice', one('%25aaa='.repeat(2200))],
   ['long encoded names', one(('%61'.repeat(80) + '=').repeat(62))],
   ['encodings within encodings', one('%252525'.repeat(2100) + '=')],
