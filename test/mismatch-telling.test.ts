@@ -102,6 +102,10 @@ t.test('a line of the log and an event have the rarest place first', async t => 
   t.match(lines.at(-1), { endpoint: 'GET /\\u{202e}', places: [rare.id, noise.id] })
   t.strictSame(events.at(-1)?.places, [rare.id, noise.id])
   t.match(rare, { where: 'header:rare', count: 1 })
+
+  report(...Array.from({ length: 40 }, (_, i) => `new-${i}`))
+  t.equal(events.at(-1)?.places.length, 32, 'an event tells so many')
+  t.match(lines.at(-1), { places: { length: 16 } }, 'and a line half of them')
 })
 
 t.test('ten lines in ten seconds are logged, further kinds have their first, and the rest is told as a number', async t => {

@@ -550,7 +550,7 @@ declare namespace fastifyMirror {
     mirror: string
     /** The name of its request's endpoint. */
     endpoint: string
-    /** The ids of the places at which it was counted, the rarest first. */
+    /** The ids of the places at which it was counted, the rarest first: at most 32. */
     places: string[]
     /** Mismatches of this mirror that it was not called with since the last, for they had taken their share of the main thread's time. */
     spared: number

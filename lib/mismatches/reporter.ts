@@ -49,7 +49,8 @@ const SHARE_OF_COUNTING = 0.02
 /** Milliseconds that one takes at most, whatever it is. */
 const MOST = 1
 const SAVED = 4000
-/** Ids that a line of the log has. */
+/** Ids that `onMismatch` is told: each is a hash. Ids that a line of the log has. */
+const MAX_TOLD = 32
 const MAX_LOGGED = 16
 
 /** The time of the main thread. */
@@ -105,8 +106,7 @@ export class MismatchReporter {
 
   /**
    * Past the first share of time it is counted by place, and no more; past the other by endpoint. Others get copies of
-   * what is stored: a logger
-   * masks, or a user's function drops, what it likes.
+   * what is stored: a logger masks, or a user's function drops, what it likes.
    */
   report (reported: Reported): void {
     const time = Date.now()
@@ -154,7 +154,7 @@ export class MismatchReporter {
       for (const place of found) place.keep(sample.exampleAt(counted.indexOf(place), difference), found.length, memory)
     }
     if (!this.tells) return null
-    const ids = found.toSorted(rarestFirst).map(({ id }) => id)
+    const ids = found.toSorted(rarestFirst).slice(0, MAX_TOLD).map(({ id }) => id)
     const logged = log !== null && this.lines.admits(ids[0])
     if (!logged && this.#onMismatch === null) return null
     const mismatch = createMismatch(input, this.#redactor)
