@@ -289,7 +289,10 @@ t.test('the page has less than 2 MB in one answer, and says what is left out', a
   const store = new TestPlaces(1000)
   for (let i = 0; i < 300; i++) {
     const where = Array.from({ length: 8 }, (_, k) => `/${'\u20ac'.repeat(48 + k)}`).join('')
-    store.count(store.endpoint(`GET /${i}`), 0, { keys: [`changed ${where}`], firsts: [-1], more: false }, 0)
+    // Of each backend, by its name, there is a count.
+    for (let backend = 0; backend < (i < 20 ? 100 : 1); backend++) {
+      store.count(store.endpoint(`GET /${i}`), backend, { keys: [`changed ${where}`], firsts: [-1], more: false }, 0)
+    }
   }
   t.capture(Places.prototype, 'index', store.index.bind(store))
   const { body } = await app.inject('/mirrors/ui/state?mirror=m0')

@@ -328,6 +328,17 @@ t.test('JSON documents', async (t) => {
     t.match(diff(names(129, 1), names(129, 2)), { truncated: true })
     t.equal(differences(diff(names(129, 1), names(129, 2))).length, 128)
 
+    const long = (value: string): string => JSON.stringify(
+      Object.fromEntries(Array.from({ length: 128 }, (_, i) => [`${'k'.repeat(20)}${String.fromCharCode(97 + i / 26, 97 + i % 26)}`, value.repeat(200)])))
+    const shown = differences(diff(long('1'), long('2')))
+    t.same([shown[0].primary?.length, shown.at(-1)?.primary?.length], [200, 40], 'values are shorter where there are many')
+    const deep = (value: number): string => `{"${'a'.repeat(45)}":`.repeat(8) + names(120, value) + '}'.repeat(8)
+    const bounded = diff(deep(1), deep(2))
+    t.match(bounded, { truncated: true, places: { more: true } }, 'names of places are bounded together')
+    const secret = (value: number): string => JSON.stringify(Object.fromEntries(['abc', 'xyz'].map(key => [`token=${key}`, value])))
+    const masked = diff(secret(1), secret(2))
+    t.match(masked, { places: { keys: { length: 1 }, more: false } }, 'masked, two have one name')
+
     const ids = (value: number): string => JSON.stringify(Array.from({ length: 6000 }, () => value))
     t.match(diff(`[${ids(1)},1]`, `[${ids(2)},2]`), { truncated: true })
     t.equal(differences(diff(`[${ids(1)},1]`, `[${ids(2)},2]`)).length, 2, 'past 5000 the rest is left alone')

@@ -6,13 +6,16 @@ import { BodyComparer } from '../lib/compare/bodies'
 import { Decoder } from '../lib/compare/decode'
 import { mentions } from '../lib/compare/secrets/text'
 import { Backlog } from '../lib/engine/upload/backlog'
+import { Upload } from '../lib/engine/upload/upload'
 import { Budget } from '../lib/engine/budget'
 import { CopyBody } from '../lib/engine/upload/copy-body'
 import { Deadlines } from '../lib/engine/deadlines'
 import { InlineEngine } from '../lib/engine/inline'
 import { LoopClock } from '../lib/engine/loop-clock'
 import { Pacer } from '../lib/engine/http/pacer'
+import { ThreadEngine } from '../lib/engine/thread/main-engine'
 import { ThreadExchange } from '../lib/engine/thread/main-exchange'
+import type { Host } from '../lib/engine/thread/worker-host'
 import { RemoteSink } from '../lib/engine/thread/worker-sink'
 import type { SinkHost } from '../lib/engine/thread/worker-sink'
 import { Outbox } from '../lib/engine/thread/outbox'
@@ -23,7 +26,9 @@ import { fieldFault } from '../lib/options/json-field'
 import { SecretNames } from '../lib/secrets'
 import { tapRequestBody, untapRequestBody } from '../lib/tap/request-body'
 import type { BodyListener } from '../lib/tap/request-body'
+import { startBackend } from './helpers/backend'
 import { RecordingSink } from './helpers/engine'
+import { inProcess } from './helpers/in-process'
 import { until } from './helpers/until'
 
 const boom = (): never => { throw new Error('boom') }
@@ -107,6 +112,41 @@ t.test('a body whose next piece can not be had never seems to end', async t => {
   await new Promise(setImmediate)
   t.match(failed, { message: 'boom' })
   t.notOk(ended)
+})
+
+t.test('a body of which a copy can not be looked at for a fault of our own', async t => {
+  let failed: unknown
+  const copy = { copy: { running: true, ended: false }, hold: () => true, wake () {}, fellBehind: boom }
+  const backlog = new Backlog(new Budget(100_000), 0)
+  const owner = { fail (error: unknown) { failed = error } }
+  const upload = new Upload(owner, backlog, new Deadlines(1000, new LoopClock()), UNTOLD, upload => {
+    UNTOLD.enter(upload, () => upload.giveUpSlow())
+  })
+  upload.add(copy as never)
+  upload.write(Buffer.from('some'))
+  t.match(failed, { message: 'boom' }, 'whoever has it lets go of it')
+  backlog.dispose()
+})
+
+t.test('a thread that can not send what it has collected tries again', async t => {
+  const shadow = await startBackend(t)
+  let lost = 0
+  const thread = inProcess({ maxBufferedBytes: 1e6 })
+  const engine = new ThreadEngine(1e6, () => {}, () => thread)
+  t.teardown(() => engine.close(0))
+  const { host } = thread as unknown as { host: Host }
+  const { flush } = host
+  host.flush = () => {
+    host.flush = flush
+    lost++
+    boom()
+  }
+  const limits = { timeout: 10_000, bodyTimeout: 10_000, maxBacklogBytes: 1e6, maxCoded: 1e6 }
+  const target = engine.addTarget({ origin: shadow.url, connect: {}, diff: null, ...limits })
+  const sink = new RecordingSink()
+  engine.open({ method: 'GET', backlog: null, length: 0, compare: false, copies: [{ target, head: { path: '/', headers: [] }, sink }] })
+  await until('the copy is answered', () => sink.answered)
+  t.equal(lost, 1)
 })
 
 t.test('a chunk that may be kept as it is, and for which there is no memory', async t => {

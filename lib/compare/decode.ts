@@ -28,9 +28,8 @@ interface Coding {
   params?: DecodeOptions['params']
 }
 
-/** A body to be decoded, and who hears of it: once, whatever throws. */
+/** A body to be decoded, and who hears of it: once, or again where it throws. */
 class Job implements Holder {
-  ended = false
   body: Buffer
   /** Still to be taken off, the outermost last. */
   readonly codings: Coding[]
@@ -109,10 +108,8 @@ export class Decoder {
 
   /** @internal */
   end (job: Job, result: Decoded): void {
-    if (job.ended) return
     if (this.#current === job) this.#next()
     job.onDecoded(result)
-    job.ended = true
   }
 }
 
