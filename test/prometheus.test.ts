@@ -134,8 +134,9 @@ for (const { mode, plugin } of modes) {
       'GET /a mismatched': 3, 'GET /b matched': 2, 'GET /c matched': 1, '(other) matched': 3, '(other) mismatched': 1
     }, 'and there are no more of them in further periods')
     const before = await told()
-    await setUp(t, { plugin, register })
+    const other = await setUp(t, { plugin, register })
     t.strictSame(await told(), before, 'an app that does not ask for them has none in a registry that others share')
+    await other.app.close()
     await app.close()
     t.notMatch(await register.metrics(), 'endpoint_outcomes')
   })
