@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import zlib from 'node:zlib'
 import t from 'tap'
@@ -147,6 +148,13 @@ t.test('a thread that can not send what it has collected tries again', async t =
   engine.open({ method: 'GET', backlog: null, length: 0, compare: false, copies: [{ target, head: { path: '/', headers: [] }, sink }] })
   await until('the copy is answered', () => sink.answered)
   t.equal(lost, 1)
+})
+
+t.test('a thread that can not read a message ends, so that another begins anew', async t => {
+  const thread = inProcess({ maxBufferedBytes: 1e6 })
+  const ended = once(thread, 'exit')
+  thread.postMessage(null as never)
+  t.strictSame(await ended, [0])
 })
 
 t.test('a chunk that may be kept as it is, and for which there is no memory', async t => {
