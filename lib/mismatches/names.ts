@@ -12,8 +12,8 @@ type Node = Map<string, Node | null>
 
 /**
  * The names of one endpoint's places, as a tree. An object at whose hundred keys there are places already is taken to
- * be keyed by data: all its
- * other keys are `*` from then on, so that it cannot make places without end. What is there keeps its name.
+ * be keyed by data: all its other keys are `*` from then on, so that it cannot make places without end. What is there
+ * keeps its name.
  */
 export class Names {
   readonly #root: Node = new Map()

@@ -1,9 +1,13 @@
+import type { Difference } from '../compare/answers'
 import type { DifferencePlaces } from '../compare/places'
+import type { Redactor } from '../compare/redact'
 import type { Endpoint } from '../endpoints/table'
 import type { MismatchList, PlaceKind, PlaceOrder } from '../../types/index'
 import type { ExampleMemory } from './memory'
+import type { MismatchInput } from './mismatch'
 import { Names } from './names'
 import { Place } from './place'
+import { Sample } from './sample'
 
 /** What places that are not told apart are called. */
 export const OTHER = '(other places)'
@@ -43,8 +47,8 @@ export interface PlaceIndex extends Pick<MismatchList, 'limit' | 'limited' | 'wi
 
 /**
  * Counts the mismatches of one period by place. Nothing that is stored is ever thrown out, so that what is frequent
- * cannot push out what is rare:
- * when there are as many places as the limit, those that are new are counted together, by endpoint.
+ * cannot push out what is rare: when there are as many places as the limit, those that are new are counted together,
+ * by endpoint.
  */
 export class Places {
   readonly #mirror: { readonly id: string }
@@ -70,9 +74,8 @@ export class Places {
   }
 
   /**
-   * Counts a mismatch once in each of its places, which are returned, each for a key, and behind them that of what is
-   * not told apart if there is
-   * more. `time`: milliseconds since the epoch.
+   * Counts a mismatch once in each of its places. Returns the place of each key, and behind them that of what is not
+   * told apart, if there is more. `time`: milliseconds since the epoch.
    */
   count (endpoint: Endpoint, backend: number, { keys, more }: DifferencePlaces, time: number): Place[] {
     const turn = ++this.#turn
@@ -102,9 +105,14 @@ export class Places {
     this.#withoutExample++
   }
 
-  /** Where examples are kept; `null`: nowhere any more. */
-  get memory (): ExampleMemory | null {
-    return this.#closed ? null : this.#memory
+  /** Keeps a mismatch as an example of each of its places, as far as there is memory. `counted`: what `count` returned. */
+  keep (counted: readonly Place[], input: MismatchInput, difference: Difference, redactor: Redactor): void {
+    if (this.#closed) return
+    // Each with the first key that it was counted for.
+    const found = new Map<Place, number>()
+    for (const [index, place] of counted.entries()) if (!found.has(place)) found.set(place, index)
+    const sample = new Sample(input, [...found.keys()], redactor)
+    for (const [place, index] of found) place.keep(sample.exampleAt(index, difference), found.size, this.#memory)
   }
 
   #of (endpoint: Endpoint): EndpointPlaces {

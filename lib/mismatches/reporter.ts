@@ -8,7 +8,6 @@ import { Lines } from './lines'
 import { rarestFirst } from './place'
 import type { Place } from './place'
 import type { Places } from './places'
-import { Sample } from './sample'
 import { createMismatch } from './mismatch'
 import { TimeShare } from './time-share'
 import type { Mismatch, MismatchEvent } from '../../types/index'
@@ -147,14 +146,9 @@ export class MismatchReporter {
   #keepAndLog (reported: Reported, counted: readonly Place[], time: number): MismatchEvent | null {
     const { places, endpoint, name, request, difference, log } = reported
     const input: MismatchInput = { ...difference, backend: name, time, request }
-    const found = [...new Set(counted)]
-    const { memory } = places
-    if (memory !== null) {
-      const sample = new Sample(input, found, this.#redactor)
-      for (const place of found) place.keep(sample.exampleAt(counted.indexOf(place), difference), found.length, memory)
-    }
+    places.keep(counted, input, difference, this.#redactor)
     if (!this.tells) return null
-    const ids = found.toSorted(rarestFirst).slice(0, MAX_TOLD).map(({ id }) => id)
+    const ids = [...new Set(counted)].sort(rarestFirst).slice(0, MAX_TOLD).map(({ id }) => id)
     const logged = log !== null && this.lines.admits(ids[0])
     if (!logged && this.#onMismatch === null) return null
     const mismatch = createMismatch(input, this.#redactor)

@@ -44,8 +44,7 @@ export interface Example {
 
 /**
  * A mismatch as all of its places keep it: in bounded size, as it came. It is masked when somebody reads it: most are
- * replaced by a later one
- * before anybody does. Nobody gets what came.
+ * replaced by a later one before anybody does. Nobody gets what came.
  */
 export class Sample {
   /** Bytes, about. */

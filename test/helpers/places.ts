@@ -7,7 +7,6 @@ import { Endpoint } from '../../lib/endpoints/table'
 import { ExampleMemory } from '../../lib/mismatches/memory'
 import type { MismatchInput } from '../../lib/mismatches/mismatch'
 import { Places } from '../../lib/mismatches/places'
-import { Sample } from '../../lib/mismatches/sample'
 import { showPlace } from '../../lib/mismatches/show'
 import type { MismatchList, MismatchQuery, PlaceExample } from '../../types/index'
 
@@ -42,14 +41,11 @@ export function differenceOf (found: Omit<MismatchInput, 'request' | 'time' | 'b
 /** Places of one mirror with one backend, to which mismatches of any endpoint are given. */
 export class TestPlaces extends Places {
   readonly #redactor: Redactor
-  readonly #memory: ExampleMemory
   readonly endpoints = new Map<string, Endpoint>()
 
   constructor (limit: number, { redactor = createRedactor([]), budget = memoryOf(), id = 'm' } = {}) {
-    const memory = new ExampleMemory(budget)
-    super({ id }, limit, 1, memory)
+    super({ id }, limit, 1, new ExampleMemory(budget))
     this.#redactor = redactor
-    this.#memory = memory
   }
 
   endpoint (name: string): Endpoint {
@@ -62,10 +58,8 @@ export class TestPlaces extends Places {
   put (input: MismatchInput, name = 'GET /'): string[] {
     const difference = differenceOf(input)
     const counted = this.count(this.endpoint(name), 0, difference.places, input.time)
-    const found = [...new Set(counted)]
-    const sample = new Sample(input, found, this.#redactor)
-    for (const place of found) place.keep(sample.exampleAt(counted.indexOf(place), difference), found.length, this.#memory)
-    return found.map(({ id }) => id)
+    this.keep(counted, input, difference, this.#redactor)
+    return [...new Set(counted)].map(({ id }) => id)
   }
 
   list ({ sort = 'rarest', endpoint }: MismatchQuery = {}): MismatchList {
