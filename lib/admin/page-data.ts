@@ -1,12 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type {
-  BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict, MismatchList, PlaceExample, PlaceOrder,
-  PlaceSummary, VerdictWord
+  BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict, MismatchList, PlaceExample, PlaceSummary,
+  VerdictWord
 } from '../../types/index'
 import type { Mirror } from '../mirror/mirror'
 import { summaryOf } from '../mismatches/show'
+import type { MismatchFilter } from '../options/mismatch-query'
 import { joined } from './joined'
 import { SHARED } from './numbers'
+import { placeList } from './place-page'
 import type { EndpointLists } from './endpoint-page'
 import type { Verdicts } from './verdicts'
 
@@ -70,10 +72,7 @@ export interface PageExample extends PlaceExample {
 }
 
 /** Which places are asked for. */
-export interface PlaceFilter {
-  sort: PlaceOrder
-  endpoint?: string
-}
+export type PlaceFilter = Pick<MismatchFilter, 'sort' | 'endpoint'>
 
 /** Places that are shown of one mirror: a store may hold thousands. */
 const MAX_PLACES = 200
@@ -184,17 +183,16 @@ function rankOf ({ backends }: EndpointSnapshot): number {
 }
 
 function pagePlaces ({ period, backends }: Mirror, { sort, endpoint }: PlaceFilter): Buffer {
-  const { places, ...rest } = period.places.index(sort, endpoint)
+  const index = period.places.index(sort, endpoint)
   const shown: Buffer[] = []
   let bytes = 0
-  for (const listed of places.slice(0, MAX_PLACES)) {
+  for (const listed of index.places.slice(0, MAX_PLACES)) {
     const json = Buffer.from(JSON.stringify(summaryOf(listed, backends)))
     bytes += json.length + 1
     if (bytes > MAX_PLACES_BYTES) break
     shown.push(json)
   }
-  const head = JSON.stringify({ ...rest, total: places.length }).slice(0, -1)
-  return joined(`${head},"places":[`, shown, ']}')
+  return placeList(index, shown)
 }
 
 /** The examples of one place; `null`: there is no such place. `base`: where the primary's side is reached. */

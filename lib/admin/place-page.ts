@@ -1,19 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { PlaceIndex } from '../mismatches/places'
 import { showPlace } from '../mismatches/show'
-import type { Named } from '../mismatches/show'
+import type { NamedBackend } from '../mismatches/show'
 import { joined } from './joined'
 import { MAX_BYTES } from './numbers'
 import type { Page } from './numbers'
 
 /**
  * So many of the places behind the one called `after`, and not too many for an answer: the examples of each are masked,
- * and made JSON, in a turn
- * of the event loop. `backends`: the mirror's.
+ * and made JSON, in a turn of the event loop. `backends`: the mirror's.
  */
 export async function placePage (
-  { places, ...rest }: PlaceIndex, backends: readonly Named[], most: number, after: string | undefined
+  index: PlaceIndex, backends: readonly NamedBackend[], most: number, after: string | undefined
 ): Promise<Page> {
+  const { places } = index
   // One that is not there any more began the list anew.
   const from = after === undefined ? 0 : places.findIndex(({ place }) => place.id === after) + 1
   const shown: Buffer[] = []
@@ -26,7 +26,11 @@ export async function placePage (
     if (bytes > MAX_BYTES && to > from) break
     shown.push(place)
   }
+  return { body: placeList(index, shown), last: to < places.length ? places[to - 1].place.id : null }
+}
+
+/** What is said of all places, and those that are shown, each as JSON. */
+export function placeList ({ places, ...rest }: PlaceIndex, shown: readonly Buffer[]): Buffer {
   const head = JSON.stringify({ ...rest, total: places.length }).slice(0, -1)
-  const body = joined(`${head},"places":[`, shown, ']}')
-  return { body, last: to < places.length ? places[to - 1].place.id : null }
+  return joined(`${head},"places":[`, shown, ']}')
 }

@@ -39,7 +39,7 @@ const HEADERS = {
   'referrer-policy': 'no-referrer'
 }
 
-/** The group may have been cleared meanwhile. */
+/** The place may have been cleared meanwhile. */
 const NO_MISMATCH = {
   statusCode: 404, error: 'Not Found', message: 'there is no such mismatch: it may have been cleared meanwhile'
 }

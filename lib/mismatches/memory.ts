@@ -1,19 +1,15 @@
-/** What examples are held in: taken before, given back once. */
-export interface Budget {
-  take (bytes: number): boolean
-  free (bytes: number): void
-}
+import type { Memory } from '../compare/bodies'
 
 /** Of `maxBufferedBytes`, what the examples of all mirrors may hold: the rest is for bodies. */
 const SHARE = 1 / 4
 
 /** The memory of an app's examples, which is part of what it may hold for mirrors. */
-export class ExampleMemory {
-  readonly #budget: Budget
+export class ExampleMemory implements Memory {
+  readonly #budget: Memory
   readonly #limit: number
   #held = 0
 
-  constructor (budget: Budget & { readonly limit: number }) {
+  constructor (budget: Memory & { readonly limit: number }) {
     this.#budget = budget
     this.#limit = budget.limit * SHARE
   }
