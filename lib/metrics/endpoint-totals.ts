@@ -1,6 +1,6 @@
 import type { EndpointBooks } from '../endpoints/books'
 import type { Endpoint, Endpoints } from '../endpoints/table'
-import { isSettled } from './lifetime'
+import { EndingPeriods, isSettled } from './lifetime'
 import type { Counters } from './lifetime'
 
 /** What came of the requests of an endpoint to one backend. A request is in one of them once it has ended. */
@@ -21,7 +21,7 @@ export class EndpointTotals {
   /** Those that have counters of their own: once they are as many as the limit, further ones are counted together. */
   readonly #names = new Set<string>()
   readonly #ended: Totals = new Map()
-  #ending: EndpointPeriod[] = []
+  readonly #ending = new EndingPeriods<EndpointPeriod>(isOver, period => this.#sum(this.#ended, period))
 
   /** `limit`: endpoints of one period. */
   constructor (limit: number) {
@@ -30,22 +30,15 @@ export class EndpointTotals {
 
   /** A period is over. */
   add ({ books, backends, endpoints }: EndpointPeriod): void {
-    this.#ending.push({ books, backends, endpoints })
-    this.#settle()
+    this.#ending.add({ books, backends, endpoints })
   }
 
   /** All counts, in the order of the backends, those of the present period among them. */
   read (present: EndpointPeriod): ReadonlyMap<string, readonly EndpointCounts[]> {
-    this.#settle()
+    const open = this.#ending.open()
     const totals: Totals = new Map(Array.from(this.#ended, ([name, counts]) => [name, counts.map(one => ({ ...one }))]))
-    for (const period of [...this.#ending, present]) this.#sum(totals, period)
+    for (const period of [...open, present]) this.#sum(totals, period)
     return totals
-  }
-
-  #settle (): void {
-    const ending = this.#ending
-    this.#ending = ending.filter(period => !isOver(period))
-    for (const period of ending) if (isOver(period)) this.#sum(this.#ended, period)
   }
 
   #sum (totals: Totals, { backends, endpoints }: EndpointPeriod): void {

@@ -6,35 +6,53 @@ export interface Counters {
   readonly backends: readonly BackendBooks[]
 }
 
+/** Periods that are over, whose last requests still report to them. */
+export class EndingPeriods<Period> {
+  #periods: Period[] = []
+  readonly #isSettled: (period: Period) => boolean
+  readonly #onSettled: (period: Period) => void
+
+  /** `isSettled`: whether nothing of a period changes any more. `onSettled`: it is given up here. */
+  constructor (isSettled: (period: Period) => boolean, onSettled: (period: Period) => void) {
+    this.#isSettled = isSettled
+    this.#onSettled = onSettled
+  }
+
+  /** A period is over. */
+  add (period: Period): void {
+    this.#periods.push(period)
+    this.open()
+  }
+
+  /** Those that are not settled yet. */
+  open (): readonly Period[] {
+    const periods = this.#periods
+    this.#periods = periods.filter(period => !this.#isSettled(period))
+    for (const period of periods) if (this.#isSettled(period)) this.#onSettled(period)
+    return this.#periods
+  }
+}
+
 /** What a mirror has counted since it was made, over all its periods. */
 export class Lifetime {
   /** Of periods that are over, and in which nothing is under way any more. */
   #ended: Counters | null = null
-  /** Of periods that are over, whose last requests still report to them. */
-  #ending: Counters[] = []
+  readonly #ending = new EndingPeriods<Counters>(isSettled, counters => {
+    sum(this.#ended ??= zeros(counters), counters)
+  })
 
   /** A period is over. */
-  add (counters: Counters): void {
+  add ({ books, backends }: Counters): void {
     // Of a period no more than that: its mismatches are large.
-    this.#ending.push({ books: counters.books, backends: counters.backends })
-    this.#settle()
+    this.#ending.add({ books, backends })
   }
 
   /** All counts, those of the present period among them; latencies apart. */
   totals (present: Counters): Counters {
-    this.#settle()
     const totals = zeros(present)
-    for (const counters of [...this.#ending, present]) sum(totals, counters)
+    for (const counters of [...this.#ending.open(), present]) sum(totals, counters)
     if (this.#ended !== null) sum(totals, this.#ended)
     return totals
-  }
-
-  #settle (): void {
-    const ending = this.#ending
-    this.#ending = ending.filter(counters => !isSettled(counters))
-    for (const counters of ending) {
-      if (isSettled(counters)) sum(this.#ended ??= zeros(counters), counters)
-    }
   }
 }
 
