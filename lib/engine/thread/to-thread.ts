@@ -42,15 +42,19 @@ export const open = {
   }
 }
 
-/** The client sent a piece of the body. */
-export const body = {
-  write (outbox: Outbox, id: number, chunk: Uint8Array): void {
-    outbox.place(chunk)
-    outbox.ops.push(ToThread.Body, id)
-    outbox.pushPlaced()
-  },
-  read: (reader: OpReader): Buffer => reader.bytes()
+function pieceBehind (op: typeof ToThread.Body | typeof ToThread.PrimaryData) {
+  return {
+    write (outbox: Outbox, id: number, chunk: Uint8Array): void {
+      outbox.place(chunk)
+      outbox.ops.push(op, id)
+      outbox.pushPlaced()
+    },
+    read: (reader: OpReader): Buffer => reader.bytes()
+  }
 }
+
+/** The client sent a piece of the body. */
+export const body = pieceBehind(ToThread.Body)
 
 /** The client sent the last of the body. */
 export const bodyEnd = {
@@ -127,14 +131,7 @@ export const primaryWhole = {
 }
 
 /** A piece of the primary's answer. */
-export const primaryData = {
-  write (outbox: Outbox, id: number, chunk: Uint8Array): void {
-    outbox.place(chunk)
-    outbox.ops.push(ToThread.PrimaryData, id)
-    outbox.pushPlaced()
-  },
-  read: (reader: OpReader): Buffer => reader.bytes()
-}
+export const primaryData = pieceBehind(ToThread.PrimaryData)
 
 /** The primary's answer is complete. */
 export const primaryEnds = {
