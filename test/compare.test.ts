@@ -536,10 +536,6 @@ t.test('content codings', async (t) => {
 })
 
 t.test('long work', async (t) => {
-  // The slices' own timer does not keep the process alive.
-  const alive = setInterval(() => {}, 1000)
-  t.teardown(() => clearInterval(alive))
-
   let taken = 0
   function * burn (steps: number, ms: number): Steps<number> {
     for (let step = 0; step < steps; step++) {
@@ -616,8 +612,6 @@ t.test('long work', async (t) => {
 })
 
 t.test('bodies', async (t) => {
-  const alive = setInterval(() => {}, 1000)
-  t.teardown(() => clearInterval(alive))
   const json = 'application/json; charset=utf-8'
 
   function side (body: string | Uint8Array | null, contentType?: string, contentEncoding?: string): CapturedBody {

@@ -9,29 +9,13 @@ import { createRedactor } from '../lib/compare/redact'
 import { curlCommand } from '../lib/mismatches/curl'
 import { markOf } from '../lib/mismatches/mark'
 import { createMismatch } from '../lib/mismatches/mismatch'
-import { TestPlaces } from './helpers/places'
+import { TestPlaces, input } from './helpers/places'
 import type { AddressInfo } from 'node:net'
 import type { BodyDifference, Mismatch, MismatchRequest } from '../types/index'
 import type { MismatchedRequest, MismatchInput } from '../lib/mismatches/mismatch'
 
 const usual = createRedactor([])
-const START = Date.UTC(2024, 0, 1)
 const ACCEPT = ['accept', '*/*', 'user-agent', 'x']
-
-function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MismatchedRequest> = {}): MismatchInput {
-  return {
-    backend: 'shadow',
-    time: START,
-    primaryStatus: 200,
-    mirrorStatus: 200,
-    primaryHash: 'a'.repeat(64),
-    mirrorHash: 'b'.repeat(64),
-    headers: [],
-    body: null,
-    ...changes,
-    request: { method: 'GET', path: '/', sentPath: '/', headers: [], body: Buffer.alloc(0), complete: true, ...request }
-  }
-}
 
 function mismatch (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MismatchedRequest> = {}): Mismatch {
   return createMismatch(input(changes, request), usual)

@@ -6,24 +6,7 @@ import { OTHER } from '../lib/mismatches/places'
 import { showPlace } from '../lib/mismatches/show'
 import type { BodyDifference, HeaderDifference, MismatchList, PlaceKind } from '../types/index'
 import type { MismatchedRequest, MismatchInput } from '../lib/mismatches/mismatch'
-import { NO_PLACES, TestPlaces, memoryOf } from './helpers/places'
-
-const START = Date.UTC(2024, 0, 1)
-
-function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MismatchedRequest> = {}): MismatchInput {
-  return {
-    backend: 'shadow',
-    time: START,
-    primaryStatus: 200,
-    mirrorStatus: 200,
-    primaryHash: 'a'.repeat(64),
-    mirrorHash: 'b'.repeat(64),
-    headers: [],
-    body: null,
-    ...changes,
-    request: { method: 'GET', path: '/', sentPath: '/', headers: [], body: Buffer.alloc(0), complete: true, ...request }
-  }
-}
+import { NO_PLACES, START, TestPlaces, input, memoryOf } from './helpers/places'
 
 function json (...pointers: string[]): BodyDifference {
   return jsonOf(pointers.map(pointer => [pointer, 'changed']))

@@ -5,7 +5,7 @@ import { createRedactor } from '../../lib/compare/redact'
 import type { Redactor } from '../../lib/compare/redact'
 import { Endpoint } from '../../lib/endpoints/table'
 import { ExampleMemory } from '../../lib/mismatches/memory'
-import type { MismatchInput } from '../../lib/mismatches/mismatch'
+import type { MismatchedRequest, MismatchInput } from '../../lib/mismatches/mismatch'
 import { Places } from '../../lib/mismatches/places'
 import { showPlace } from '../../lib/mismatches/show'
 import type { MismatchList, MismatchQuery, PlaceExample } from '../../types/index'
@@ -22,6 +22,25 @@ export function memoryOf (limit = Infinity) {
     free (bytes: number) { budget.used -= bytes }
   }
   return budget
+}
+
+/** When a mismatch comes, unless it is said. */
+export const START = Date.UTC(2024, 0, 1)
+
+/** A mismatch of nothing but the bodies' hashes, and what is changed of it. */
+export function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, request: Partial<MismatchedRequest> = {}): MismatchInput {
+  return {
+    backend: 'shadow',
+    time: START,
+    primaryStatus: 200,
+    mirrorStatus: 200,
+    primaryHash: 'a'.repeat(64),
+    mirrorHash: 'b'.repeat(64),
+    headers: [],
+    body: null,
+    ...changes,
+    request: { method: 'GET', path: '/', sentPath: '/', headers: [], body: Buffer.alloc(0), complete: true, ...request }
+  }
 }
 
 /** A difference with its places, as the comparers tell it. */
