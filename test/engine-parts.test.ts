@@ -847,6 +847,28 @@ t.test('paced reads', async t => {
     t.equal(Buffer.concat(got).toString(), 'onetwothree')
   })
 
+  t.test('how long it was held back is told, and does not count what had not come', async t => {
+    const pacer = new FakePacer()
+    const { socket, got, reads } = pacedSocket(t, pacer, COMING)
+    reads.begin()
+    clock.now += 100
+    socket.push('one')
+    await until('it is read', () => got.length === 1)
+    pacer.full = true
+    clock.now += 100
+    t.equal(reads.paced(), null, 'there is nothing')
+    clock.now += 100
+    socket.push('two')
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+    clock.now += 30
+    pacer.full = false
+    pacer.resume()
+    t.equal(String(got), 'one,two')
+    t.equal(reads.heldMs, 30)
+    reads.begin()
+    t.equal(reads.heldMs, 0)
+  })
+
   t.test('what nobody reads yet is kept as it came', async t => {
     const pacer = new FakePacer()
     const { socket, got, reads, take } = pacedSocket(t, pacer, COMING)

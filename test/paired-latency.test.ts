@@ -135,6 +135,20 @@ for (const { mode, plugin } of modes) {
     booksClose(t, gateway.mirror())
   })
 
+  t.test(`${mode}: a pair whose shadow we held back ourselves gives no sample`, async t => {
+    // So long that it is read in turns, with rests between them.
+    const big = Buffer.alloc(16 * 1024 * 1024, 'x')
+    const primary = await startBackend(t, (_, response) => response.end(big))
+    const shadow = await startBackend(t, (_, response) => response.end(big))
+    const gateway = await startProxy(t, primary.url, {
+      backends: [shadow.url], timeout: PATIENCE, compare: { enabled: true }
+    }, plugin)
+    await (await fetch(gateway.url)).arrayBuffer()
+    await until('it is compared', () => gateway.backend().matched === 1, PATIENCE)
+    t.match(counts(gateway.backend()), [0, Number, 0])
+    t.equal(gateway.backend().latency.difference.count, 0)
+  })
+
   t.test(`${mode}: a pair in which the client held the answer back gives no sample`, async t => {
     // More than the sockets on its way hold, and less than may be on its way to a thread, however far that is behind.
     const big = Buffer.alloc(14 * 1024 * 1024, 'x')

@@ -220,7 +220,7 @@ export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Exp
     const { clock } = this.keeper
     connection.rest()
     clock.check()
-    this.answer.complete(clock.since(startedAt, blocked))
+    this.answer.complete(clock.since(startedAt, blocked, connection.heldMs))
     this.#end(ANSWERED)
     this.#owner.answered(this)
   }

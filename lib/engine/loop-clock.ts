@@ -29,12 +29,13 @@ export class LoopClock {
   }
 
   /**
-   * Milliseconds since then; NaN where the loop was blocked for more than a tenth of them. `blocked`: this clock's,
-   * then. Less is let pass: long times would nearly always be left out else, and what is left would be too quick.
+   * Milliseconds since then; NaN where more than a tenth of them is ours: the loop was blocked, or what had come was
+   * held back. `blocked`: this clock's, then. Less is let pass: long times would nearly always be left out else, and
+   * what is left would be too quick.
    */
-  since (started: number, blocked: number): number {
+  since (started: number, blocked: number, heldMs = 0): number {
     const ms = performance.now() - started
-    return (this.blocked - blocked) * 10 > ms ? NaN : ms
+    return (this.blocked - blocked + heldMs) * 10 > ms ? NaN : ms
   }
 
   /** Somebody wants to know, until `leave`. */

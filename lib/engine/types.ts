@@ -48,8 +48,8 @@ export interface CopySink extends Holder {
   onRefused (error: Error): void
   onFailed (reason: FailureReason, error: Error): void
   /**
-   * A complete answer. `ms`: from dispatch on a connection to the answer's end; NaN where the event loop was blocked
-   * meanwhile.
+   * A complete answer. `ms`: from dispatch on a connection to the answer's end; NaN: it gives no sample, see
+   * `LoopClock.since`.
    */
   onAnswered (status: number, ms: number): void
   /** `difference`: `null` when they match. `latency`: `null` when the pair gives no sample. */

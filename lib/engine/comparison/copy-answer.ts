@@ -26,7 +26,7 @@ export class CopyAnswer implements ComparedAnswer {
   headersLost = false
   digest: Digest
   body: CapturedBody = 'memory'
-  /** Milliseconds from dispatch on a connection to the answer's end; NaN where the event loop was blocked meanwhile. */
+  /** Milliseconds from dispatch on a connection to the answer's end; NaN: it gives no sample, see `LoopClock.since`. */
   ms = 0
   readonly #keeper: Keeper
   #capture: Capture | null = null

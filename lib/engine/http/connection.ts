@@ -179,6 +179,11 @@ export class Connection implements Holder {
     return this.#used && !(this.#reads as Reads).heard
   }
 
+  /** Milliseconds for which the answer had come, and was not read: others had their turn. */
+  get heldMs (): number {
+    return (this.#reads as Reads).heldMs
+  }
+
   /** How it broke, or `null`. An answer that ends with its connection is complete to undici even then. */
   get broken (): Error | null {
     return (this.#socket as Socket).errored

@@ -57,6 +57,9 @@ export class Reads {
   #givenAt = 0
   /** Milliseconds that have been worked on this answer. */
   #ms = 0
+  /** Milliseconds for which this answer had come, and waited for its turn. */
+  heldMs = 0
+  #heldAt = 0
 
   private constructor (socket: Socket, reader: Reader, pacer: Pacer, guard: Guard) {
     this.#guard = guard
@@ -81,12 +84,13 @@ export class Reads {
   /** A request is about to be written: what comes from now on is its answer. */
   begin (): void {
     this.heard = false
-    this.#ms = 0
+    this.#ms = this.heldMs = 0
     this.#interim.begin()
   }
 
   #resume (): void {
     this.#waiting = false
+    this.heldMs += performance.now() - this.#heldAt
     this.#resumed = true
     this.#socket.emit('readable')
     this.#resumed = false
@@ -95,6 +99,7 @@ export class Reads {
   /** @internal The next piece, as far as there may be one now. */
   paced (): Buffer | null {
     if (this.#given > 0) this.#worked()
+    if (this.#fresh === null && this.#socket.readableLength === 0) return this.#next()
     // Without an answer that is awaited nothing is held back: what comes unasked must be seen before the next request
     // is sent, else it would be taken for its answer.
     if (this.#reader.awaited && !this.#mayGoOn()) return null
@@ -112,6 +117,7 @@ export class Reads {
     const long = this.#ms > LONG_MS
     if (this.#pacer.room && (this.#resumed || !long)) return true
     this.#waiting = true
+    this.#heldAt = performance.now()
     this.#pacer.wait(this.#goOn, long)
     return false
   }
