@@ -15,8 +15,8 @@ import type * as TapNodeStream from '../lib/tap/node-stream.js'
 import type * as GuardModule from '../lib/guard.js'
 import type * as CompareDigest from '../lib/compare/digest.js'
 import type * as MetricsRing from '../lib/metrics/ring.js'
-import type * as CompareJson from '../lib/compare/json.js'
-import type * as CompareTape from '../lib/compare/tape.js'
+import type * as CompareJson from '../lib/compare/json/diff.js'
+import type * as AllSteps from '../lib/steps.js'
 import type * as CompareIgnored from '../lib/compare/ignored.js'
 import type * as CompareRedact from '../lib/compare/redact.js'
 import type * as EngineThreadOutbox from '../lib/engine/thread/outbox.js'
@@ -176,8 +176,8 @@ function ring (load: Load): Case[] {
 }
 
 function json (load: Load): Case[] {
-  const { diffJson } = load<typeof CompareJson>('compare/json.js')
-  const { finish } = load<typeof CompareTape>('compare/tape.js')
+  const { diffJson } = load<typeof CompareJson>('compare/json/diff.js')
+  const { atOnce } = load<typeof AllSteps>('steps.js')
   const { compileIgnored } = load<typeof CompareIgnored>('compare/ignored.js')
   const { createRedactor } = load<typeof CompareRedact>('compare/redact.js')
   const options = { ignore: compileIgnored(['/items/*/updatedAt']), redactor: createRedactor([]) }
@@ -185,7 +185,7 @@ function json (load: Load): Case[] {
   const primary = JSON.stringify({ total: 20, page: 1, items })
   const reordered = JSON.stringify({ items: items.map(({ id, ...rest }) => ({ ...rest, id })), page: 1, total: 20 })
   const different = primary.replace('"price":5,', '"price":6,')
-  const diff = (mirror: string) => () => finish(diffJson(primary, mirror, options))
+  const diff = (mirror: string) => () => atOnce(diffJson(primary, mirror, options))
   return [
     { name: `JSON.parse of both, ${primary.length} bytes`, calls: 10, call: () => [JSON.parse(primary), JSON.parse(different)] },
     { name: 'one value differs', calls: 10, call: diff(different) },

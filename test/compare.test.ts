@@ -10,19 +10,20 @@ import { codingsOf, Decoder } from '../lib/compare/decode'
 import { Digest } from '../lib/compare/digest'
 import { diffHeaders, ignoredHeaders } from '../lib/compare/headers'
 import { compileIgnored, descend, isIgnored } from '../lib/compare/ignored'
-import { diffJson } from '../lib/compare/json'
+import { diffJson } from '../lib/compare/json/diff'
 import { foldPointer, fromPointer, looksLikeId, toPointer } from '../lib/compare/pointer'
 import { createRedactor } from '../lib/compare/redact'
 import { renderJson } from '../lib/compare/render'
 import { Slices } from '../lib/compare/slices'
-import { finish, readTape } from '../lib/compare/tape'
+import { readTape } from '../lib/compare/tape'
 import { beginning } from '../lib/compare/user-info'
 import { Budget } from '../lib/engine/budget'
 import type { ComparedAnswer } from '../lib/compare/answer'
 import type { BodyComparerOptions, BodyOutcome, CapturedBody } from '../lib/compare/bodies'
 import type { Decoded } from '../lib/compare/decode'
-import type { JsonDifference, JsonOutcome } from '../lib/compare/json'
-import type { Steps } from '../lib/compare/tape'
+import type { JsonDifference, JsonOutcome } from '../lib/compare/json/diff'
+import { atOnce } from '../lib/steps'
+import type { Steps } from '../lib/steps'
 import { gc } from './helpers/gc'
 
 // Work in slices does not keep a process alive, and here nothing else does.
@@ -37,7 +38,7 @@ function latin1Of (text: string): string {
 }
 
 function diff (primary: string, mirror: string, ignore: string[] = [], redact: string[] = []): JsonOutcome {
-  return finish(diffJson(primary, mirror, { ignore: compileIgnored(ignore), redactor: createRedactor(redact) }))
+  return atOnce(diffJson(primary, mirror, { ignore: compileIgnored(ignore), redactor: createRedactor(redact) }))
 }
 
 function differences (outcome: JsonOutcome): JsonDifference[] {
@@ -234,7 +235,7 @@ t.test('JSON documents', async (t) => {
       '0x1', '1_0', '\u00a01', '\ufeff1', '\f1', '\v1', '1\n', 'undefined', '[null,true,false]', '{"a":[{"b":{}}]}', '/**/1', '[1]//',
       '"\ud800"', '{"a":1,"a":2}', '{"a" :1}', '[1 ,2]', '[\n]', '{\n}', '"' + 'x'.repeat(100), '[-]', '[1e]', '{"a":tru}', '{"a":01}', '{"a":[}', '{"a"1}'
     ]
-    t.same(texts.filter((text) => (finish(readTape(text)).state === 'complete') !== parses(text)), [])
+    t.same(texts.filter((text) => (atOnce(readTape(text)).state === 'complete') !== parses(text)), [])
     t.equal(texts.filter(parses).length, 24)
     t.equal(shown('{', '{}'), 'not json')
     t.equal(shown('{}', '{'), 'not json')
@@ -263,9 +264,9 @@ t.test('JSON documents', async (t) => {
       let text = JSON.stringify(randomValue(random, 3))
       const at = Math.floor(random() * text.length)
       text = text.slice(0, at) + '{}[]",:\\u0e-.tfn '[Math.floor(random() * 17)] + text.slice(at + Math.floor(random() * 3))
-      const { state } = finish(readTape(text))
+      const { state } = atOnce(readTape(text))
       if ((state === 'complete') !== parses(text)) t.fail(text)
-      const tape = finish(readTape(text))
+      const tape = atOnce(readTape(text))
       usual.json(tape, 0, 50)
       diff(text, '{"a":1}')
     }
@@ -295,7 +296,7 @@ t.test('JSON documents', async (t) => {
     }
     for (const text of [`{${'"a":1,'.repeat(10_000)}"a":1}`, `[${'"a",'.repeat(10_000)}1]`, `"${'a'.repeat(10_000)}"`]) {
       read = 0
-      const rendered = renderJson(finish(readTape(text)), 0, 200, masking)
+      const rendered = renderJson(atOnce(readTape(text)), 0, 200, masking)
       t.equal(rendered.text.length, 200)
       t.ok(read <= 200 + 256)
       t.equal(rendered.masked, false)
@@ -746,7 +747,7 @@ t.test('where a text is cut, a whole user info without a password is not shown e
   const url = `https://${canary}@shadow.test/`
   for (const before of [0, 20, 80, 150, 190]) {
     const text = ' '.repeat(before) + url
-    t.notMatch(usual.json(finish(readTape(JSON.stringify(text))), 0, before + 30), /CANARY/)
+    t.notMatch(usual.json(atOnce(readTape(JSON.stringify(text))), 0, before + 30), /CANARY/)
     t.notMatch(toPointer([text]), /CANARY/)
     const sent = Buffer.from(`{"a":1} ${text}`)
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json']) {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { Decoder, sameCodings } from './decode'
-import { diffJson } from './json'
+import { diffJson } from './json/diff'
 import { essence, isJson } from './redact'
 import { Slices } from './slices'
 import { UNTOLD } from '../guard'
@@ -8,9 +8,9 @@ import type { Guard, Holder } from '../guard'
 import type { BodyDifference } from '../../types/index'
 import type { DecodeFailure } from './decode'
 import type { IgnoredPlaces } from './ignored'
-import type { JsonDiffOptions, JsonPlaces } from './json'
+import type { JsonDiffOptions, JsonPlaces } from './json/diff'
 import type { Redactor } from './redact'
-import type { Steps } from './tape'
+import type { Steps } from '../steps'
 
 /** Bytes of a JSON document that is looked into: a longer one cannot be read in short steps. */
 const MAX_JSON = 8 * 1024 * 1024

@@ -5,7 +5,7 @@ import type { DecodeFailure, Decoder } from './decode'
 import { Digest } from './digest'
 import type { ComparedAnswer } from './answer'
 import type { Slices } from './slices'
-import type { Steps } from './tape'
+import type { Steps } from '../steps'
 import { UNTOLD } from '../guard'
 import type { Guard } from '../guard'
 

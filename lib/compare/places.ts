@@ -1,6 +1,6 @@
 import { looksLikeId } from './pointer'
 import type { BodyDifference, HeaderDifference } from '../../types/index'
-import type { JsonPlaces } from './json'
+import type { JsonPlaces } from './json/diff'
 
 /**
  * Where two answers differ, and how: what they are counted by. Plain data of bounded size.

@@ -1,6 +1,7 @@
 import { MASK, SecretNames, withoutSecretValues } from '../secrets'
 import { renderJson } from './render'
-import { finish, readTape } from './tape'
+import { atOnce } from '../steps'
+import { readTape } from './tape'
 import { decodeOnce } from './secrets/encodings'
 import { hideNamed, mentions, namesSecret } from './secrets/text'
 import { cutUserInfo, withoutUserInfo } from './user-info'
@@ -178,7 +179,7 @@ class NamedSecrets implements Redactor, Masking {
   }
 
   #jsonBody (text: string, whole: boolean, max: number): KeptBody | null {
-    const tape = finish(readTape(text))
+    const tape = atOnce(readTape(text))
     if (whole && tape.state !== 'complete') return null
     // What the text's end cuts off is not in the tape, so that no part of a secret is taken for something else.
     const shown = renderJson(tape, 0, Infinity, this)

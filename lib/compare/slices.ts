@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { UNTOLD, door } from '../guard'
 import type { Guard, Holder } from '../guard'
-import type { Steps } from './tape'
+import type { Steps } from '../steps'
 
 /** Work that waits for its turn, past which more is refused. */
 const MAX_WAITING = 64

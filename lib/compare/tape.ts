@@ -1,3 +1,5 @@
+import type { Steps } from '../steps'
+
 /** Containers in containers, past which a document is not looked into. */
 const MAX_DEPTH = 256
 /** Values and keys of one document, past which it is not looked into. */
@@ -7,9 +9,6 @@ const NODES_A_STEP = 256
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-
-/** A read that can be put off at each `yield`. */
-export type Steps<T> = Generator<undefined, T, undefined>
 
 /**
  * A JSON text's values in the order in which they stand, as places in the text: a few integers each, whatever they hold. So
@@ -133,14 +132,6 @@ export function * readTape (text: string): Steps<Tape> {
     if (text[pos] !== ',') return tape
     pos = skipSpace(text, pos + 1)
     due = true
-  }
-}
-
-/** Does the work of all steps at once: for texts known to be short. */
-export function finish<T> (steps: Steps<T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
   }
 }
 

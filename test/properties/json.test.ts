@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { compileIgnored } from '../../lib/compare/ignored'
-import { diffJson } from '../../lib/compare/json'
-import type { JsonOutcome } from '../../lib/compare/json'
-import { finish } from '../../lib/compare/tape'
+import { diffJson } from '../../lib/compare/json/diff'
+import type { JsonOutcome } from '../../lib/compare/json/diff'
+import { atOnce } from '../../lib/steps'
 import type { Tape } from '../../lib/compare/tape'
 import { holds, same } from '../helpers/property'
 
@@ -95,7 +95,7 @@ function isObject (value: Json): value is { [key: string]: Json } {
 const open = { isSecret: () => false, json: (tape: Tape, node: number) => tape.source(node), text: (text: string) => text }
 
 function diff (primary: string, mirror: string, ignored: string[] = []): JsonOutcome {
-  return finish(diffJson(primary, mirror, { ignore: compileIgnored(ignored), redactor: open }))
+  return atOnce(diffJson(primary, mirror, { ignore: compileIgnored(ignored), redactor: open }))
 }
 
 /** A pair that has much in common: the second is the first, with a few parts of a third in it. */

@@ -1,22 +1,8 @@
-import { canonicalNumber } from './decimal'
-import type { Steps, Tape } from './tape'
+import type { Steps } from '../../steps'
+import type { Tape } from '../tape'
 
 /** Keys between two places where the work can be put off. */
 const KEYS_A_STEP = 128
-
-/** Whether two values are the same, containers apart: strings without regard to escapes, numbers by exact value. */
-export function equalScalars (a: Tape, nodeA: number, b: Tape, nodeB: number): boolean {
-  const textA = a.source(nodeA)
-  const textB = b.source(nodeB)
-  if (textA === textB) return true
-  if (isNumber(textA) && isNumber(textB)) return canonicalNumber(textA) === canonicalNumber(textB)
-  if (textA[0] !== '"' || textB[0] !== '"') return false
-  return (textA.includes('\\') || textB.includes('\\')) && a.string(nodeA) === b.string(nodeB)
-}
-
-function isNumber (source: string): boolean {
-  return source[0] === '-' || (source[0] >= '0' && source[0] <= '9')
-}
 
 /** A key in quotes, without escapes. The quotes keep digits from being hashed as an index, which can be made to collide. */
 export function keyAt (tape: Tape, node: number): string {

@@ -1,0 +1,40 @@
+import { readTape } from '../tape'
+import { Report } from './report'
+import { walk } from './walk'
+import type { Steps } from '../../steps'
+import type { IgnoredPlaces } from '../ignored'
+import type { JsonDifference, JsonPlaces, Masker } from './report'
+
+export type { JsonDifference, JsonPlaces }
+
+export type JsonOutcome =
+  | { kind: 'equal' }
+  /** `truncated`: there are more differences than those listed. */
+  | { kind: 'different', differences: JsonDifference[], truncated: boolean, places: JsonPlaces }
+  /** One of the texts is not JSON, or they hold an object that repeats a key, so that its value is anybody's guess. */
+  | { kind: 'not json' }
+  /** Too deep, or too many values. */
+  | { kind: 'too complex' }
+
+export interface JsonDiffOptions {
+  ignore: IgnoredPlaces
+  redactor: Masker
+}
+
+/**
+ * Compares two JSON texts as values, in steps. Objects are compared by key, arrays by index, numbers by their exact
+ * decimal value. Keys that are repeated alike on both sides are compared in the order in which they stand; where they
+ * are not, the texts are taken for something else than JSON. Throws nothing.
+ */
+export function * diffJson (primary: string, shadow: string, options: JsonDiffOptions): Steps<JsonOutcome> {
+  const a = yield * readTape(primary)
+  if (a.state === 'partial') return { kind: 'not json' }
+  const b = yield * readTape(shadow)
+  if (b.state === 'partial') return { kind: 'not json' }
+  if (a.state === 'too complex' || b.state === 'too complex') return { kind: 'too complex' }
+  const report = new Report(a, b, options.redactor)
+  const whole = yield * walk(a, b, options.ignore, report)
+  if (!whole) return { kind: 'not json' }
+  const { differences, truncated, places } = report
+  return differences.length === 0 ? { kind: 'equal' } : { kind: 'different', differences, truncated, places }
+}

@@ -1,0 +1,54 @@
+import { NONE } from './values'
+import type { IgnoredPlaces } from '../ignored'
+import type { SecretMembers } from '../secrets/pairs'
+import type { Tape } from '../tape'
+
+/** Two containers whose children are being compared. */
+export interface Level {
+  readonly ignored: IgnoredPlaces
+  /** The first child of each; of an object, the first key. */
+  readonly firstA: number
+  readonly firstB: number
+  /** The next child of each, and where they end. */
+  a: number
+  readonly endA: number
+  b: number
+  readonly endB: number
+  /** Index of the next item; -1 for objects. */
+  index: number
+  /** The key or index of the child that is being compared. */
+  segment: string
+  /** Of an array: the items that are being compared, and those before them; at first none. */
+  itemA: number
+  itemB: number
+  beforeA: number
+  beforeB: number
+  /** Of an object that differs: which members are secret because another one says so, on either side. */
+  secrets: [SecretMembers, SecretMembers] | null
+  /** Once the keys are out of step: the shadow's keys with their places. Those that were met are taken out. */
+  unmet: Map<string, number> | null
+  /** Those that are left once all of the primary's keys were met. */
+  added: Iterator<[string, number]> | null
+}
+
+/** Of two containers of one type: arrays, or else objects. */
+export function levelOf (tapeA: Tape, a: number, tapeB: Tape, b: number, array: boolean, ignored: IgnoredPlaces): Level {
+  return {
+    ignored,
+    firstA: a + 1,
+    firstB: b + 1,
+    a: a + 1,
+    endA: tapeA.nexts[a],
+    b: b + 1,
+    endB: tapeB.nexts[b],
+    index: array ? 0 : -1,
+    segment: '',
+    itemA: NONE,
+    itemB: NONE,
+    beforeA: NONE,
+    beforeB: NONE,
+    secrets: null,
+    unmet: null,
+    added: null
+  }
+}

@@ -1,0 +1,142 @@
+import { MASK } from '../../secrets'
+import { foldPointer, toPointer } from '../pointer'
+import { isSecretMember, isSecretText, secretMembers } from '../secrets/pairs'
+import { beginning } from '../user-info'
+import { NONE, typeOf } from './values'
+import type { JsonDifference } from '../../../types/index'
+import type { Redactor } from '../redact'
+import type { Tape } from '../tape'
+import type { Level } from './level'
+
+export type { JsonDifference }
+
+/** Places (`/prices/*`) at which a document is found to differ, and characters of their names. */
+const MAX_PLACES = 128
+const MAX_PLACE_CHARACTERS = 16 * 1024
+/** Differences that a report lists: the first at each place, and of others the first few. */
+const MAX_LISTED = 100
+const MAX_ALIKE = 2
+/** Differences that are looked at before the rest of a document is left alone. */
+const MAX_FOUND = 5000
+/** Characters of a value that a report shows, as long as all of them together are not so many, and of one of the rest. */
+const MAX_VALUE = 200
+const MANY_CHARACTERS = 8 * 1024
+const MAX_LATE_VALUE = 40
+/** Characters of a key that are looked at, of which a pointer shows fewer. */
+const MAX_SEGMENT = 1024
+
+/** What masks what is told. */
+export type Masker = Pick<Redactor, 'isSecret' | 'json' | 'text'>
+
+/** Where two documents differ, in what way. */
+export interface JsonPlaces {
+  /** The kind and, behind a space, the folded and masked pointer: `changed /prices/*`. */
+  readonly keys: string[]
+  /** For each of them, its first difference among those listed. */
+  readonly firsts: number[]
+  /** Whether there may be more of them. */
+  more: boolean
+}
+
+/** What is told of the differences of two documents: bounded, and with secrets masked. */
+export class Report {
+  readonly differences: JsonDifference[] = []
+  readonly places: JsonPlaces = { keys: [], firsts: [], more: false }
+  /** There are more differences than those listed. */
+  truncated = false
+  /** No more of them is looked at. */
+  full = false
+  readonly #a: Tape
+  readonly #b: Tape
+  readonly #masker: Masker
+  /** How often each place was met, by its name before it is masked. */
+  readonly #alike = new Map<string, number>()
+  #placeCharacters = 0
+  #valueCharacters = 0
+  #found = 0
+
+  constructor (a: Tape, b: Tape, masker: Masker) {
+    this.#a = a
+    this.#b = b
+    this.#masker = masker
+  }
+
+  /**
+   * The child that the last of `levels` is at differs: `a` in the primary's document, `b` in the shadow's. Of a secret
+   * field one difference is all that is said: `levels` are cut behind it.
+   */
+  add (levels: Level[], a: number, b: number): void {
+    if (this.#found === MAX_FOUND) return this.#stop()
+    const secret = levels.findIndex((level) => this.#isSecret(level))
+    const within = secret !== -1 && secret < levels.length - 1
+    const path = levels.slice(0, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
+    const change = within ? 'changed' : this.#change(a, b, secret !== -1)
+    const place = `${change} ${foldPointer(toPointer(path))}`
+    const alike = this.#alike.get(place) ?? 0
+    if (alike === 0 && this.#alike.size === MAX_PLACES) return this.#stop()
+    this.#found++
+    this.#alike.set(place, alike + 1)
+    if (alike >= MAX_ALIKE || (alike > 0 && this.differences.length >= MAX_LISTED)) {
+      this.truncated = true
+    } else {
+      const pointer = toPointer(path.map((segment) => this.#masker.text(beginning(segment, MAX_SEGMENT))))
+      if (alike === 0) this.#addPlace(`${change} ${foldPointer(pointer)}`)
+      this.differences.push(within ? masked(pointer) : this.#difference(pointer, change, a, b, secret !== -1))
+    }
+    if (secret !== -1) levels.length = secret + 1
+  }
+
+  #stop (): void {
+    this.truncated = this.full = this.places.more = true
+  }
+
+  /** The place of the difference that is listed next. Masked, several may have one name. */
+  #addPlace (key: string): void {
+    const { keys, firsts } = this.places
+    if (keys.includes(key)) return
+    this.#placeCharacters += key.length
+    if (this.#placeCharacters > MAX_PLACE_CHARACTERS) return this.#stop()
+    keys.push(key)
+    firsts.push(this.differences.length)
+  }
+
+  /** Of a secret it is not said of which type it is. */
+  #change (a: number, b: number, secret: boolean): JsonDifference['change'] {
+    if (a === NONE) return 'added'
+    if (b === NONE) return 'removed'
+    return secret || typeOf(this.#a.kind(a)) === typeOf(this.#b.kind(b)) ? 'changed' : 'type'
+  }
+
+  /** Whether the child that is being compared is one, by its own name or by what is beside it. */
+  #isSecret (level: Level): boolean {
+    if (level.index === -1) {
+      if (this.#masker.isSecret(level.segment)) return true
+      level.secrets ??= [
+        secretMembers(this.#a, level.firstA - 1, this.#masker), secretMembers(this.#b, level.firstB - 1, this.#masker)
+      ]
+      return level.secrets.some((members) => isSecretMember(level.segment, members))
+    }
+    const { beforeA, beforeB } = level
+    return (beforeA !== NONE && isSecretText(this.#a, beforeA, this.#masker)) ||
+      (beforeB !== NONE && isSecretText(this.#b, beforeB, this.#masker))
+  }
+
+  #difference (
+    pointer: string, change: JsonDifference['change'], a: number, b: number, secret: boolean
+  ): JsonDifference {
+    const difference: JsonDifference = { pointer, change }
+    if (a !== NONE) difference.primary = secret ? MASK : this.#shown(this.#a, a)
+    if (b !== NONE) difference.mirror = secret ? MASK : this.#shown(this.#b, b)
+    return difference
+  }
+
+  #shown (tape: Tape, node: number): string {
+    const text = this.#masker.json(tape, node, this.#valueCharacters > MANY_CHARACTERS ? MAX_LATE_VALUE : MAX_VALUE)
+    this.#valueCharacters += text.length
+    return text
+  }
+}
+
+function masked (pointer: string): JsonDifference {
+  return { pointer, change: 'changed', primary: MASK, mirror: MASK }
+}

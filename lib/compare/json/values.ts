@@ -1,0 +1,25 @@
+import { canonicalNumber } from '../decimal'
+import type { Tape } from '../tape'
+
+/** In place of a node: that side has none. */
+export const NONE = -1
+
+/** Whether two values are the same, containers apart: strings without regard to escapes, numbers by exact value. */
+export function equalScalars (a: Tape, nodeA: number, b: Tape, nodeB: number): boolean {
+  const textA = a.source(nodeA)
+  const textB = b.source(nodeB)
+  if (textA === textB) return true
+  if (isNumber(textA) && isNumber(textB)) return canonicalNumber(textA) === canonicalNumber(textB)
+  if (textA[0] !== '"' || textB[0] !== '"') return false
+  return (textA.includes('\\') || textB.includes('\\')) && a.string(nodeA) === b.string(nodeB)
+}
+
+/** One for each type of JSON, by the first character of a value. */
+export function typeOf (kind: string): string {
+  if (kind === 'f') return 't'
+  return isNumber(kind) ? '0' : kind
+}
+
+function isNumber (source: string): boolean {
+  return source[0] === '-' || (source[0] >= '0' && source[0] <= '9')
+}
