@@ -661,6 +661,26 @@ t.test('pacer', async t => {
     await until('the last has', () => resumed === 2)
   })
 
+  t.test('answers that are no longer short have a little credit together, which time brings back', async t => {
+    const clock = { now: 1000 }
+    t.intercept(performance, 'now', { value: () => clock.now })
+    const pacer = new Pacer()
+    t.equal(pacer.credit, true)
+    pacer.spend(1, 100)
+    t.equal(pacer.credit, true, 'short ones take none of it')
+    pacer.spend(1, 4, 4)
+    t.equal(pacer.credit, true)
+    pacer.spend(1, 40, 40)
+    t.equal(pacer.credit, false)
+    clock.now += 10
+    t.equal(pacer.credit, true)
+    pacer.spend(1, 3, 2.5)
+    t.equal(pacer.credit, false, 'a quarter of the time has come back')
+    clock.now += 3_600_000
+    pacer.spend(1, 5, 5)
+    t.equal(pacer.credit, false, 'and never more than there was at first')
+  })
+
   t.test('it costs nothing when nobody spends', async t => {
     const pacer = new Pacer()
     pacer.spend(1, 0)
@@ -677,6 +697,7 @@ t.test('paced reads', async t => {
 
   class FakePacer extends Pacer {
     readonly spent: number[] = []
+    hasCredit = false
     ms = 0
     full = false
     long = false
@@ -684,6 +705,10 @@ t.test('paced reads', async t => {
 
     override get room (): boolean {
       return !this.full
+    }
+
+    override get credit (): boolean {
+      return this.hasCredit
     }
 
     override spend (bytes: number, ms: number): void {
@@ -766,6 +791,23 @@ t.test('paced reads', async t => {
       reads.begin()
       t.equal(reads.heard, false)
     }
+  })
+
+  t.test('an answer that is no longer short rests once there is no credit, a long one in any case', async t => {
+    const pacer = new FakePacer()
+    const { socket, reads } = pacedSocket(t, pacer, COMING, 0.1)
+    pacer.hasCredit = true
+    reads.begin()
+    socket.push(Buffer.alloc(60_000))
+    await until('it waits', () => pacer.long)
+    t.ok(pacer.ms > 1 && pacer.ms < 1.15, `${pacer.ms}`)
+    pacer.resume()
+    pacer.hasCredit = pacer.long = false
+    pacer.ms = 0
+    reads.begin()
+    socket.push(Buffer.alloc(60_000))
+    await until('it waits', () => pacer.long)
+    t.ok(pacer.ms > 0.2 && pacer.ms < 0.35, `${pacer.ms}`)
   })
 
   t.test('an answer that has taken its time is a long one', async t => {

@@ -13,6 +13,12 @@ const MS_A_TURN = 0.5
  * many there are.
  */
 const REST_MS = 6
+/**
+ * Milliseconds of work on answers that are no longer short, and how many a millisecond brings back. Past that they rest
+ * like long ones: many that come at once would hold others up for as long as they take together.
+ */
+const MAX_CREDIT_MS = 5
+const CREDIT_A_MS = 0.25
 
 /**
  * Keeps backends that answer at full speed from taking the event loop: past the share of a turn their answers are
@@ -21,6 +27,8 @@ const REST_MS = 6
 export class Pacer implements Holder {
   #bytes = 0
   #ms = 0
+  #credit = MAX_CREDIT_MS
+  #creditAt = 0
   #scheduled = false
   #waiting: Array<() => void> = []
   #resting: Array<() => void> = []
@@ -36,11 +44,29 @@ export class Pacer implements Holder {
     return this.#bytes < BYTES_A_TURN && this.#ms < MS_A_TURN
   }
 
-  /** So much has been taken in, and worked on for so long. */
-  spend (bytes: number, ms: number): void {
+  /** Whether an answer that is no longer short may go on without a rest. */
+  get credit (): boolean {
+    this.#refill()
+    return this.#credit > 0
+  }
+
+  /**
+   * So much has been taken in, and worked on for so long. `longMs`: of them, those on answers that are no longer short.
+   */
+  spend (bytes: number, ms: number, longMs = 0): void {
     this.#bytes += bytes
     this.#ms += ms
+    if (longMs > 0) {
+      this.#refill()
+      this.#credit = Math.max(0, this.#credit - longMs)
+    }
     this.#schedule()
+  }
+
+  #refill (): void {
+    const now = performance.now()
+    this.#credit = Math.min(MAX_CREDIT_MS, this.#credit + (now - this.#creditAt) * CREDIT_A_MS)
+    this.#creditAt = now
   }
 
   /**

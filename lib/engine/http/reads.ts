@@ -17,7 +17,8 @@ const LARGEST_PIECE = 16 * 1024
 const SMALLEST_PIECE = 1024
 /** Milliseconds that it should take for a piece. */
 const MS_A_PIECE = 0.2
-/** Milliseconds of work past which an answer is a long one. */
+/** Milliseconds of work past which an answer lives on the credit that all have together, and past which it rests. */
+const SHORT_MS = 0.2
 const LONG_MS = 1
 
 const READS = Symbol('reads')
@@ -114,7 +115,7 @@ export class Reads {
 
   #mayGoOn (): boolean {
     if (this.#waiting) return false
-    const long = this.#ms > LONG_MS
+    const long = this.#ms > LONG_MS || (this.#ms > SHORT_MS && !this.#pacer.credit)
     if (this.#pacer.room && (this.#resumed || !long)) return true
     this.#waiting = true
     this.#heldAt = performance.now()
@@ -136,8 +137,9 @@ export class Reads {
   /** The client library is done with a piece: how long it took says how much may be given to it at once. */
   #worked (): void {
     const ms = performance.now() - this.#givenAt
-    this.#pacer.spend(this.#given, ms)
+    const past = Math.max(0, this.#ms - SHORT_MS)
     this.#ms += ms
+    this.#pacer.spend(this.#given, ms, Math.max(0, this.#ms - SHORT_MS) - past)
     if (ms > MS_A_PIECE) this.#size = Math.max(SMALLEST_PIECE, this.#size >> Math.ceil(Math.log2(ms / MS_A_PIECE)))
     else if (ms < MS_A_PIECE / 2 && this.#given === this.#size) this.#size = Math.min(LARGEST_PIECE, this.#size * 2)
     this.#given = 0
