@@ -185,7 +185,7 @@ function json (load: Load): Case[] {
   const primary = JSON.stringify({ total: 20, page: 1, items })
   const reordered = JSON.stringify({ items: items.map(({ id, ...rest }) => ({ ...rest, id })), page: 1, total: 20 })
   const different = primary.replace('"price":5,', '"price":6,')
-  const diff = (mirror: string) => () => atOnce(diffJson(primary, mirror, options))
+  const diff = (shadow: string) => () => atOnce(diffJson(primary, shadow, options))
   return [
     { name: `JSON.parse of both, ${primary.length} bytes`, calls: 10, call: () => [JSON.parse(primary), JSON.parse(different)] },
     { name: 'one value differs', calls: 10, call: diff(different) },

@@ -53,7 +53,7 @@ const SNAPSHOT = {
     },
     mismatches: { status: 0, headers: 0, body: 0 },
     latency: {
-      mirror: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null },
+      shadow: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null },
       primary: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null },
       difference: { count: 0, p50: null, p90: null, p95: null, p99: null, max: null }
     },
@@ -120,7 +120,7 @@ t.test('without a guard they say nothing of URLs and hosts, and a warning says t
   t.strictSame(keys(list.api), keys(REDACTED))
   t.strictSame(list.named.backends.map(({ name }: { name: string }) => name), ['mine', '#2'])
   t.strictSame((await get('/mirrors/api')).json(), REDACTED)
-  t.notMatch((await get('/mirrors')).body, /shadow|secret|9000|http/)
+  t.notMatch((await get('/mirrors')).body, /shadow:|secret|9000|http/)
   t.strictSame(app.mirrors.get('api'), SNAPSHOT, 'code sees all')
   t.match(log, [{ prefix: '/mirrors', msg: /can be read by whoever reaches this app/ }])
   t.equal(log.length, 1)
@@ -201,7 +201,7 @@ function storeOf (count: number, exampleBytes = 0): TestPlaces {
   for (let i = 0; i < count; i++) {
     const body = Buffer.alloc(exampleBytes, '\x01')
     const request = { method: 'GET', path: '/', sentPath: '/', headers: [], body, complete: true }
-    const difference = { primaryStatus: 200, mirrorStatus: 200, primaryHash: '', mirrorHash: '', headers: [], body: { kind: 'hash' as const, reason: 'off' as const } }
+    const difference = { primaryStatus: 200, shadowStatus: 200, primaryHash: '', shadowHash: '', headers: [], body: { kind: 'hash' as const, reason: 'off' as const } }
     places.put({ backend: 'a', time: i, request, ...difference }, `GET /${i}`)
   }
   return places
@@ -253,7 +253,7 @@ t.test('of a store only what is asked for is masked, one place in a turn of the 
   t.equal(read, 101)
   t.equal(most, 1)
   const { examples: [example] } = (await app.inject(`/mirrors/ui/place?mirror=api&place=${id}&base=http://a`)).json()
-  t.match(example, { uses: ['first', 'latest', 'most different'], request: { path: '/' }, curl: { mirror: /^curl /, primary: /^curl / } })
+  t.match(example, { uses: ['first', 'latest', 'most different'], request: { path: '/' }, curl: { shadow: /^curl /, primary: /^curl / } })
   t.equal(read, 102, 'of the place alone')
   store.countUnsorted(store.endpoint('GET /other'), 0, 0)
   const other = store.index('frequent', 'GET /other').places[0].place

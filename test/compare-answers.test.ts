@@ -712,7 +712,7 @@ for (const { mode, plugin } of modes) {
         endpoint: 'GET /body',
         backend: 'shadow',
         primaryStatus: 200,
-        mirrorStatus: 200,
+        shadowStatus: 200,
         bodyMatch: false,
         msg: 'mirror mismatch'
       },
@@ -723,7 +723,7 @@ for (const { mode, plugin } of modes) {
         endpoint: 'GET /status',
         backend: 'shadow',
         primaryStatus: 200,
-        mirrorStatus: 201,
+        shadowStatus: 201,
         bodyMatch: true,
         msg: 'mirror mismatch'
       }

@@ -37,8 +37,8 @@ function latin1Of (text: string): string {
   return Buffer.from(text).toString('latin1')
 }
 
-function diff (primary: string, mirror: string, ignore: string[] = [], redact: string[] = []): JsonOutcome {
-  return atOnce(diffJson(primary, mirror, { ignore: compileIgnored(ignore), redactor: createRedactor(redact) }))
+function diff (primary: string, shadow: string, ignore: string[] = [], redact: string[] = []): JsonOutcome {
+  return atOnce(diffJson(primary, shadow, { ignore: compileIgnored(ignore), redactor: createRedactor(redact) }))
 }
 
 function differences (outcome: JsonOutcome): JsonDifference[] {
@@ -46,11 +46,11 @@ function differences (outcome: JsonOutcome): JsonDifference[] {
   return outcome.differences
 }
 
-/** Each difference as `change pointer primary > mirror`, which reads well in a table. */
-function shown (primary: string, mirror: string, ignore: string[] = [], redact: string[] = []): string | string[] {
-  const outcome = diff(primary, mirror, ignore, redact)
+/** Each difference as `change pointer primary > shadow`, which reads well in a table. */
+function shown (primary: string, shadow: string, ignore: string[] = [], redact: string[] = []): string | string[] {
+  const outcome = diff(primary, shadow, ignore, redact)
   if (outcome.kind !== 'different') return outcome.kind
-  return outcome.differences.map((d) => `${d.change} ${d.pointer} ${d.primary ?? ''} > ${d.mirror ?? ''}`)
+  return outcome.differences.map((d) => `${d.change} ${d.pointer} ${d.primary ?? ''} > ${d.shadow ?? ''}`)
 }
 
 t.test('coded bodies', async (t) => {
@@ -59,9 +59,9 @@ t.test('coded bodies', async (t) => {
     return { status: 200, encoding, headers: [], digest: Digest.of(body), body: lost ? body : Buffer.from(body) }
   }
   type Side = ReturnType<typeof of>
-  const compare = (primary: Side, mirror: Side, more: Partial<ConstructorParameters<typeof CodedComparer>[0]> = {}) => {
+  const compare = (primary: Side, shadow: Side, more: Partial<ConstructorParameters<typeof CodedComparer>[0]> = {}) => {
     const comparer = new CodedComparer({ limit: 1e6, memory: new Budget(1e9), ...more })
-    return new Promise(resolve => comparer.compare(primary as ComparedAnswer, mirror as ComparedAnswer, resolve))
+    return new Promise(resolve => comparer.compare(primary as ComparedAnswer, shadow as ComparedAnswer, resolve))
   }
   const text = 'x'.repeat(300_000)
   const [quick, slow] = [1, 9].map(level => of(zlib.gzipSync(text, { level }), 'gzip'))
@@ -79,7 +79,7 @@ t.test('coded bodies', async (t) => {
       ['broken', of('a', 'gzip'), slow, 'not decodable'],
       ['broken in another coding', quick, of('b', 'br'), 'encoding']
     ]
-    for (const [name, primary, mirror, expected] of cases) t.equal(await compare(primary, mirror), expected, name)
+    for (const [name, primary, shadow, expected] of cases) t.equal(await compare(primary, shadow), expected, name)
   })
 
   t.test('are decoded as far as the memory goes, and give it back', async (t) => {
@@ -107,29 +107,29 @@ t.test('headers', async (t) => {
   t.test('are compared by name without case, with all values in their order', async (t) => {
     const cases: Array<[string, string[], string[], object[]]> = [
       ['the same', ['A', '1', 'b', '2'], ['b', '2', 'a', '1'], []],
-      ['another value', ['a', '1'], ['a', '2'], [{ name: 'a', primary: ['1'], mirror: ['2'] }]],
-      ['only the primary', ['x-a', '1'], [], [{ name: 'x-a', primary: ['1'], mirror: [] }]],
-      ['only the mirror', [], ['X-A', '1'], [{ name: 'x-a', primary: [], mirror: ['1'] }]],
+      ['another value', ['a', '1'], ['a', '2'], [{ name: 'a', primary: ['1'], shadow: ['2'] }]],
+      ['only the primary', ['x-a', '1'], [], [{ name: 'x-a', primary: ['1'], shadow: [] }]],
+      ['only the shadow', [], ['X-A', '1'], [{ name: 'x-a', primary: [], shadow: ['1'] }]],
       ['the second value', ['set-cookie', 'a=1', 'Set-Cookie', 'b=1'], ['set-cookie', 'a=1', 'set-cookie', 'b=2'],
-        [{ name: 'set-cookie', primary: ['a=1', 'b=1'], mirror: ['a=1', 'b=2'] }]],
+        [{ name: 'set-cookie', primary: ['a=1', 'b=1'], shadow: ['a=1', 'b=2'] }]],
       ['another order of values', ['vary', 'a', 'vary', 'b'], ['vary', 'b', 'vary', 'a'],
-        [{ name: 'vary', primary: ['a', 'b'], mirror: ['b', 'a'] }]],
-      ['one value less', ['vary', 'a', 'vary', 'b'], ['vary', 'a'], [{ name: 'vary', primary: ['a', 'b'], mirror: ['a'] }]],
-      ['a value in another case', ['a', 'x'], ['a', 'X'], [{ name: 'a', primary: ['x'], mirror: ['X'] }]],
-      ['an empty value is one', ['a', ''], [], [{ name: 'a', primary: [''], mirror: [] }]],
+        [{ name: 'vary', primary: ['a', 'b'], shadow: ['b', 'a'] }]],
+      ['one value less', ['vary', 'a', 'vary', 'b'], ['vary', 'a'], [{ name: 'vary', primary: ['a', 'b'], shadow: ['a'] }]],
+      ['a value in another case', ['a', 'x'], ['a', 'X'], [{ name: 'a', primary: ['x'], shadow: ['X'] }]],
+      ['an empty value is one', ['a', ''], [], [{ name: 'a', primary: [''], shadow: [] }]],
       ['what one side sends as UTF-8, and the other as ISO 8859-1', ['a', 'Jos\xe9'], ['a', latin1Of('Jos\xe9')], []],
       ['what was taken for bytes twice', ['vary', latin1Of(latin1Of('\xe9')), 'vary', 'b'], ['vary', '\xe9, b'], []],
       ['what is beyond ISO 8859-1', ['a', '€'], ['a', latin1Of('€')], []],
-      ['what differs beyond ASCII', ['a', 'Jos\xe9'], ['a', latin1Of('Jos\xe8')], [{ name: 'a', primary: ['Jos\xe9'], mirror: ['Jos\xe8'] }]],
-      ['what one side alone has beyond ASCII', [], ['a', latin1Of('\xe9')], [{ name: 'a', primary: [], mirror: ['\xe9'] }]],
+      ['what differs beyond ASCII', ['a', 'Jos\xe9'], ['a', latin1Of('Jos\xe8')], [{ name: 'a', primary: ['Jos\xe9'], shadow: ['Jos\xe8'] }]],
+      ['what one side alone has beyond ASCII', [], ['a', latin1Of('\xe9')], [{ name: 'a', primary: [], shadow: ['\xe9'] }]],
       ['values in one line', ['vary', 'a', 'vary', 'b'], ['vary', 'a, b'], []],
-      ['no value in one line', ['vary', ''], [], [{ name: 'vary', primary: [''], mirror: [] }]],
+      ['no value in one line', ['vary', ''], [], [{ name: 'vary', primary: [''], shadow: [] }]],
       ['cookies in one line', ['set-cookie', 'a', 'set-cookie', 'b'], ['set-cookie', 'a, b'],
-        [{ name: 'set-cookie', primary: ['a', 'b'], mirror: ['a, b'] }]],
-      ['__proto__', ['__proto__', '1'], ['__proto__', '2'], [{ name: '__proto__', primary: ['1'], mirror: ['2'] }]],
+        [{ name: 'set-cookie', primary: ['a', 'b'], shadow: ['a, b'] }]],
+      ['__proto__', ['__proto__', '1'], ['__proto__', '2'], [{ name: '__proto__', primary: ['1'], shadow: ['2'] }]],
       ['a name without value', ['a'], [], []]
     ]
-    for (const [name, primary, mirror, expected] of cases) t.same(diffHeaders(primary, mirror, ignore), expected, name)
+    for (const [name, primary, shadow, expected] of cases) t.same(diffHeaders(primary, shadow, ignore), expected, name)
   })
 
   t.test('are sorted by name', async (t) => {
@@ -146,7 +146,7 @@ t.test('headers', async (t) => {
 
 t.test('JSON documents', async (t) => {
   t.test('are compared as values', async (t) => {
-    const cases: Array<[primary: string, mirror: string, expected: string | string[]]> = [
+    const cases: Array<[primary: string, shadow: string, expected: string | string[]]> = [
       ['{"a":1,"b":[true,null,"x"]}', ' { "b" : [ true , null , "x" ] , "a" : 1 } ', 'equal'],
       ['\t\r\n[ ]', '[]', 'equal'],
       ['{}', '{ }', 'equal'],
@@ -175,7 +175,7 @@ t.test('JSON documents', async (t) => {
       ['{"":{"":1}}', '{"":{"":2}}', ['changed // 1 > 2']],
       ['{"é":1}', '{"é":2}', ['changed /é 1 > 2']]
     ]
-    for (const [primary, mirror, expected] of cases) t.same(shown(primary, mirror), expected, `${primary} and ${mirror}`)
+    for (const [primary, shadow, expected] of cases) t.same(shown(primary, shadow), expected, `${primary} and ${shadow}`)
   })
 
   t.test('have keys that are data, whatever they are called', async (t) => {
@@ -221,8 +221,8 @@ t.test('JSON documents', async (t) => {
       ['{"a":1,"b":2,"\\u0061":3}', '{"a":1,"b":2,"c":3}', 'not json'],
       ['{"b":1,"a":1}', '{"a":1,"b":1,"a":2}', 'not json']
     ]
-    for (const [primary, mirror, expected] of cases) {
-      t.same(shown(primary, mirror), expected, `${primary} and ${mirror}`)
+    for (const [primary, shadow, expected] of cases) {
+      t.same(shown(primary, shadow), expected, `${primary} and ${shadow}`)
     }
   })
 
@@ -248,12 +248,12 @@ t.test('JSON documents', async (t) => {
       const value = randomValue(random, 4)
       const other = random() < 0.3 ? value : changed(value, random)
       const primary = JSON.stringify(value, null, random() < 0.5 ? 2 : 0)
-      const mirror = JSON.stringify(shuffled(other, random))
+      const shadow = JSON.stringify(shuffled(other, random))
       const same = isDeepStrictEqual(value, other)
       if (same) equal++
-      if ((shown(primary, mirror) === 'equal') !== same) t.fail(`${primary} and ${mirror}`)
-      const back = shown(mirror, primary)
-      if ((back === 'equal') !== same) t.fail(`${mirror} and ${primary}`)
+      if ((shown(primary, shadow) === 'equal') !== same) t.fail(`${primary} and ${shadow}`)
+      const back = shown(shadow, primary)
+      if ((back === 'equal') !== same) t.fail(`${shadow} and ${primary}`)
     }
     t.ok(equal > 500 && equal < 2500, 'of both kinds there were many')
   })
@@ -279,7 +279,7 @@ t.test('JSON documents', async (t) => {
     const [list] = differences(diff(`{"a":[${'{"k" : "v"}, '.repeat(100)} 1]}`, '{"a":1}'))
     t.equal(list.primary?.length, 200)
     t.ok(list.primary?.startsWith('[{"k":"v"},{"k":"v"},'))
-    t.equal(differences(diff('"a"', `"${'😀'.repeat(200)}"`))[0].mirror, `"${'😀'.repeat(99)}…`)
+    t.equal(differences(diff('"a"', `"${'😀'.repeat(200)}"`))[0].shadow, `"${'😀'.repeat(99)}…`)
     t.equal(cut('ab😀cd', 4), 'ab…', 'not within a surrogate pair')
     t.equal(cut('ab😀cd', 5), 'ab😀…')
     t.equal(cut('abc', 3), 'abc')
@@ -363,8 +363,8 @@ t.test('JSON documents', async (t) => {
       ['keys', `{${Array.from({ length: 50_000 }, (_, i) => `"k${i}":1`)}}`,
         `{${Array.from({ length: 50_000 }, (_, i) => `"k${50_000 - i}":1`)}}`]
     ]
-    for (const [name, primary, mirror] of documents) {
-      const steps = diffJson(primary, mirror, { ignore: [], redactor: usual })
+    for (const [name, primary, shadow] of documents) {
+      const steps = diffJson(primary, shadow, { ignore: [], redactor: usual })
       let count = 0
       while (steps.next().done !== true) count++
       t.ok(count > 100, name)
@@ -416,7 +416,7 @@ t.test('ignored JSON fields', async (t) => {
       ['{"*":1}', '{"*":2}', ['/~2']],
       ['{"a[0]":{"~2/":1}}', '{"a[0]":{"~2/":2}}', ['/a~30]/~02~1']]
     ]
-    for (const [primary, mirror, ignore] of cases) t.equal(shown(primary, mirror, ignore), 'equal', `${primary} ${ignore}`)
+    for (const [primary, shadow, ignore] of cases) t.equal(shown(primary, shadow, ignore), 'equal', `${primary} ${ignore}`)
     t.not(shown('{"a":1}', '{"a":2}', ['/~2']), 'equal', 'a literal star is no wildcard')
     t.same(shown('{"m":{"t":1}}', '{}', ['/m/t']), ['removed /m {"t":1} > '], 'what holds one is not one itself')
   })
@@ -619,18 +619,18 @@ t.test('bodies', async (t) => {
     return { bytes: typeof body === 'string' ? Buffer.from(body) : body, contentType, contentEncoding }
   }
 
-  function compare (primary: CapturedBody, mirror: CapturedBody, more: Partial<BodyComparerOptions> = {}): Promise<BodyOutcome> {
+  function compare (primary: CapturedBody, shadow: CapturedBody, more: Partial<BodyComparerOptions> = {}): Promise<BodyOutcome> {
     const comparer = new BodyComparer({ limit: 1e6, memory: new Budget(1e9), ignore: compileIgnored(['/t']), redactor: usual, ...more })
-    return new Promise((resolve) => comparer.compare(primary, mirror, resolve))
+    return new Promise((resolve) => comparer.compare(primary, shadow, resolve))
   }
 
   const match = { outcome: 'match' }
   const hash = (reason: string): object => ({ outcome: 'mismatch', difference: { kind: 'hash', reason } })
-  const bytes = (kind: string, primaryLength: number, mirrorLength: number, offset: number): object =>
-    ({ outcome: 'mismatch', difference: { kind, primaryLength, mirrorLength, offset } })
-  const changed = (primary: string, mirror: string): object => ({
+  const bytes = (kind: string, primaryLength: number, shadowLength: number, offset: number): object =>
+    ({ outcome: 'mismatch', difference: { kind, primaryLength, shadowLength, offset } })
+  const changed = (primary: string, shadow: string): object => ({
     outcome: 'mismatch',
-    difference: { kind: 'json', differences: [{ pointer: '/a', change: 'changed', primary, mirror }], truncated: false },
+    difference: { kind: 'json', differences: [{ pointer: '/a', change: 'changed', primary, shadow }], truncated: false },
     places: { keys: ['changed /a'], firsts: [0], more: false }
   })
 
@@ -652,15 +652,15 @@ t.test('bodies', async (t) => {
       ['nothing and something', side('', 'text/plain'), side('x', 'text/plain'), bytes('text', 0, 1, 0)],
       ['binary', side(Buffer.from([1, 2, 255])), side(Buffer.from([1, 2, 254])), bytes('binary', 3, 3, 2)],
       ['a NUL', side('a\0', 'text/plain'), side('a\0b', 'text/plain'), bytes('binary', 2, 3, 2)],
-      ['a NUL in the mirror\'s alone', side('a', 'text/plain'), side('a\0', 'text/plain'), bytes('binary', 1, 2, 1)],
+      ['a NUL in the shadow\'s alone', side('a', 'text/plain'), side('a\0', 'text/plain'), bytes('binary', 1, 2, 1)],
       ['far into it', side('x'.repeat(10_000) + 'a', 'text/plain'), side('x'.repeat(10_000) + 'b', 'text/plain'), bytes('text', 10_001, 10_001, 10_000)],
       ['codings differ, bytes do not', side(gzip('abc'), 'text/plain', 'gzip'), side('abc', 'text/plain'), match],
       ['codings differ, JSON does not', side(gzip('{"a":1}'), json, 'gzip'), side(zlib.brotliCompressSync('{ "a":1}'), json, 'br'), match],
       ['JSON in a coding', side(gzip('{"a":1}'), json, 'gzip'), side(gzip('{"a":2}'), json, 'GZIP'), changed('1', '2')],
       ['primary too long', side(null, json), side('{}', json), hash('too long')],
-      ['mirror too long', side('{}', json), side(null, json), hash('too long')],
+      ['shadow too long', side('{}', json), side(null, json), hash('too long')],
       ['primary decodes to too much', side(zlib.gzipSync(Buffer.alloc(2e6)), json, 'gzip'), side(gzip('{}'), json, 'gzip'), hash('too long')],
-      ['mirror decodes to too much', side(gzip('{}'), json, 'gzip'), side(zlib.gzipSync(Buffer.alloc(2e6)), json, 'gzip'), hash('too long')],
+      ['shadow decodes to too much', side(gzip('{}'), json, 'gzip'), side(zlib.gzipSync(Buffer.alloc(2e6)), json, 'gzip'), hash('too long')],
       ['a coding that nobody knows', side('a', json, 'sdch'), side('b', json, 'sdch'), hash('encoding')],
       ['broken in a coding', side('a', json, 'gzip'), side('b', json, 'gzip'), hash('not decodable')],
       ['too long in different codings', side(null, json, 'gzip'), side(null, json, 'br'), { outcome: 'unknown', reason: 'encoding' }],
@@ -668,7 +668,7 @@ t.test('bodies', async (t) => {
       ['too deep', side('['.repeat(1000), json), side('[]', json), hash('too complex')],
       ['too much JSON', side('1'.repeat(9 * 1024 * 1024), json), side('[]', json), hash('too long')]
     ]
-    for (const [name, primary, mirror, expected] of cases) t.same(await compare(primary, mirror), expected, name)
+    for (const [name, primary, shadow, expected] of cases) t.same(await compare(primary, shadow), expected, name)
     t.same(await compare(side('1'.repeat(9 * 1024 * 1024), json), side('[]', json), { limit: 1e8 }), hash('too complex'))
   })
 
@@ -703,13 +703,13 @@ t.test('bodies', async (t) => {
   t.test('are decoded as far as the memory goes, and give it back', async (t) => {
     const gzip = side(zlib.gzipSync('{"a":1}'), json, 'gzip')
     const full = { outcome: 'unknown', reason: 'memory' }
-    const cases: Array<[limit: number, mirror: CapturedBody, expected: object]> = [
+    const cases: Array<[limit: number, shadow: CapturedBody, expected: object]> = [
       [6, side('{ "a":1}', json), full], [7, side('{ "a":1}', json), match], [13, gzip, full], [14, gzip, match],
       [7, side('no gzip', json, 'gzip'), hash('not decodable')]
     ]
-    for (const [limit, mirror, expected] of cases) {
+    for (const [limit, shadow, expected] of cases) {
       const memory = new Budget(limit)
-      t.same(await compare(gzip, mirror, { memory }), expected, `${limit} bytes`)
+      t.same(await compare(gzip, shadow, { memory }), expected, `${limit} bytes`)
       t.equal(memory.used, 0)
     }
   })
@@ -869,10 +869,10 @@ t.test('secrets', async (t) => {
         [`type /a 1 > ["${'x'.repeat(150)}",{"token":"[redacted]"}]`]],
       ['{"a":1}', `{"a":"${'x '.repeat(95)}token=${canary}"}`, [`type /a 1 > "${'x '.repeat(95)}token=[r…`]]
     ]
-    for (const [primary, mirror, expected] of cases) {
-      t.same(shown(primary, mirror), expected, primary)
-      t.notMatch(JSON.stringify(diff(primary, mirror)), canary)
-      t.notMatch(JSON.stringify(diff(mirror, primary)), canary)
+    for (const [primary, shadow, expected] of cases) {
+      t.same(shown(primary, shadow), expected, primary)
+      t.notMatch(JSON.stringify(diff(primary, shadow)), canary)
+      t.notMatch(JSON.stringify(diff(shadow, primary)), canary)
     }
     t.same(shown(`{"pin":"${canary}"}`, '{"pin":1}', [], ['PIN']), ['changed /pin [redacted] > [redacted]'])
     t.equal(shown(`{"token":{"at":"${canary}"}}`, '{"token":{"at":1}}', ['/token/at']), 'equal')

@@ -148,8 +148,8 @@ for (const scheme of ['http', 'https'] as const) {
     for (const { ended } of sent) await ended()
     for (const [index, { sink: { difference, fate } }] of sent.entries()) {
       t.equal(fate, 'answered: 200')
-      t.match(difference?.body, { kind: 'text', offset: wrong[index], primaryLength: texts[index].length, mirrorLength: texts[index].length })
-      t.match(difference?.headers.find(({ name }) => name === 'x-text'), { mirror: [`/${index}`] })
+      t.match(difference?.body, { kind: 'text', offset: wrong[index], primaryLength: texts[index].length, shadowLength: texts[index].length })
+      t.match(difference?.headers.find(({ name }) => name === 'x-text'), { shadow: [`/${index}`] })
     }
   })
 }

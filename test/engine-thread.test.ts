@@ -75,7 +75,7 @@ t.test('every operation crosses both ways', async t => {
   t.same(bytes.sink.calls, ['answered: 200', 'mismatched: body'])
   t.equal(bytes.sink.latency, null)
   t.same(streamed.sink.calls, ['answered: 200', 'mismatched: headers'])
-  t.match(streamed.sink.difference?.headers, [{ name: 'x-only-there', primary: ['1'], mirror: [] }])
+  t.match(streamed.sink.difference?.headers, [{ name: 'x-only-there', primary: ['1'], shadow: [] }])
   t.same(lost.sink.calls, ['answered: 200', 'not compared: hijacked'])
   t.same(cut.sink.calls, ['failed: aborted'])
   t.same(refused.sink.calls, ['refused'])

@@ -539,7 +539,7 @@ for (const [bytes, held] of [[1024, 2], [1, 0]]) {
       await ended()
       t.equal(sink.calls[1], call)
       t.equal(bench.engine.budget.used, 0)
-      if (sink.difference !== null) t.match(sink.difference, { primaryHash: hash('sha256', text), mirrorHash: hash('sha256', 'ok') })
+      if (sink.difference !== null) t.match(sink.difference, { primaryHash: hash('sha256', text), shadowHash: hash('sha256', 'ok') })
     }
   }, { bytes, only: 'inline' })
 }
@@ -676,7 +676,7 @@ testEngines(t, 'in detail: each of several copies is compared with all of the pr
     await ended()
     t.strictSame(sinks.map(sink => sink.calls[1]), ['matched', 'mismatched: headers', 'mismatched: body', undefined], order)
     t.match(sinks[1].difference?.headers, [{ name: 'x-version' }])
-    t.match(sinks[2].difference?.body, { kind: 'json', differences: [{ pointer: '/a', primary: '1', mirror: '2' }] })
+    t.match(sinks[2].difference?.body, { kind: 'json', differences: [{ pointer: '/a', primary: '1', shadow: '2' }] })
     await until('nothing is held', () => bench.engine.budget.used === 0)
   }
 })

@@ -28,7 +28,7 @@ function backendImbalance (b: BackendBooks): string | null {
     b.success === b.comparing + b.compared + sum(b.notCompared) &&
     b.success === sum(b.status) &&
     b.compared === b.matched + b.mismatched &&
-    b.latency.mirror.count === b.success &&
+    b.latency.shadow.count === b.success &&
     b.inFlight >= 0 && b.comparing >= 0
   return closed ? null : JSON.stringify(b)
 }
@@ -193,7 +193,7 @@ t.test('a pair gives samples of the primary and of the difference, unless it was
     books.answer(200, 5.5)
     books.compare(difference(), latency)
   }
-  t.match(books.latency.mirror.summary(), { count: 2, max: 5.5 })
+  t.match(books.latency.shadow.summary(), { count: 2, max: 5.5 })
   t.match(books.latency.primary.summary(), { count: 1, max: 4 })
   t.match(books.latency.difference.summary(), { count: 1, max: 1.5 })
 })
@@ -246,7 +246,7 @@ const SAMPLE = `{
       "busy": 0, "thread": 0, "untapped": 0, "closing": 0, "error": 0 },
     "mismatches": { "status": 1, "headers": 0, "body": 1 },
     "latency": {
-      "mirror": { "count": 1, "p50": 3.1, "p90": 3.1, "p95": 3.1, "p99": 3.1, "max": 3.1 },
+      "shadow": { "count": 1, "p50": 3.1, "p90": 3.1, "p95": 3.1, "p99": 3.1, "max": 3.1 },
       "primary": { "count": 1, "p50": 2, "p90": 2, "p95": 2, "p99": 2, "max": 2 },
       "difference": { "count": 1, "p50": 1.1, "p90": 1.1, "p95": 1.1, "p99": 1.1, "max": 1.1 }
     },
@@ -295,7 +295,7 @@ t.test('a snapshot of a new mirror has every key too', async t => {
   t.strictSame(Object.keys(snapshot.backends[0].dropped), DROPS)
   t.strictSame(Object.keys(snapshot.backends[0].failure), FAILURES)
   t.strictSame(Object.keys(snapshot.backends[0].notCompared), NOT_COMPARED)
-  t.strictSame(snapshot.backends[0].latency, { mirror: EMPTY, primary: EMPTY, difference: EMPTY })
+  t.strictSame(snapshot.backends[0].latency, { shadow: EMPTY, primary: EMPTY, difference: EMPTY })
   t.equal(snapshot.backends[0].breaker, 'half-open')
 })
 
@@ -330,7 +330,7 @@ t.test('a redacted snapshot says nothing of routes, URLs and hosts', async t => 
   const redacted = redactSnapshot(snapshot, [false, true, false])
 
   t.strictSame(redacted.backends.map(({ name }) => name), ['#1', 'canary', '#3'])
-  t.notMatch(JSON.stringify(redacted), /shadow|\/api|"url"|"routes"/)
+  t.notMatch(JSON.stringify(redacted), /shadow:|\/api|"url"|"routes"/)
   t.strictSame(Object.keys(redacted), Object.keys(snapshot).filter(key => key !== 'routes'))
   t.strictSame(Object.keys(redacted.backends[0]), Object.keys(snapshot.backends[0]).filter(key => key !== 'url'))
   t.equal(redacted.backends[1].offered, 3)

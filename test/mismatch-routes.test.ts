@@ -75,7 +75,7 @@ for (const { mode, plugin } of modes) {
         count: 1,
         share: 0.05,
         backends: [{ name: 'shadow', count: 1 }],
-        examples: [{ uses: ['first', 'latest', 'most different'], request: { path: '/frequent/7' }, body: { differences: [{ pointer: '/items/0/price', mirror: '"free"' }, {}, {}] } }]
+        examples: [{ uses: ['first', 'latest', 'most different'], request: { path: '/frequent/7' }, body: { differences: [{ pointer: '/items/0/price', shadow: '"free"' }, {}, {}] } }]
       },
       { where: '/items/*/price', kind: 'changed', count: 19, share: 0.95 },
       { endpoint: 'GET /rare', where: 'status 200→500', kind: 'changed', count: 1, share: 1 },
@@ -121,7 +121,7 @@ for (const { mode, plugin } of modes) {
       endpoint: 'GET /rare',
       backend: 'shadow',
       primaryStatus: 200,
-      mirrorStatus: 500,
+      shadowStatus: 500,
       bodyMatch: true,
       places: [places[2].id],
       headers: [],
@@ -162,7 +162,7 @@ for (const { mode, plugin } of modes) {
     const { places, total, limited } = twins.gateway.app.mirrors.mismatches('twins', { limit: 5000 }) as MismatchList
     t.equal(limited, false)
     t.ok(total <= 63, `${total} places`)
-    t.match(places[0], { where: '/price', kind: 'changed', count: 1, examples: [{ body: { differences: [{ pointer: '/price', primary: '1', mirror: '2' }] } }] })
+    t.match(places[0], { where: '/price', kind: 'changed', count: 1, examples: [{ body: { differences: [{ pointer: '/price', primary: '1', shadow: '2' }] } }] })
     t.equal(places[0].examples[0].rarest, places[0].id)
     booksClose(t, twins.gateway.mirror())
   })
@@ -252,11 +252,11 @@ t.test('what others do with a mismatch does not change what is stored', async t 
     t.match(before.places[0].examples[0], {
       request: { path: '/', headers: ['host', `127.0.0.1:${gateway.port}`, 'connection', 'keep-alive', 'x-b', '1'] },
       headers: [{ name: 'x-a' }],
-      body: { kind: 'json', differences: [{ pointer: '/a', primary: '1', mirror: '2' }] }
+      body: { kind: 'json', differences: [{ pointer: '/a', primary: '1', shadow: '2' }] }
     })
     spoil(list())
     t.strictSame(list(), before)
-    t.match(mirrors.curl('a', before.places[0].id, 'mirror'), "--header 'x-b: 1'")
+    t.match(mirrors.curl('a', before.places[0].id, 'shadow'), "--header 'x-b: 1'")
   }
 })
 
@@ -329,7 +329,7 @@ t.test('what there is not is not found', async t => {
   }
   const { mirrors } = app
   t.strictSame(
-    [mirrors.get('a'), mirrors.mismatches('a'), mirrors.clear('a'), mirrors.verdict('a'), mirrors.reset('a'), mirrors.curl('a', 'b', 'mirror')],
+    [mirrors.get('a'), mirrors.mismatches('a'), mirrors.clear('a'), mirrors.verdict('a'), mirrors.reset('a'), mirrors.curl('a', 'b', 'shadow')],
     [undefined, undefined, false, undefined, false, undefined]
   )
 })
@@ -408,10 +408,10 @@ t.test('an example is a curl command', async t => {
 
   await t.test('aimed at either side, or where one likes', async t => {
     t.match(await line(''), `--url '${shadow.url}/base/v2/`)
-    t.equal(await line('?side=mirror'), await line(''))
+    t.equal(await line('?side=shadow'), await line(''))
     t.match(await line('?side=primary'), `--url 'http://127.0.0.1:${gateway.port}/api/`)
     t.match(await line('?side=primary&base=https://gateway.example'), "--url 'https://gateway.example/api/")
-    t.match(await line('?side=mirror&base=http://localhost:1/x/'), "--url 'http://localhost:1/x/v2/")
+    t.match(await line('?side=shadow&base=http://localhost:1/x/'), "--url 'http://localhost:1/x/v2/")
     t.match(await line(`?base=${encodeURIComponent("http://a/'; rm -rf x; '")}`), "http://a/'\"'\"';%20rm%20-rf%20x;%20'\"'\"'/v2/")
     for (const query of ['?side=both', '?base=ftp://a', '?base=', '?base=javascript:x', `?base=http://${'x'.repeat(2000)}`]) {
       t.equal((await admin(url + query)).status, 400, query)
@@ -419,8 +419,8 @@ t.test('an example is a curl command', async t => {
     const own = gateway.app.mirrors
     t.equal(own.curl('twins', mismatch?.places[0] as string, 'primary'), undefined, 'code has to say where the primary is')
     t.match(own.curl('twins', mismatch?.places[0] as string, 'primary', 'http://a'), "--url 'http://a/api/")
-    t.match(own.curl('twins', mismatch?.places[0] as string, 'mirror'), `--url '${shadow.url}/base/v2/`)
-    t.equal(own.curl('twins', 'unknown', 'mirror'), undefined)
+    t.match(own.curl('twins', mismatch?.places[0] as string, 'shadow'), `--url '${shadow.url}/base/v2/`)
+    t.equal(own.curl('twins', 'unknown', 'shadow'), undefined)
   })
 
   await t.test('which repeats the request', async t => {
@@ -451,11 +451,11 @@ t.test('an example is a curl command', async t => {
     for (const preserveHost of [false, true]) {
       const { ask, gateway, shadow } = await startTwins(t, { mirror: { preserveHost } })
       const { mismatch } = await ask({ body: 'a' }, { body: 'b' }, { headers: { host: "it's.example", accept: '*/*', 'user-agent': 'it' } })
-      const line = (side: 'mirror' | 'primary', base: string) => gateway.app.mirrors.curl('twins', mismatch?.places[0] as string, side, base)
+      const line = (side: 'shadow' | 'primary', base: string) => gateway.app.mirrors.curl('twins', mismatch?.places[0] as string, side, base)
       t.equal(shadow.requests[0].headers.host, preserveHost ? "it's.example" : shadow.host)
       const host = preserveHost ? " --header 'host: it'\"'\"'s.example'" : ''
       for (const base of [shadow.url, 'http://other']) {
-        t.match(line('mirror', base), `curl --globoff --path-as-is --request 'GET'${host} --header 'accept: */*'`)
+        t.match(line('shadow', base), `curl --globoff --path-as-is --request 'GET'${host} --header 'accept: */*'`)
         t.notMatch(line('primary', base), 'host: ', 'the primary has its own')
       }
     }
@@ -490,7 +490,7 @@ t.test('an example is a curl command', async t => {
       const place = gateway.app.mirrors.mismatches(version)?.places[0].id as string
       const marked = http2 ? 'example.com' : 'unknown'
       const line = (more: string) => `curl --globoff --path-as-is --request 'GET' --header 'x-a: 1'${more} --header 'accept:' --header 'user-agent:' --url`
-      t.equal(gateway.app.mirrors.curl(version, place, 'mirror'), `${line(` --header 'x-mirrored-from: ${marked}'`)} '${shadow.url}/a?b=c'`)
+      t.equal(gateway.app.mirrors.curl(version, place, 'shadow'), `${line(` --header 'x-mirrored-from: ${marked}'`)} '${shadow.url}/a?b=c'`)
       t.equal(gateway.app.mirrors.curl(version, place, 'primary', 'http://x'), `${line('')} 'http://x/a?b=c'`)
       await gateway.app.close()
     }

@@ -12,7 +12,7 @@ import { TestPlaces, differenceOf } from './helpers/places'
 import { until } from './helpers/until'
 
 const COMPARE = { logMismatches: true, detailedDiff: true, redact: [] }
-const DIFFERENCE = { primaryStatus: 200, mirrorStatus: 500, primaryHash: 'a', mirrorHash: 'b', headers: [], body: null }
+const DIFFERENCE = { primaryStatus: 200, shadowStatus: 500, primaryHash: 'a', shadowHash: 'b', headers: [], body: null }
 
 function requestOf (path: string) {
   return { method: 'GET', path, sentPath: path, headers: [], body: Buffer.from('body'), complete: true }
@@ -91,7 +91,7 @@ t.test('a line of the log and an event have the rarest place first', async t => 
     backend: 0,
     name: 'v2',
     request: requestOf('/'),
-    difference: differenceOf({ ...DIFFERENCE, mirrorStatus: 200, headers: names.map(name => ({ name, primary: ['1'], mirror: ['2'] })) }),
+    difference: differenceOf({ ...DIFFERENCE, shadowStatus: 200, headers: names.map(name => ({ name, primary: ['1'], shadow: ['2'] })) }),
     log
   })
   for (let i = 0; i < 15; i++) report('noise')

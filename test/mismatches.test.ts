@@ -22,28 +22,28 @@ function mismatch (changes: Partial<Omit<MismatchInput, 'request'>> = {}, reques
 }
 
 function json (...pointers: string[]): BodyDifference {
-  const differences = pointers.map((pointer) => ({ pointer, change: 'changed' as const, primary: '1', mirror: '2' }))
+  const differences = pointers.map((pointer) => ({ pointer, change: 'changed' as const, primary: '1', shadow: '2' }))
   return { kind: 'json', differences, truncated: false }
 }
 
 t.test('a mismatch', async (t) => {
   t.test('tells equal bodies by equal marks, which are no hashes that one could try out', async (t) => {
     const hash = createHash('sha256').update('{"code":"123456"}').digest('hex')
-    const [a, b, c] = [hash, hash, 'c'.repeat(64)].map((primaryHash) => mismatch({ primaryHash, mirrorHash: hash }))
+    const [a, b, c] = [hash, hash, 'c'.repeat(64)].map((primaryHash) => mismatch({ primaryHash, shadowHash: hash }))
     t.match(a.primaryHash, /^[0-9a-f]{64}$/)
     t.equal(a.primaryHash, b.primaryHash)
-    t.equal(a.primaryHash, c.mirrorHash)
+    t.equal(a.primaryHash, c.shadowHash)
     t.not(a.primaryHash, c.primaryHash)
     t.notMatch(JSON.stringify([a, b, c]), hash)
     for (const guess of [hash, '{"code":"123456"}']) t.not(a.primaryHash, createHash('sha256').update(guess).digest('hex'))
-    const ids = [hash, 'c'.repeat(64)].map((primaryHash) => new TestPlaces(5).put(input({ primaryHash, mirrorHash: hash, body: { kind: 'hash', reason: 'off' } })))
+    const ids = [hash, 'c'.repeat(64)].map((primaryHash) => new TestPlaces(5).put(input({ primaryHash, shadowHash: hash, body: { kind: 'hash', reason: 'off' } })))
     t.same(ids[0], ids[1], 'a place does not depend on them')
   })
 
   t.test('tells what is needed to repeat the request and to see what differed', async (t) => {
     const body = json('/a')
     const found = createMismatch(input({
-      headers: [{ name: 'etag', primary: ['"1"'], mirror: ['"2"', 'x'.repeat(300)] }], body
+      headers: [{ name: 'etag', primary: ['"1"'], shadow: ['"2"', 'x'.repeat(300)] }], body
     }, {
       method: 'POST', path: '/a?b=1', sentPath: '/v2/a?b=1', headers: ['Accept', '*/*', 'Content-Type', 'text/plain'], body: Buffer.from('hello')
     }), usual)
@@ -59,10 +59,10 @@ t.test('a mismatch', async (t) => {
         truncated: false
       },
       primaryStatus: 200,
-      mirrorStatus: 200,
+      shadowStatus: 200,
       primaryHash: markOf('a'.repeat(64)),
-      mirrorHash: markOf('b'.repeat(64)),
-      headers: [{ name: 'etag', primary: ['"1"'], mirror: ['"2"', 'x'.repeat(199) + '…'] }],
+      shadowHash: markOf('b'.repeat(64)),
+      headers: [{ name: 'etag', primary: ['"1"'], shadow: ['"2"', 'x'.repeat(199) + '…'] }],
       body
     })
     t.same(structuredClone(found), found, 'plain data')
@@ -83,9 +83,9 @@ t.test('a mismatch', async (t) => {
 
   t.test('has a bounded size, whatever it was made of', async (t) => {
     const many = Array.from({ length: 500 }, (_, i) => `n${i}`.padEnd(1000, 'x'))
-    const differences = many.map((name) => ({ pointer: `/${name}`.slice(0, 500), change: 'added' as const, mirror: 'x'.repeat(200) }))
+    const differences = many.map((name) => ({ pointer: `/${name}`.slice(0, 500), change: 'added' as const, shadow: 'x'.repeat(200) }))
     const found = mismatch({
-      headers: many.map((name) => ({ name, primary: many, mirror: many })),
+      headers: many.map((name) => ({ name, primary: many, shadow: many })),
       body: { kind: 'json', differences, truncated: false }
     }, {
       path: '/' + 'p'.repeat(20_000), sentPath: '/' + 's'.repeat(20_000), headers: many.flatMap((name) => [name, name]), body: Buffer.alloc(1e6, 'x')
@@ -119,8 +119,8 @@ t.test('a mismatch', async (t) => {
       for (const complete of [true, false]) {
         const came = input({
           headers: [
-            { name: 'set-cookie', primary: [`sid=${canary}`], mirror: [canary, canary] },
-            { name: 'location', primary: [`/cb?code=${canary}`], mirror: [`/cb?x=%3Fpin%3D${canary}`] }
+            { name: 'set-cookie', primary: [`sid=${canary}`], shadow: [canary, canary] },
+            { name: 'location', primary: [`/cb?code=${canary}`], shadow: [`/cb?x=%3Fpin%3D${canary}`] }
           ]
         }, {
           path, sentPath: path, body: Buffer.from(body), complete, headers: [...secrets.flatMap((name) => [name, canary]), 'Content-Type', type, 'Referer', `https://x${path}`]

@@ -13,12 +13,12 @@ import type { Gateway } from './helpers/gateway'
 import { PATIENCE } from './helpers/twins'
 import { until } from './helpers/until'
 
-/** A query such as `?primary=100&mirror=150`: milliseconds that each takes. */
-function timeOf (side: 'primary' | 'mirror', url: string): number {
+/** A query such as `?primary=100&shadow=150`: milliseconds that each takes. */
+function timeOf (side: 'primary' | 'shadow', url: string): number {
   return Number(new URL(url, 'http://x').searchParams.get(side) ?? 0)
 }
 
-async function respond (side: 'primary' | 'mirror', url: string, response: ServerResponse): Promise<void> {
+async function respond (side: 'primary' | 'shadow', url: string, response: ServerResponse): Promise<void> {
   const ms = timeOf(side, url)
   if (new URL(url, 'http://x').pathname !== '/streamed') {
     await delay(ms)
@@ -35,7 +35,7 @@ async function respond (side: 'primary' | 'mirror', url: string, response: Serve
 
 async function startPair (t: Test, mirror: Partial<MirrorOptions> = {}, plugin = {}) {
   const primary = await startBackend(t, (request, response) => respond('primary', request.url as string, response))
-  const shadow = await startBackend(t, (request, response) => respond('mirror', request.url as string, response))
+  const shadow = await startBackend(t, (request, response) => respond('shadow', request.url as string, response))
   const gateway = await startProxy(t, primary.url, {
     backends: [shadow.url], timeout: PATIENCE, ...mirror, compare: { enabled: true, ...mirror.compare }
   }, plugin)
@@ -60,8 +60,8 @@ function near (t: Test, actual: number | null, expected: number, what: string): 
   t.ok(actual !== null && Math.abs(actual - expected) < 700, `${what}: ${actual} ms, of ${expected} ms`)
 }
 
-function counts ({ latency: { mirror, primary, difference } }: ReturnType<Gateway['backend']>): number[] {
-  return [mirror, primary, difference].map(({ count }) => count)
+function counts ({ latency: { shadow, primary, difference } }: ReturnType<Gateway['backend']>): number[] {
+  return [shadow, primary, difference].map(({ count }) => count)
 }
 
 for (const { mode, plugin } of modes) {
@@ -73,30 +73,30 @@ for (const { mode, plugin } of modes) {
 
     await t.test('when many are under way, in one order here and in another there', async t => {
       // Taken apart, either side's are all the same; paired, two in three differ by two seconds.
-      const pairs: Array<[primary: number, mirror: number]> = [[0, 2000], [2000, 0], [0, 2000]]
-      await sampled(30, () => Promise.all(pairs.flatMap(([primary, mirror]) => {
-        return Array.from({ length: 10 }, () => send(`/?primary=${primary}&mirror=${mirror}`))
+      const pairs: Array<[primary: number, shadow: number]> = [[0, 2000], [2000, 0], [0, 2000]]
+      await sampled(30, () => Promise.all(pairs.flatMap(([primary, shadow]) => {
+        return Array.from({ length: 10 }, () => send(`/?primary=${primary}&shadow=${shadow}`))
       })))
-      const { mirror, primary, difference } = gateway.backend().latency
+      const { shadow, primary, difference } = gateway.backend().latency
       near(t, primary.p50, 0, 'primary\'s p50')
       near(t, primary.p90, 2000, 'primary\'s p90')
-      near(t, mirror.p50, 2000, 'mirror\'s p50')
+      near(t, shadow.p50, 2000, 'shadow\'s p50')
       near(t, difference.p50, 2000, 'p50')
       near(t, difference.max, 2000, 'max')
     })
 
     await t.test('which may be less than nothing', async t => {
-      await sampled(10, () => Promise.all(Array.from({ length: 10 }, () => send('/?primary=1500&mirror=100'))))
+      await sampled(10, () => Promise.all(Array.from({ length: 10 }, () => send('/?primary=1500&shadow=100'))))
       const { difference } = gateway.backend().latency
       near(t, difference.p50, -1400, 'p50')
       near(t, difference.max, -1400, 'max')
     })
 
     await t.test('to the end of what is streamed', async t => {
-      await sampled(10, () => Promise.all(Array.from({ length: 10 }, () => send('/streamed?primary=500&mirror=2000'))))
-      const { mirror, primary, difference } = gateway.backend().latency
+      await sampled(10, () => Promise.all(Array.from({ length: 10 }, () => send('/streamed?primary=500&shadow=2000'))))
+      const { shadow, primary, difference } = gateway.backend().latency
       near(t, primary.p50, 500, 'primary')
-      near(t, mirror.p50, 2000, 'mirror')
+      near(t, shadow.p50, 2000, 'shadow')
       near(t, difference.p50, 1500, 'difference')
     })
 
@@ -104,18 +104,18 @@ for (const { mode, plugin } of modes) {
       let connections = 0
       await sampled(3, async () => {
         // The first since the reset has a new connection.
-        await send('/?primary=0&mirror=100')
+        await send('/?primary=0&shadow=100')
         await compared(1)
         connections = shadow.connections
         for (let i = 0; i < 2; i++) {
           await delay(1500)
-          await send('/?primary=0&mirror=100')
+          await send('/?primary=0&shadow=100')
           await compared(i + 2)
         }
       })
       t.equal(shadow.connections, connections, 'used again')
-      const { mirror, difference } = gateway.backend().latency
-      t.ok(mirror.p50 as number >= 99, `the mirror takes ${mirror.p50} ms`)
+      const { shadow: latency, difference } = gateway.backend().latency
+      t.ok(latency.p50 as number >= 99, `the shadow takes ${latency.p50} ms`)
       near(t, difference.max, 100, 'difference')
     })
 
@@ -126,10 +126,10 @@ for (const { mode, plugin } of modes) {
           await delay(250)
         }
       })())
-      await sampled(1, () => send('/?primary=0&mirror=0', { method: 'POST', body: body() }))
-      const { mirror, primary, difference } = gateway.backend().latency
+      await sampled(1, () => send('/?primary=0&shadow=0', { method: 'POST', body: body() }))
+      const { shadow, primary, difference } = gateway.backend().latency
       near(t, primary.p50, 1000, 'primary')
-      near(t, mirror.p50, 1000, 'mirror')
+      near(t, shadow.p50, 1000, 'shadow')
       near(t, difference.p50, 0, 'difference')
     })
     booksClose(t, gateway.mirror())
@@ -180,7 +180,7 @@ t.test('what is not compared is not paired', async t => {
 })
 
 t.test('on a plain route the primary\'s time is that of its handler, and of what it streams', async t => {
-  const shadow = await startBackend(t, (request, response) => respond('mirror', request.url as string, response))
+  const shadow = await startBackend(t, (request, response) => respond('shadow', request.url as string, response))
   const gateway = await startGateway(t, {
     routes: app => {
       const mirror = { id: 'plain', backends: [shadow.url], timeout: PATIENCE, compare: { enabled: true } }
@@ -206,11 +206,11 @@ t.test('on a plain route the primary\'s time is that of its handler, and of what
     await until('it is compared', () => gateway.backend().compared === 1, PATIENCE)
     return counts(gateway.backend()).every(count => count === 1)
   }, PATIENCE)
-  await sampled('/?mirror=1100')
+  await sampled('/?shadow=1100')
   near(t, gateway.backend().latency.primary.max, 100, 'primary')
   near(t, gateway.backend().latency.difference.max, 1000, 'difference')
 
-  await sampled('/streamed?mirror=1000')
+  await sampled('/streamed?shadow=1000')
   near(t, gateway.backend().latency.primary.max, 1000, 'primary')
   near(t, gateway.backend().latency.difference.max, 0, 'difference')
 })

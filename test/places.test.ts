@@ -14,13 +14,13 @@ function json (...pointers: string[]): BodyDifference {
 
 function jsonOf (found: Array<[pointer: string, change: PlaceKind]>): BodyDifference {
   const differences = found.map(([pointer, change]) => ({
-    pointer, change, ...change === 'added' ? {} : { primary: '1' }, ...change === 'removed' ? {} : { mirror: '2' }
+    pointer, change, ...change === 'added' ? {} : { primary: '1' }, ...change === 'removed' ? {} : { shadow: '2' }
   }))
   return { kind: 'json', differences, truncated: false }
 }
 
-function header (name: string, primary = ['1'], mirror = ['2']): HeaderDifference {
-  return { name, primary, mirror }
+function header (name: string, primary = ['1'], shadow = ['2']): HeaderDifference {
+  return { name, primary, shadow }
 }
 
 /** Another word for each number, which looks like a name. */
@@ -68,8 +68,8 @@ t.test('a place', async t => {
 
   t.test('is one for each endpoint, place and kind, and has the same id everywhere', async t => {
     const kinds: Array<[string, Partial<MismatchInput>, string?]> = [
-      ['changed status 200→500', { mirrorStatus: 500 }],
-      ['changed status 201→500', { primaryStatus: 201, mirrorStatus: 500 }],
+      ['changed status 200→500', { shadowStatus: 500 }],
+      ['changed status 201→500', { primaryStatus: 201, shadowStatus: 500 }],
       ['changed header:a', { headers: [header('a')] }],
       ['added header:a', { headers: [header('a', [])] }],
       ['removed header:a', { headers: [header('a', ['1'], [])] }],
@@ -79,7 +79,7 @@ t.test('a place', async t => {
       ['added /a', { body: jsonOf([['/a', 'added']]) }],
       ['removed /a', { body: jsonOf([['/a', 'removed']]) }],
       ['type /a', { body: jsonOf([['/a', 'type']]) }],
-      ['changed body', { body: { kind: 'text', primaryLength: 1, mirrorLength: 2, offset: 0 } }],
+      ['changed body', { body: { kind: 'text', primaryLength: 1, shadowLength: 2, offset: 0 } }],
       ['changed body (too long)', { body: { kind: 'hash', reason: 'too long' } }],
       ['type body', { body: jsonOf([['', 'type']]) }]
     ]
@@ -95,9 +95,9 @@ t.test('a place', async t => {
     const again = new TestPlaces(100)
     t.same(kinds.toReversed().map(([, kind, endpoint]) => again.put(input(kind), endpoint)).reverse(), ids)
     t.notSame(new TestPlaces(100, { id: 'another mirror' }).put(input({ body: json('/a') })), ids[6])
-    t.same(places.put(input({ body: { kind: 'binary', primaryLength: 1, mirrorLength: 2, offset: 0 } })), ids[11], 'lengths do not count')
+    t.same(places.put(input({ body: { kind: 'binary', primaryLength: 1, shadowLength: 2, offset: 0 } })), ids[11], 'lengths do not count')
     t.same(places.put(input({ body: { kind: 'hash', reason: 'off' } })), ids[11])
-    t.same(places.put(input({ mirrorStatus: 500, body: { kind: 'hash', reason: 'memory' } })), ids[0], 'what is not known to differ is no place')
+    t.same(places.put(input({ shadowStatus: 500, body: { kind: 'hash', reason: 'memory' } })), ids[0], 'what is not known to differ is no place')
   })
 
   t.test('counts a mismatch once, however often it differs there', async t => {
@@ -122,7 +122,7 @@ t.test('a place', async t => {
       for (let i = 0; i < times; i++) places.put(input({ time: START + i, ...kind }), endpoint)
     }
     put(5, { body: json('/a') })
-    put(3, { mirrorStatus: 500 })
+    put(3, { shadowStatus: 500 })
     put(1, { body: json('/b') }, 'GET /seldom')
     put(2, { body: json('/late') })
     const compared = (name: string, count: number): void => { places.endpoint(name).of(0).counts[2] = count }
@@ -145,7 +145,7 @@ t.test('a place', async t => {
     places.put(input({ body: json('/frequent') }))
     t.equal(places.list().limited, false)
     const [other] = places.put(input({ body: json('/new', '/newer') }, { path: '/1' }))
-    t.same(places.put(input({ body: json('/newest'), mirrorStatus: 500, time: START + 1 }, { path: '/2' })), [other])
+    t.same(places.put(input({ body: json('/newest'), shadowStatus: 500, time: START + 1 }, { path: '/2' })), [other])
     t.same(rows(places.list({ sort: 'frequent' })), [[OTHER, null, 2], ['/rare', 'changed', 1], ['/frequent', 'changed', 1]])
     t.match(places.find(other)?.examples, [{ uses: ['first', 'most different'], request: { path: '/1' } }, { uses: ['latest'], request: { path: '/2' } }])
     t.same(places.put(input({ body: json('/rare') })), [rare], 'a known one is counted where it was')
@@ -181,7 +181,7 @@ t.test('a place', async t => {
       ['names', 101, i => ({ body: json(`/users/${word(i)}/name`) })],
       ['names of headers that look like ids', 1, i => ({ headers: [header(`x-${i + 1000}`)] })],
       ['names of headers', 101, i => ({ headers: [header(word(i))] })],
-      ['statuses', 101, i => ({ primaryStatus: 1000 + i, mirrorStatus: i })],
+      ['statuses', 101, i => ({ primaryStatus: 1000 + i, shadowStatus: i })],
       ['depth', 16, i => ({ body: json('/a'.repeat(1 + i % 100)) })]
     ]
     for (const [name, most, kind] of cases) {
@@ -234,7 +234,7 @@ t.test('a hundred thousand mismatches of random keys, headers and statuses', asy
     for (let i = from; i < to; i++) {
       const name = `GET /${i % 5}`
       places.put(input({
-        time: START + i, mirrorStatus: 201 + i % 500, headers: [header(`x-${word(i)}`)], body: json(`/${word(i % 90)}/${word(i)}`, `/${word(i)}`)
+        time: START + i, shadowStatus: 201 + i % 500, headers: [header(`x-${word(i)}`)], body: json(`/${word(i % 90)}/${word(i)}`, `/${word(i)}`)
       }, more), name)
       places.endpoint(name).of(0).counts[3]++
     }
@@ -274,11 +274,11 @@ t.test('examples', async t => {
       ['a body', {}, { body: Buffer.alloc(1e6, 'x'), headers: ['x-a', 'b'] }],
       ['a body behind much else', {}, { body: Buffer.alloc(100, 'x'), headers: many, path: `/${long}`, sentPath: '/' }],
       ['values of headers', { headers: [header('a', [long], [long]), header('b', Array(50).fill('\u20ac'.repeat(200)), [])] }, {}],
-      ['values', { body: { kind: 'json', truncated: false, differences: Array.from({ length: 60 }, (_, i) => ({ pointer: `/${'\u20ac'.repeat(60)}/${'\u20ac'.repeat(60)}/${word(i)}`, change: 'changed' as const, primary: '\u20ac'.repeat(200), mirror: '\u20ac'.repeat(200) })) } }, {}]
+      ['values', { body: { kind: 'json', truncated: false, differences: Array.from({ length: 60 }, (_, i) => ({ pointer: `/${'\u20ac'.repeat(60)}/${'\u20ac'.repeat(60)}/${word(i)}`, change: 'changed' as const, primary: '\u20ac'.repeat(200), shadow: '\u20ac'.repeat(200) })) } }, {}]
     ]
     for (const [what, changes, request] of cases) {
       places.clear()
-      const ids = places.put(input({ mirrorStatus: 500, ...changes }, request))
+      const ids = places.put(input({ shadowStatus: 500, ...changes }, request))
       t.ok(budget.used <= 4096 + (ids.length - 1) * 3 * 1200, `${what}: ${budget.used} bytes at ${ids.length} places`)
       for (const { examples } of places.list().places) t.ok(JSON.stringify(examples).length < 16 * 1024)
       if (Object.keys(request).length > 0) t.match(places.find(ids[0])?.example, { request: { truncated: true } }, what)
@@ -307,7 +307,7 @@ t.test('examples', async t => {
     t.equal(refusing.take(1), false)
     let left = 1
     const tight = new TestPlaces(10, { budget: { ...memoryOf(1e9), take: () => left-- > 0 } })
-    const differences = Array.from({ length: 40 }, (_, i) => ({ pointer: `/${word(i)}`, change: 'changed' as const, primary: 'x'.repeat(200), mirror: 'y' }))
+    const differences = Array.from({ length: 40 }, (_, i) => ({ pointer: `/${word(i)}`, change: 'changed' as const, primary: 'x'.repeat(200), shadow: 'y' }))
     tight.put(input({ body: { kind: 'json', differences, truncated: false } }))
     t.ok(tight.list().places.some(({ examples }) => examples.length === 0), 'what a place has for itself is held, too')
   })
@@ -315,7 +315,7 @@ t.test('examples', async t => {
   t.test('show what differs at their place, whatever else does', async t => {
     const places = new TestPlaces(1000)
     const headers = Array.from({ length: 40 }, (_, i) => header(word(i), ['x'.repeat(100)]))
-    const differences = Array.from({ length: 60 }, (_, i) => ({ pointer: `/${word(i)}`, change: 'changed' as const, primary: `"${i}${'x'.repeat(50)}"`, mirror: '1' }))
+    const differences = Array.from({ length: 60 }, (_, i) => ({ pointer: `/${word(i)}`, change: 'changed' as const, primary: `"${i}${'x'.repeat(50)}"`, shadow: '1' }))
     places.put(input({ headers, body: { kind: 'json', differences, truncated: false } }))
     for (const { where, examples: [{ headers, body }] } of places.list().places) {
       if (where.startsWith('header:')) t.equal(headers[0].name, where.slice(7))

@@ -91,7 +91,7 @@ function expected (mirror: MirrorSnapshot): Record<string, number> {
     each('breaker_state', state => `${its},state="${state}"`, Object.fromEntries(
       ['closed', 'open', 'half-open'].map(state => [state, Number(state === b.breaker)])
     ))
-    each('latency_seconds_count', () => its, { count: b.latency.mirror.count })
+    each('latency_seconds_count', () => its, { count: b.latency.shadow.count })
     each('primary_latency_seconds_count', () => its, { count: b.latency.primary.count })
     each('latency_difference_seconds_count', () => its, { count: b.latency.difference.count })
   }
@@ -190,7 +190,7 @@ for (const { mode, plugin } of modes) {
 
     // A pair that spans a block of the event loop gives no latency: on a busy machine there may be fewer.
     const { latency } = backend()
-    for (const [name, of] of [['latency', 'mirror'], ['primary_latency', 'primary'], ['latency_difference', 'difference']] as const) {
+    for (const [name, of] of [['latency', 'shadow'], ['primary_latency', 'primary'], ['latency_difference', 'difference']] as const) {
       const buckets = Object.entries(samples).filter(([key]) => key.startsWith(`fastify_mirror_${name}_seconds_bucket`))
       const counts = buckets.map(([, count]) => count)
       t.strictSame([...counts].sort((a, b) => a - b), counts, `each bucket of ${name} holds the smaller ones`)
@@ -270,7 +270,7 @@ for (const { mode, plugin } of modes) {
     app.mirrors.reset('api')
     app.mirrors.reset('api')
     t.strictSame(await totals(), { seen: 3, inFlight: 0, success: 3, matched: 3 })
-    t.match(mirror(), { seen: 0, backends: [{ total: 0, latency: { mirror: { count: 0 } } }] })
+    t.match(mirror(), { seen: 0, backends: [{ total: 0, latency: { shadow: { count: 0 } } }] })
   })
 
   t.test(`${mode}: a request under way at a reset reports to the counters in which it began, wherever it is`, async t => {
@@ -393,9 +393,9 @@ t.test('samples are counted by size, a bound among the smaller ones', async t =>
   for (const ms of [-5, -1, -0.5, 0, 0.25, 1, 1.5, 7]) histogram.observe(ms)
   t.strictSame([...histogram.counts], [2, 2, 2, 2])
   t.equal(histogram.sum.toFixed(9), '0.003250000')
-  const { mirror, primary, difference } = new LatencyHistograms()
-  t.strictSame(mirror.bounds, primary.bounds)
-  for (const { bounds } of [mirror, difference]) t.strictSame([...bounds].sort((a, b) => a - b), bounds)
+  const { shadow, primary, difference } = new LatencyHistograms()
+  t.strictSame(shadow.bounds, primary.bounds)
+  for (const { bounds } of [shadow, difference]) t.strictSame([...bounds].sort((a, b) => a - b), bounds)
   t.ok(difference.bounds.some(bound => bound < 0) && difference.bounds.includes(0))
 })
 
@@ -495,7 +495,7 @@ t.test('without a registry nothing is counted by size, and no time is taken', as
   const books = new BackendBooks()
   books.attempt()
   books.answer(200, 1)
-  t.equal(books.latency.mirror.count, 1)
+  t.equal(books.latency.shadow.count, 1)
 })
 
 t.test('a registry', async t => {
@@ -538,7 +538,7 @@ t.test('a registry', async t => {
     await other.idle()
     const samples = await one.scrape()
     t.equal(samples[`fastify_mirror_seen_total${API}`], 3)
-    t.equal(samples[`fastify_mirror_latency_seconds_count${V2}`], one.backend().latency.mirror.count)
+    t.equal(samples[`fastify_mirror_latency_seconds_count${V2}`], one.backend().latency.shadow.count)
     t.equal(samples[`fastify_mirror_outcomes_total${ofV2('outcome', 'connect')}`], 2)
     t.equal(samples['fastify_mirror_outcomes_total{mirror="api",backend="v3",outcome="connect"}'], 2)
     t.equal(samples[`fastify_mirror_enabled${API}`], 2)

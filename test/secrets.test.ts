@@ -124,7 +124,7 @@ for (const { mode, plugin } of modes) {
       verdict: await read('/mirrors/twins/verdict')
     }
     for (const { id } of places) {
-      for (const side of ['mirror', 'primary']) out[`curl ${side} ${id}`] = await read(`/mirrors/twins/mismatches/${id}/curl?side=${side}`)
+      for (const side of ['shadow', 'primary']) out[`curl ${side} ${id}`] = await read(`/mirrors/twins/mismatches/${id}/curl?side=${side}`)
     }
     for (const [where, what] of Object.entries(out)) {
       t.ok(what.length > 50, `${where} says something`)

@@ -179,7 +179,7 @@ t.test('the page is told what it shows, in one answer', async t => {
   const { mirrors, mirror, ...rest } = await stateOf(gateway, 'api')
   t.match(rest, { prefix: '/mirrors', enabled: true, instance: /^[\w-]{36}$/, time: /Z$/ })
   t.match(mirrors, [{ id: 'api', seen: 5, enabled: true, percentage: 100, verdict: 'not ready', backends: [{ name: 'v2', total: 5, failed: 0, compared: 5, mismatched: 5, breaker: 'closed' }] }])
-  t.type(mirrors[0].backends[0].mirror.p95, 'number')
+  t.type(mirrors[0].backends[0].shadow.p95, 'number')
   t.strictSame(mirror?.snapshot, (await app.inject('/mirrors/api')).json())
   t.strictSame(mirror?.verdict, (await app.inject('/mirrors/api/verdict')).json())
   t.match(mirror?.places, { total: 4, limit: 3, limited: true })
@@ -197,7 +197,7 @@ t.test('the page is told what it shows, in one answer', async t => {
     t.ok(examples.length > 0)
     for (const { request, curl } of examples) {
       t.match(request, { method: 'GET', path: /^\/api\?[a-e]$/ })
-      t.match(curl.mirror, `--url '${gateway.shadow.url}/api?`)
+      t.match(curl.shadow, `--url '${gateway.shadow.url}/api?`)
       t.match(curl.primary, "--url 'https://ops.example/gateway/api?")
     }
   }
@@ -332,8 +332,8 @@ inBrowser('numbers move by themselves, and add up', async (t, look) => {
   await page.locator('.verdict').getByText('Not ready').waitFor()
   await page.locator('.verdict').getByText(/^What keeps it from being ready: .*breaker/).waitFor()
   await page.locator('.reasons').getByText(/^Bad: Mismatches: \d+ of \d+ comparisons/).or(page.locator('.reasons').getByText(/^Mismatches: \d+ of \d+ comparisons/)).first().waitFor()
-  await page.getByRole('img', { name: /^Latency since .*: mirror p95 [\d.]+ ms, primary p95 [\d.]+ ms$/ }).waitFor()
-  t.match(await page.locator('.chart .line.mirror.p50').getAttribute('d'), /^M[\d.]+ [\d.]+h0/, 'a line that began where the samples did')
+  await page.getByRole('img', { name: /^Latency since .*: shadow p95 [\d.]+ ms, primary p95 [\d.]+ ms$/ }).waitFor()
+  t.match(await page.locator('.chart .line.shadow.p50').getAttribute('d'), /^M[\d.]+ [\d.]+h0/, 'a line that began where the samples did')
 })
 
 inBrowser('endpoints are a table, to be searched and sorted', async (t, look) => {

@@ -23,8 +23,8 @@ async function start (t: Test) {
     const { statusCode, headers, body } = await request(`${url}/mirrors${path}?${query}`)
     return { status: statusCode, headers, json: await body.json() as MirrorVerdict & MirrorsVerdict & { code: string } }
   }
-  const compare = async (mirror: string) => {
-    for (let i = 0; i < ENOUGH; i++) await twins.ask({ body: 'a' }, { body: mirror })
+  const compare = async (shadow: string) => {
+    for (let i = 0; i < ENOUGH; i++) await twins.ask({ body: 'a' }, { body: shadow })
   }
   return { app, url, ask, compare }
 }

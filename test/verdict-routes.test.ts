@@ -57,8 +57,8 @@ for (const { mode, plugin } of modes) {
       plugin: { ...plugin, admin }, mirror: { verdict: { ...LIMITS, maxSlowdown: PATIENCE }, maxInFlight: 1, breaker: false }
     })
     const { gateway } = twins
-    const many = async (count: number, mirror: string) => {
-      for (let i = 0; i < count; i++) await twins.ask({ body: 'a' }, { body: mirror })
+    const many = async (count: number, shadow: string) => {
+      for (let i = 0; i < count; i++) await twins.ask({ body: 'a' }, { body: shadow })
     }
 
     const none = await verdictOf(t, gateway)
@@ -112,7 +112,7 @@ for (const { mode, plugin } of modes) {
       t.strictSame(timeless({ ...anew, since: '', period: '' }), timeless({ ...none, since: '', period: '' }), 'nothing is inherited')
       t.strictSame(gateway.app.mirrors.mismatches('twins'), NO_PLACES)
       t.match(gateway.mirror(), { seen: 0, mirrored: 0 })
-      t.match(gateway.backend(), { latency: { mirror: { count: 0, p50: null }, primary: { count: 0 }, difference: { count: 0 } }, status: { '2xx': 0 } })
+      t.match(gateway.backend(), { latency: { shadow: { count: 0, p50: null }, primary: { count: 0 }, difference: { count: 0 } }, status: { '2xx': 0 } })
       await many(100, 'a')
       t.match(await verdictOf(t, gateway), { verdict: 'ready' })
       booksClose(t, gateway.mirror())
@@ -191,7 +191,7 @@ for (const { mode, plugin } of modes) {
     const ended = () => snapshotOf(gateway, old[0])
     await until('all have ended', () => ended().backends[0].compared === 3, PATIENCE)
     t.strictSame({ ...gateway.mirror(), backends: [] }, { ...started, backends: [] }, 'nothing of the old ones is in the new counters')
-    t.match(gateway.backend(), { offered: 0, total: 0, success: 0, compared: 0, mismatched: 0, latency: { mirror: { count: 0 } } })
+    t.match(gateway.backend(), { offered: 0, total: 0, success: 0, compared: 0, mismatched: 0, latency: { shadow: { count: 0 } } })
     t.strictSame(gateway.app.mirrors.mismatches('twins')?.places, [])
     booksClose(t, gateway.mirror())
     booksClose(t, ended())

@@ -29,92 +29,92 @@ type Expected = 'matched' | NotComparedReason | Partial<MismatchEvent>
 interface Case {
   name: string
   primary: Reply
-  mirror: Reply
+  shadow: Reply
   request?: Ask
   expected: Expected
 }
 
 const A = '{"a":1}'
 const B = '{"a":2}'
-const changed: BodyDifference = { kind: 'json', differences: [{ pointer: '/a', change: 'changed', primary: '1', mirror: '2' }], truncated: false }
+const changed: BodyDifference = { kind: 'json', differences: [{ pointer: '/a', change: 'changed', primary: '1', shadow: '2' }], truncated: false }
 
 const differences: Case[] = [
-  { name: 'nothing', primary: json(A), mirror: json(A), expected: 'matched' },
-  { name: 'the status', primary: { body: 'ok' }, mirror: { status: 500, body: 'ok' }, expected: { primaryStatus: 200, mirrorStatus: 500, headers: [], body: null } },
-  { name: 'a header', primary: text('x', { 'x-a': '1' }), mirror: text('x', { 'X-A': '2' }), expected: { headers: [{ name: 'x-a', primary: ['1'], mirror: ['2'] }], body: null } },
-  { name: 'a header that one side alone has', primary: text('x'), mirror: text('x', { 'x-a': '2' }), expected: { headers: [{ name: 'x-a', primary: [], mirror: ['2'] }], body: null } },
+  { name: 'nothing', primary: json(A), shadow: json(A), expected: 'matched' },
+  { name: 'the status', primary: { body: 'ok' }, shadow: { status: 500, body: 'ok' }, expected: { primaryStatus: 200, shadowStatus: 500, headers: [], body: null } },
+  { name: 'a header', primary: text('x', { 'x-a': '1' }), shadow: text('x', { 'X-A': '2' }), expected: { headers: [{ name: 'x-a', primary: ['1'], shadow: ['2'] }], body: null } },
+  { name: 'a header that one side alone has', primary: text('x'), shadow: text('x', { 'x-a': '2' }), expected: { headers: [{ name: 'x-a', primary: [], shadow: ['2'] }], body: null } },
   {
     name: 'a header beyond its first value',
     primary: { headers: ['Vary', 'a', 'vary', 'b'] },
-    mirror: { headers: ['vary', 'a', 'vary', 'c'] },
-    expected: { headers: [{ name: 'vary', primary: ['a', 'b'], mirror: ['a', 'c'] }], body: null }
+    shadow: { headers: ['vary', 'a', 'vary', 'c'] },
+    expected: { headers: [{ name: 'vary', primary: ['a', 'b'], shadow: ['a', 'c'] }], body: null }
   },
   {
     name: 'the second of two cookies, which are secrets',
     primary: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=1'] },
-    mirror: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=2'] },
-    expected: { headers: [{ name: 'set-cookie', primary: ['[redacted]', '[redacted]'], mirror: ['[redacted]', '[redacted]'] }], body: null }
+    shadow: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=2'] },
+    expected: { headers: [{ name: 'set-cookie', primary: ['[redacted]', '[redacted]'], shadow: ['[redacted]', '[redacted]'] }], body: null }
   },
-  { name: 'the same cookies', primary: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=1'] }, mirror: { headers: ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=1'] }, expected: 'matched' },
+  { name: 'the same cookies', primary: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=1'] }, shadow: { headers: ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=1'] }, expected: 'matched' },
   {
     name: 'headers that say nothing of the answer',
     primary: text('x', { date: 'Thu, 01 Jan 1970 00:00:00 GMT', age: 1, 'x-request-id': 'a', 'x-mine': 'a' }),
-    mirror: text('x', { age: 2, 'x-request-id': 'b', 'keep-alive': 'timeout=7', 'x-mine': 'b' }),
+    shadow: text('x', { age: 2, 'x-request-id': 'b', 'keep-alive': 'timeout=7', 'x-mine': 'b' }),
     expected: 'matched'
   },
-  { name: 'a JSON value', primary: json(A), mirror: json(B), expected: { headers: [], body: changed } },
+  { name: 'a JSON value', primary: json(A), shadow: json(B), expected: { headers: [], body: changed } },
   {
     name: 'JSON fields added and removed, deep',
     primary: json({ items: [{ id: 1, name: 'x' }] }),
-    mirror: json({ items: [{ id: 1, price: 2 }] }),
+    shadow: json({ items: [{ id: 1, price: 2 }] }),
     expected: {
       body: {
         kind: 'json',
         differences: [
           { pointer: '/items/0/name', change: 'removed', primary: '"x"' },
-          { pointer: '/items/0/price', change: 'added', mirror: '2' }
+          { pointer: '/items/0/price', change: 'added', shadow: '2' }
         ],
         truncated: false
       }
     }
   },
-  { name: 'the order of keys, white space and the way numbers are written', primary: json('{"a":1,"b":[1.0]}'), mirror: json('{ "b": [ 1 ],\n"a": 1e0 }'), expected: 'matched' },
+  { name: 'the order of keys, white space and the way numbers are written', primary: json('{"a":1,"b":[1.0]}'), shadow: json('{ "b": [ 1 ],\n"a": 1e0 }'), expected: 'matched' },
   {
     name: 'an integer past what a double holds',
     primary: json('{"a":9007199254740993}'),
-    mirror: json('{"a":9007199254740992}'),
-    expected: { body: { kind: 'json', differences: [{ pointer: '/a', change: 'changed', primary: '9007199254740993', mirror: '9007199254740992' }], truncated: false } }
+    shadow: json('{"a":9007199254740992}'),
+    expected: { body: { kind: 'json', differences: [{ pointer: '/a', change: 'changed', primary: '9007199254740993', shadow: '9007199254740992' }], truncated: false } }
   },
-  { name: 'an ignored field that also changes the length', primary: json('{"items":[{"at":"short"}]}'), mirror: json('{"items":[{"at":"a much longer one"}]}'), expected: 'matched' },
-  { name: 'an ignored field that only one side has', primary: json('{"items":[{}]}'), mirror: json('{"items":[{"at":1}]}'), expected: 'matched' },
-  { name: 'a dotted ignored field, whole', primary: json('{"user":{"seen":{"a":1}}}'), mirror: json('{"user":{"seen":[]}}'), expected: 'matched' },
+  { name: 'an ignored field that also changes the length', primary: json('{"items":[{"at":"short"}]}'), shadow: json('{"items":[{"at":"a much longer one"}]}'), expected: 'matched' },
+  { name: 'an ignored field that only one side has', primary: json('{"items":[{}]}'), shadow: json('{"items":[{"at":1}]}'), expected: 'matched' },
+  { name: 'a dotted ignored field, whole', primary: json('{"user":{"seen":{"a":1}}}'), shadow: json('{"user":{"seen":[]}}'), expected: 'matched' },
   {
     name: '__proto__, which is a key like any other',
     primary: json('{"__proto__":{"a":1}}'),
-    mirror: json('{"__proto__":{"a":2}}'),
-    expected: { body: { kind: 'json', differences: [{ pointer: '/__proto__/a', change: 'changed', primary: '1', mirror: '2' }], truncated: false } }
+    shadow: json('{"__proto__":{"a":2}}'),
+    expected: { body: { kind: 'json', differences: [{ pointer: '/__proto__/a', change: 'changed', primary: '1', shadow: '2' }], truncated: false } }
   },
-  { name: 'text', primary: text('hello world'), mirror: text('hello there!'), expected: { body: { kind: 'text', primaryLength: 11, mirrorLength: 12, offset: 6 } } },
-  { name: 'bytes', primary: text(Buffer.from([1, 2, 255])), mirror: text(Buffer.from([1, 2, 254])), expected: { body: { kind: 'binary', primaryLength: 3, mirrorLength: 3, offset: 2 } } },
-  { name: 'a body that one side alone has', primary: text('hello'), mirror: text(''), expected: { body: { kind: 'text', primaryLength: 5, mirrorLength: 0, offset: 0 } } },
-  { name: 'JSON that is none', primary: json('{"a":1}'), mirror: json('{"a":1'), expected: { body: { kind: 'text', primaryLength: 7, mirrorLength: 6, offset: 6 } } },
+  { name: 'text', primary: text('hello world'), shadow: text('hello there!'), expected: { body: { kind: 'text', primaryLength: 11, shadowLength: 12, offset: 6 } } },
+  { name: 'bytes', primary: text(Buffer.from([1, 2, 255])), shadow: text(Buffer.from([1, 2, 254])), expected: { body: { kind: 'binary', primaryLength: 3, shadowLength: 3, offset: 2 } } },
+  { name: 'a body that one side alone has', primary: text('hello'), shadow: text(''), expected: { body: { kind: 'text', primaryLength: 5, shadowLength: 0, offset: 0 } } },
+  { name: 'JSON that is none', primary: json('{"a":1}'), shadow: json('{"a":1'), expected: { body: { kind: 'text', primaryLength: 7, shadowLength: 6, offset: 6 } } },
   ...codings(),
-  { name: 'unknown codings alike, by hash', primary: coded('rot13', Buffer.from('a')), mirror: coded('rot13', Buffer.from('b')), expected: { body: { kind: 'hash', reason: 'encoding' } } },
-  { name: 'unknown codings that are not the same', primary: coded('rot13', Buffer.from('a')), mirror: { headers: { ...JSON_TYPE, 'content-encoding': 'rot14' }, body: 'b' }, expected: { headers: [{ name: 'content-encoding', primary: ['rot13'], mirror: ['rot14'] }], body: { kind: 'hash', reason: 'encoding' } } },
-  { name: 'broken gzip alike, which nobody has to look into', primary: coded('gzip', Buffer.from('no gzip')), mirror: coded('gzip', Buffer.from('no gzip')), expected: 'matched' },
-  { name: 'broken gzip', primary: coded('gzip', Buffer.from('no gzip')), mirror: coded('gzip', Buffer.from('no zip')), expected: { body: { kind: 'hash', reason: 'not decodable' } } },
-  { name: 'a bomb', primary: coded('gzip', gzipSync(A)), mirror: coded('gzip', gzipSync(Buffer.alloc(16 * 1024 * 1024))), expected: { body: { kind: 'hash', reason: 'too long' } } },
-  { name: 'a bomb in a bomb', primary: coded('gzip, br', brotliCompressSync(gzipSync(A))), mirror: coded('gzip, br', brotliCompressSync(gzipSync(Buffer.alloc(16 * 1024 * 1024)))), expected: { body: { kind: 'hash', reason: 'too long' } } },
-  { name: 'bodies too long to capture', primary: text('a'.repeat(9000)), mirror: text('b'.repeat(9000)), expected: { body: { kind: 'hash', reason: 'too long' } } },
-  { name: 'bodies far too long to capture', primary: text('a'.repeat(1e6)), mirror: text('b'.repeat(1e6)), expected: { body: { kind: 'hash', reason: 'too long' } } },
-  { name: 'one body too long to capture', primary: text('a'.repeat(8192)), mirror: text('a'.repeat(8193)), expected: { body: { kind: 'hash', reason: 'too long' } } },
-  { name: 'nothing, of bodies too long to capture', primary: text('a'.repeat(9000)), mirror: text('a'.repeat(9000)), expected: 'matched' },
-  { name: 'bodies just short enough', primary: text('a'.repeat(8192)), mirror: text('a'.repeat(8191) + 'b'), expected: { body: { kind: 'text', primaryLength: 8192, mirrorLength: 8192, offset: 8191 } } },
-  { name: 'nothing, to HEAD', primary: json(A), mirror: json(B, { 'content-length': 7 }), request: { method: 'HEAD' }, expected: 'matched' },
-  { name: 'a header, to HEAD', primary: json(A), mirror: text(A), request: { method: 'HEAD' }, expected: { headers: [{ name: 'content-type', primary: ['application/json'], mirror: ['text/plain'] }], body: null } },
-  { name: 'nothing, of 204', primary: { status: 204 }, mirror: { status: 204 }, expected: 'matched' },
-  { name: 'a header of 304', primary: { status: 304, headers: { etag: '"1"' } }, mirror: { status: 304, headers: { etag: '"2"' } }, expected: { headers: [{ name: 'etag', primary: ['"1"'], mirror: ['"2"'] }], body: null } },
-  { name: 'both down alike', primary: { status: 503, body: 'no' }, mirror: { status: 503, body: 'no' }, request: { method: 'POST', body: 'x' }, expected: 'matched' }
+  { name: 'unknown codings alike, by hash', primary: coded('rot13', Buffer.from('a')), shadow: coded('rot13', Buffer.from('b')), expected: { body: { kind: 'hash', reason: 'encoding' } } },
+  { name: 'unknown codings that are not the same', primary: coded('rot13', Buffer.from('a')), shadow: { headers: { ...JSON_TYPE, 'content-encoding': 'rot14' }, body: 'b' }, expected: { headers: [{ name: 'content-encoding', primary: ['rot13'], shadow: ['rot14'] }], body: { kind: 'hash', reason: 'encoding' } } },
+  { name: 'broken gzip alike, which nobody has to look into', primary: coded('gzip', Buffer.from('no gzip')), shadow: coded('gzip', Buffer.from('no gzip')), expected: 'matched' },
+  { name: 'broken gzip', primary: coded('gzip', Buffer.from('no gzip')), shadow: coded('gzip', Buffer.from('no zip')), expected: { body: { kind: 'hash', reason: 'not decodable' } } },
+  { name: 'a bomb', primary: coded('gzip', gzipSync(A)), shadow: coded('gzip', gzipSync(Buffer.alloc(16 * 1024 * 1024))), expected: { body: { kind: 'hash', reason: 'too long' } } },
+  { name: 'a bomb in a bomb', primary: coded('gzip, br', brotliCompressSync(gzipSync(A))), shadow: coded('gzip, br', brotliCompressSync(gzipSync(Buffer.alloc(16 * 1024 * 1024)))), expected: { body: { kind: 'hash', reason: 'too long' } } },
+  { name: 'bodies too long to capture', primary: text('a'.repeat(9000)), shadow: text('b'.repeat(9000)), expected: { body: { kind: 'hash', reason: 'too long' } } },
+  { name: 'bodies far too long to capture', primary: text('a'.repeat(1e6)), shadow: text('b'.repeat(1e6)), expected: { body: { kind: 'hash', reason: 'too long' } } },
+  { name: 'one body too long to capture', primary: text('a'.repeat(8192)), shadow: text('a'.repeat(8193)), expected: { body: { kind: 'hash', reason: 'too long' } } },
+  { name: 'nothing, of bodies too long to capture', primary: text('a'.repeat(9000)), shadow: text('a'.repeat(9000)), expected: 'matched' },
+  { name: 'bodies just short enough', primary: text('a'.repeat(8192)), shadow: text('a'.repeat(8191) + 'b'), expected: { body: { kind: 'text', primaryLength: 8192, shadowLength: 8192, offset: 8191 } } },
+  { name: 'nothing, to HEAD', primary: json(A), shadow: json(B, { 'content-length': 7 }), request: { method: 'HEAD' }, expected: 'matched' },
+  { name: 'a header, to HEAD', primary: json(A), shadow: text(A), request: { method: 'HEAD' }, expected: { headers: [{ name: 'content-type', primary: ['application/json'], shadow: ['text/plain'] }], body: null } },
+  { name: 'nothing, of 204', primary: { status: 204 }, shadow: { status: 204 }, expected: 'matched' },
+  { name: 'a header of 304', primary: { status: 304, headers: { etag: '"1"' } }, shadow: { status: 304, headers: { etag: '"2"' } }, expected: { headers: [{ name: 'etag', primary: ['"1"'], shadow: ['"2"'] }], body: null } },
+  { name: 'both down alike', primary: { status: 503, body: 'no' }, shadow: { status: 503, body: 'no' }, request: { method: 'POST', body: 'x' }, expected: 'matched' }
 ]
 
 function codings (): Case[] {
@@ -123,13 +123,13 @@ function codings (): Case[] {
     ['gzip', gzipSync], ['x-gzip', gzipSync], ['deflate', deflateSync], ['Deflate', deflateRawSync], ['br', brotliCompressSync],
     ['gzip, br', body => brotliCompressSync(gzipSync(body))]
   ]
-  const header = (primary: string[], mirror: string[]) => ({ headers: [{ name: 'content-encoding', primary, mirror }], body: null })
+  const header = (primary: string[], shadow: string[]) => ({ headers: [{ name: 'content-encoding', primary, shadow }], body: null })
   return encoders.flatMap(([coding, encode]): Case[] => [
-    { name: `${coding} on both sides, alike`, primary: coded(coding, encode(A)), mirror: coded(coding, encode(same)), expected: 'matched' },
-    { name: `${coding} on both sides`, primary: coded(coding, encode(A)), mirror: coded(coding, encode(B)), expected: { headers: [], body: changed } },
-    { name: `${coding} on the mirror's side, alike`, primary: json(A), mirror: coded(coding, encode(A)), expected: header([], [coding]) },
-    { name: `${coding} on the primary's side, alike`, primary: coded(coding, encode(A)), mirror: json(A), expected: header([coding], []) },
-    { name: `${coding} on one side`, primary: json(A), mirror: coded(coding, encode(B)), expected: { ...header([], [coding]), body: changed } }
+    { name: `${coding} on both sides, alike`, primary: coded(coding, encode(A)), shadow: coded(coding, encode(same)), expected: 'matched' },
+    { name: `${coding} on both sides`, primary: coded(coding, encode(A)), shadow: coded(coding, encode(B)), expected: { headers: [], body: changed } },
+    { name: `${coding} on the shadow's side, alike`, primary: json(A), shadow: coded(coding, encode(A)), expected: header([], [coding]) },
+    { name: `${coding} on the primary's side, alike`, primary: coded(coding, encode(A)), shadow: json(A), expected: header([coding], []) },
+    { name: `${coding} on one side`, primary: json(A), shadow: coded(coding, encode(B)), expected: { ...header([], [coding]), body: changed } }
   ])
 }
 
@@ -139,9 +139,9 @@ for (const { mode, plugin } of modes) {
       plugin,
       compare: { maxBodyCapture: 8192, ignoreHeaders: ['X-Mine'], ignoreJsonFields: ['/items/*/at', 'user.seen'] }
     })
-    for (const { name, primary, mirror, request, expected } of differences) {
+    for (const { name, primary, shadow, request, expected } of differences) {
       await t.test(name, async t => {
-        const { fate, mismatch } = await twins.ask(primary, mirror, request)
+        const { fate, mismatch } = await twins.ask(primary, shadow, request)
         if (typeof expected === 'string') {
           t.equal(fate, expected)
           t.equal(mismatch, null, 'and is not told of')
@@ -166,7 +166,7 @@ for (const { mode, plugin } of modes) {
     t.match(await twins.ask(json(`[${long}]`), json(`[${long}]`)), { fate: 'matched' }, 'alike by hash')
     const { fate, mismatch } = await twins.ask(json(`[${long}]`), { ...json(`[ ${long}]`), status: 500 })
     t.equal(fate, 'mismatched')
-    t.match(mismatch, { primaryStatus: 200, mirrorStatus: 500, body: { kind: 'hash', reason: 'memory' } })
+    t.match(mismatch, { primaryStatus: 200, shadowStatus: 500, body: { kind: 'hash', reason: 'memory' } })
 
     const bomb = coded('br', brotliCompressSync(Buffer.alloc(100 * 1024)))
     t.match(await twins.ask(json(A), bomb), { mismatch: { headers: [{ name: 'content-encoding' }], body: { kind: 'hash', reason: 'memory' } } })
@@ -182,7 +182,7 @@ for (const { mode, plugin } of modes) {
     t.match(await twins.ask(json(A), coded('gzip', gzipSync(A))), { fate: 'matched', mismatch: null })
     t.match(await twins.ask(json(A), coded('rot13', gzipSync(A))), { fate: 'encoding', mismatch: null })
     t.match(await twins.ask({ ...json(A), status: 201 }, coded('rot13', gzipSync(A))), {
-      mismatch: { primaryStatus: 201, mirrorStatus: 200, headers: [], body: { kind: 'hash', reason: 'encoding' } }
+      mismatch: { primaryStatus: 201, shadowStatus: 200, headers: [], body: { kind: 'hash', reason: 'encoding' } }
     })
     t.match(await twins.ask(json(A), json(B)), { mismatch: { body: { kind: 'hash', reason: 'off' } } })
     t.match(await twins.ask(json(A), json(A, { 'x-a': 1 })), { fate: 'matched' }, 'headers are not')

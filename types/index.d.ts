@@ -447,7 +447,7 @@ declare namespace fastifyMirror {
     enabled: boolean
   }
 
-  export type CurlSide = 'mirror' | 'primary'
+  export type CurlSide = 'shadow' | 'primary'
 
   /** `rarest`: by the share of their endpoint's comparisons. `frequent`: by count. `newest`: those that came up last. `status`: changes of the status. */
   export type PlaceOrder = 'rarest' | 'frequent' | 'newest' | 'status'
@@ -531,13 +531,13 @@ declare namespace fastifyMirror {
     time: string
     request: MismatchRequest
     primaryStatus: number
-    mirrorStatus: number
+    shadowStatus: number
     /**
      * Marks of the bodies, in hexadecimal: HMAC-SHA-256 of their SHA-256, with a key that each process makes up for itself. Equal
      * bodies have equal marks within one process, and nobody can find a masked value by trying which body has the mark.
      */
     primaryHash: string
-    mirrorHash: string
+    shadowHash: string
     /** Sorted by name; values cut at 200 characters. */
     headers: HeaderDifference[]
     /** `null`: the bodies match. */
@@ -576,7 +576,7 @@ declare namespace fastifyMirror {
     /** In lower case. */
     name: string
     primary: string[]
-    mirror: string[]
+    shadow: string[]
   }
 
   /** What differs between two bodies. */
@@ -584,7 +584,7 @@ declare namespace fastifyMirror {
     /** `truncated`: there are more differences than those listed. */
     | { kind: 'json', differences: JsonDifference[], truncated: boolean }
     /** Lengths in bytes, decoded, and the offset of the first byte that differs, or at which one of them ends. */
-    | { kind: 'text' | 'binary', primaryLength: number, mirrorLength: number, offset: number }
+    | { kind: 'text' | 'binary', primaryLength: number, shadowLength: number, offset: number }
     /** Their hashes differ, and that is all that is known. */
     | { kind: 'hash', reason: HashReason }
 
@@ -604,7 +604,7 @@ declare namespace fastifyMirror {
     change: PlaceKind
     /** The values as compact JSON, masked and cut at 200 characters; absent where that side has none. */
     primary?: string
-    mirror?: string
+    shadow?: string
   }
 
   /** One mirror's numbers by endpoint. Their sums over all endpoints are the backends' numbers, at every moment. */
@@ -649,7 +649,7 @@ declare namespace fastifyMirror {
     /** Comparisons that gave a difference of latencies, and those of them that were over `maxSlowdown`. */
     pairs: number
     slower: number
-    /** Milliseconds, mirror minus primary, over all pairs, off by at most 5 %; `null` while there is none. */
+    /** Milliseconds, shadow minus primary, over all pairs, off by at most 5 %; `null` while there is none. */
     p95: number | null
     p99: number | null
     /** When the latest mismatch came, ISO 8601; `null`: there was none. */
@@ -801,10 +801,10 @@ declare namespace fastifyMirror {
     mismatches: Record<MismatchPart, number>
     latency: {
       /** From the copy's dispatch on a connection to the end of its answer. */
-      mirror: LatencySummary
+      shadow: LatencySummary
       /** The primary's, on the same requests, where comparing. */
       primary: LatencySummary
-      /** Mirror minus primary, request by request. */
+      /** Shadow minus primary, request by request. */
       difference: LatencySummary
     }
     breaker: BreakerState

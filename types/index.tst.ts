@@ -292,7 +292,7 @@ describe('fastify.mirrors', () => {
     expect(backend.notCompared.primaryFailed).type.toBe<number>()
     expect(backend.mismatches.body).type.toBe<number>()
     expect(backend.status['5xx']).type.toBe<number>()
-    expect(backend.latency.mirror).type.toBe<LatencySummary>()
+    expect(backend.latency.shadow).type.toBe<LatencySummary>()
     expect(backend.latency.difference.p99).type.toBe<number | null>()
     expect(backend.breaker).type.toBe<'closed' | 'open' | 'half-open'>()
     expect(backend).type.not.toHaveProperty('errors')

@@ -24,8 +24,8 @@ const columns: Column[] = [
   { head: 'failed', cell: (_, backend) => String(sum(backend.failure)), colour: 'red' },
   { head: 'p50', cell: (_, { latency }) => ms(latency.primary.p50) },
   { head: 'p95', cell: (_, { latency }) => ms(latency.primary.p95), group: 'primary ms' },
-  { head: 'p50', cell: (_, { latency }) => ms(latency.mirror.p50) },
-  { head: 'p95', cell: (_, { latency }) => ms(latency.mirror.p95), group: 'mirror ms' }
+  { head: 'p50', cell: (_, { latency }) => ms(latency.shadow.p50) },
+  { head: 'p95', cell: (_, { latency }) => ms(latency.shadow.p95), group: 'shadow ms' }
 ]
 
 /** Two lines of headings, and one for each backend of each mirror. `width`: columns of the terminal. */

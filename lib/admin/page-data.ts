@@ -40,7 +40,7 @@ export interface PageBackend extends Pick<BackendSnapshot, 'name' | 'total' | 'c
   breaker: BreakerState
   failed: number
   primary: PagePercentiles
-  mirror: PagePercentiles
+  shadow: PagePercentiles
 }
 
 export type PagePercentiles = Pick<LatencySummary, 'p50' | 'p95'>
@@ -68,7 +68,7 @@ export interface PagePlaceExamples {
 }
 
 export interface PageExample extends PlaceExample {
-  curl: { mirror: string, primary: string }
+  curl: { shadow: string, primary: string }
 }
 
 /** Which places are asked for. */
@@ -150,7 +150,7 @@ function rowOf ({ id, enabled, percentage, seen, backends }: MirrorSnapshot, { v
 
 function backendOf ({ name, total, compared, mismatched, breaker, failure, latency }: BackendSnapshot): PageBackend {
   const failed = Object.values(failure).reduce((sum, count) => sum + count, 0)
-  return { name, total, compared, mismatched, breaker, failed, primary: latency.primary, mirror: latency.mirror }
+  return { name, total, compared, mismatched, breaker, failed, primary: latency.primary, shadow: latency.shadow }
 }
 
 /** One mirror in full, as JSON. */
@@ -199,6 +199,6 @@ function pagePlaces ({ period, backends }: Mirror, { sort, endpoint }: PlaceFilt
 export function pageExamples (mirror: Mirror | undefined, place: string, base: string): PagePlaceExamples | null {
   const found = mirror?.period.places.find(place)
   if (mirror === undefined || found === undefined) return null
-  const curl = (example: PlaceExample, side: 'mirror' | 'primary') => mirror.curlOf(example, side, side === 'primary' ? base : undefined) as string
-  return { examples: found.examples.map(example => ({ ...example, curl: { mirror: curl(example, 'mirror'), primary: curl(example, 'primary') } })) }
+  const curl = (example: PlaceExample, side: 'shadow' | 'primary') => mirror.curlOf(example, side, side === 'primary' ? base : undefined) as string
+  return { examples: found.examples.map(example => ({ ...example, curl: { shadow: curl(example, 'shadow'), primary: curl(example, 'primary') } })) }
 }

@@ -39,7 +39,7 @@ const backendProperties: Record<keyof BackendSnapshot, unknown> = {
   mismatched: count,
   notCompared: counts(...Object.keys(NOT_COMPARED)),
   mismatches: counts('status', 'headers', 'body'),
-  latency: object({ mirror: latency, primary: latency, difference: latency }),
+  latency: object({ shadow: latency, primary: latency, difference: latency }),
   breaker: text
 }
 
@@ -79,18 +79,18 @@ export const pageWithoutGuard = { hide: true, response: { 404: notFound } }
 const nullableText = { type: ['string', 'null'] }
 const texts = { type: 'array', items: text }
 
-const header = object({ name: text, primary: texts, mirror: texts })
+const header = object({ name: text, primary: texts, shadow: texts })
 
-const jsonDifference = object({ pointer: text, change: text, primary: text, mirror: text })
+const jsonDifference = object({ pointer: text, change: text, primary: text, shadow: text })
 
 const mismatch = object({
   backend: text,
   time: text,
   request: object({ method: text, path: text, sentPath: text, headers: texts, body: nullableText, truncated: flag }),
   primaryStatus: count,
-  mirrorStatus: count,
+  shadowStatus: count,
   primaryHash: text,
-  mirrorHash: text,
+  shadowHash: text,
   headers: { type: 'array', items: header },
   body: {
     ...object({
@@ -98,7 +98,7 @@ const mismatch = object({
       differences: { type: 'array', items: jsonDifference },
       truncated: flag,
       primaryLength: count,
-      mirrorLength: count,
+      shadowLength: count,
       offset: count,
       reason: text
     }),
@@ -153,7 +153,7 @@ export const curl = {
   querystring: {
     type: 'object',
     properties: {
-      side: { type: 'string', enum: ['mirror', 'primary'], default: 'mirror' },
+      side: { type: 'string', enum: ['shadow', 'primary'], default: 'shadow' },
       base
     }
   },

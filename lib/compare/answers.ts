@@ -24,9 +24,9 @@ export interface DiffOptions {
 /** Two complete answers that differ. Plain data, of bounded size. */
 export interface Difference {
   primaryStatus: number
-  mirrorStatus: number
+  shadowStatus: number
   primaryHash: string
-  mirrorHash: string
+  shadowHash: string
   /** At least one part. */
   differs: MismatchPart[]
   /** Empty without a detailed diff. */
@@ -47,7 +47,7 @@ export interface Comparer {
   /** Whether a body of this Content-Encoding may be looked into, so that it has to be kept. */
   keeps (encoding: string): boolean
   /** Calls back once, at once or later; until then both bodies are held. */
-  compare (primary: ComparedAnswer, mirror: ComparedAnswer, callback: (comparison: Comparison) => void): void
+  compare (primary: ComparedAnswer, shadow: ComparedAnswer, callback: (comparison: Comparison) => void): void
 }
 
 /**
@@ -67,26 +67,26 @@ export class HashComparer implements Comparer {
     return isCoded(encoding)
   }
 
-  compare (primary: ComparedAnswer, mirror: ComparedAnswer, callback: (comparison: Comparison) => void): void {
-    if (primary.digest.equals(mirror.digest)) {
-      callback(differenceOf(primary, mirror, [], null))
-    } else if (!isCoded(primary.encoding) && !isCoded(mirror.encoding)) {
-      callback(differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' }))
+  compare (primary: ComparedAnswer, shadow: ComparedAnswer, callback: (comparison: Comparison) => void): void {
+    if (primary.digest.equals(shadow.digest)) {
+      callback(differenceOf(primary, shadow, [], null))
+    } else if (!isCoded(primary.encoding) && !isCoded(shadow.encoding)) {
+      callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: 'off' }))
     } else {
-      this.#coded.compare(primary, mirror, outcome => {
-        if (outcome === 'match') callback(differenceOf(primary, mirror, [], null))
-        else if (outcome === 'mismatch') callback(differenceOf(primary, mirror, [], { kind: 'hash', reason: 'off' }))
-        else if (outcome === 'not decodable') callback(differenceOf(primary, mirror, [], { kind: 'hash', reason: outcome }))
-        else callback(withoutBodies(primary, mirror, [], outcome))
+      this.#coded.compare(primary, shadow, outcome => {
+        if (outcome === 'match') callback(differenceOf(primary, shadow, [], null))
+        else if (outcome === 'mismatch') callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: 'off' }))
+        else if (outcome === 'not decodable') callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: outcome }))
+        else callback(withoutBodies(primary, shadow, [], outcome))
       })
     }
   }
 }
 
 /** Compares answers of which no more is known than their status, for there was no memory for the rest. */
-export function compareByStatus (primary: ComparedAnswer, mirror: ComparedAnswer): Comparison {
-  if (primary.digest.equals(mirror.digest)) return differenceOf(primary, mirror, [], null) ?? 'memory'
-  return withoutBodies(primary, mirror, [], 'memory')
+export function compareByStatus (primary: ComparedAnswer, shadow: ComparedAnswer): Comparison {
+  if (primary.digest.equals(shadow.digest)) return differenceOf(primary, shadow, [], null) ?? 'memory'
+  return withoutBodies(primary, shadow, [], 'memory')
 }
 
 /** Compares answers in detail: headers always, bodies only when their hashes differ. */
@@ -111,24 +111,24 @@ export class AnswerComparer implements Comparer {
     return true
   }
 
-  compare (primary: ComparedAnswer, mirror: ComparedAnswer, callback: (comparison: Comparison) => void): void {
-    const headers = diffHeaders(primary.headers, mirror.headers, this.#ignore)
-    if (primary.digest.equals(mirror.digest)) {
-      callback(differenceOf(primary, mirror, headers, null))
+  compare (primary: ComparedAnswer, shadow: ComparedAnswer, callback: (comparison: Comparison) => void): void {
+    const headers = diffHeaders(primary.headers, shadow.headers, this.#ignore)
+    if (primary.digest.equals(shadow.digest)) {
+      callback(differenceOf(primary, shadow, headers, null))
       return
     }
     const ofPrimary = captured(primary)
-    const ofMirror = captured(mirror)
-    if (ofPrimary === null || ofMirror === null) {
-      callback(withoutBodies(primary, mirror, headers, 'memory'))
+    const ofShadow = captured(shadow)
+    if (ofPrimary === null || ofShadow === null) {
+      callback(withoutBodies(primary, shadow, headers, 'memory'))
       return
     }
-    this.#bodies.compare(ofPrimary, ofMirror, outcome => {
+    this.#bodies.compare(ofPrimary, ofShadow, outcome => {
       if (outcome.outcome === 'unknown') {
-        callback(withoutBodies(primary, mirror, headers, outcome.reason))
+        callback(withoutBodies(primary, shadow, headers, outcome.reason))
       } else {
         const [body, places] = outcome.outcome === 'match' ? [null, undefined] : [outcome.difference, outcome.places]
-        callback(differenceOf(primary, mirror, headers, body, places))
+        callback(differenceOf(primary, shadow, headers, body, places))
       }
     })
   }
@@ -142,29 +142,29 @@ function captured ({ body, headers, encoding }: ComparedAnswer) {
 
 /** The bodies can not be compared; where something else differs, that is a difference all the same. */
 function withoutBodies (
-  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory' | 'busy' | 'error')
+  primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory' | 'busy' | 'error')
 ): Comparison {
-  const difference = differenceOf(primary, mirror, headers, null)
+  const difference = differenceOf(primary, shadow, headers, null)
   return difference === null ? reason : { ...difference, body: { kind: 'hash', reason } }
 }
 
 function differenceOf (
-  primary: ComparedAnswer, mirror: ComparedAnswer, headers: HeaderDifference[], body: BodyDifference | null, ofJson?: JsonPlaces
+  primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[], body: BodyDifference | null, ofJson?: JsonPlaces
 ): Difference | null {
   const differs: MismatchPart[] = []
-  if (primary.status !== mirror.status) differs.push('status')
+  if (primary.status !== shadow.status) differs.push('status')
   if (headers.length > 0) differs.push('headers')
   if (body !== null) differs.push('body')
   if (differs.length === 0) return null
   const first = firstHeaders(headers)
   return {
     primaryStatus: primary.status,
-    mirrorStatus: mirror.status,
+    shadowStatus: shadow.status,
     primaryHash: primary.digest.hex,
-    mirrorHash: mirror.digest.hex,
+    shadowHash: shadow.digest.hex,
     differs,
     headers: first,
     body,
-    places: placesOf(primary.status, mirror.status, first, headers.length > first.length, body, ofJson)
+    places: placesOf(primary.status, shadow.status, first, headers.length > first.length, body, ofJson)
   }
 }

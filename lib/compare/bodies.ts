@@ -87,8 +87,8 @@ export class BodyComparer {
    * Calls back once, before it returns where the bodies are short and not coded, later otherwise; until then both bodies
    * are held. Throws nothing; the callback must not throw either.
    */
-  compare (primary: CapturedBody, mirror: CapturedBody, callback: (outcome: BodyOutcome) => void): void {
-    const pair = new Pair(this, this.#memory, primary, mirror, callback)
+  compare (primary: CapturedBody, shadow: CapturedBody, callback: (outcome: BodyOutcome) => void): void {
+    const pair = new Pair(this, this.#memory, primary, shadow, callback)
     this.#guard.enter(pair, decodeBoth)
   }
 
@@ -96,7 +96,7 @@ export class BodyComparer {
   decode (pair: Pair, { bytes, contentEncoding }: CapturedBody, onDecoded: (decoded: Buffer) => void): void {
     const body = asBuffer(bytes as Uint8Array)
     this.#decoder.decode(body, contentEncoding, this.#limit, decoded => {
-      if (typeof decoded === 'string') return pair.end(undecided(pair.primary, pair.mirror, decoded))
+      if (typeof decoded === 'string') return pair.end(undecided(pair.primary, pair.shadow, decoded))
       // What was not coded is held by whoever called.
       if (decoded === body || pair.hold(decoded.length)) onDecoded(decoded)
       else pair.end(NO_MEMORY)
@@ -104,9 +104,9 @@ export class BodyComparer {
   }
 
   /** @internal */
-  compareBytes (pair: Pair, primary: Buffer, mirror: Buffer): void {
-    const json = maybeJson(pair.primary) && maybeJson(pair.mirror)
-    const steps = compareBytes(primary, mirror, json, this.#options)
+  compareBytes (pair: Pair, primary: Buffer, shadow: Buffer): void {
+    const json = maybeJson(pair.primary) && maybeJson(pair.shadow)
+    const steps = compareBytes(primary, shadow, json, this.#options)
     if (!this.#slices.run(steps, outcome => pair.end(outcome), this.#guard, BROKEN)) pair.end(BUSY)
   }
 }
@@ -115,17 +115,17 @@ export class BodyComparer {
 class Pair implements Holder {
   readonly comparer: BodyComparer
   readonly primary: CapturedBody
-  readonly mirror: CapturedBody
+  readonly shadow: CapturedBody
   readonly #memory: Memory
   readonly #callback: (outcome: BodyOutcome) => void
   #held = 0
   #ended = false
 
-  constructor (comparer: BodyComparer, memory: Memory, primary: CapturedBody, mirror: CapturedBody, callback: (outcome: BodyOutcome) => void) {
+  constructor (comparer: BodyComparer, memory: Memory, primary: CapturedBody, shadow: CapturedBody, callback: (outcome: BodyOutcome) => void) {
     this.comparer = comparer
     this.#memory = memory
     this.primary = primary
-    this.mirror = mirror
+    this.shadow = shadow
     this.#callback = callback
   }
 
@@ -150,16 +150,16 @@ class Pair implements Holder {
 }
 
 function decodeBoth (pair: Pair): void {
-  const { comparer, primary, mirror } = pair
-  if (primary.bytes === null || mirror.bytes === null) return pair.end(undecided(primary, mirror, 'too long'))
-  comparer.decode(pair, primary, before => comparer.decode(pair, mirror, after => comparer.compareBytes(pair, before, after)))
+  const { comparer, primary, shadow } = pair
+  if (primary.bytes === null || shadow.bytes === null) return pair.end(undecided(primary, shadow, 'too long'))
+  comparer.decode(pair, primary, before => comparer.decode(pair, shadow, after => comparer.compareBytes(pair, before, after)))
 }
 
 /** The bytes could not be looked into. Their hashes decide, unless they are hashes of different codings. */
-function undecided (primary: CapturedBody, mirror: CapturedBody, reason: DecodeFailure): BodyOutcome {
+function undecided (primary: CapturedBody, shadow: CapturedBody, reason: DecodeFailure): BodyOutcome {
   if (reason === 'busy') return BUSY
   if (reason === 'error') return BROKEN
-  if (!sameCodings(primary.contentEncoding, mirror.contentEncoding)) return { outcome: 'unknown', reason: 'encoding' }
+  if (!sameCodings(primary.contentEncoding, shadow.contentEncoding)) return { outcome: 'unknown', reason: 'encoding' }
   return { outcome: 'mismatch', difference: { kind: 'hash', reason } }
 }
 
@@ -168,30 +168,30 @@ function maybeJson ({ contentType }: CapturedBody): boolean {
   return type === '' || isJson(type)
 }
 
-function * compareBytes (primary: Buffer, mirror: Buffer, json: boolean, options: JsonDiffOptions): Steps<BodyOutcome> {
-  if (primary.equals(mirror)) return MATCH
+function * compareBytes (primary: Buffer, shadow: Buffer, json: boolean, options: JsonDiffOptions): Steps<BodyOutcome> {
+  if (primary.equals(shadow)) return MATCH
   // Only then is the text what the bytes say: others are decoded with replacements, and different bytes to equal text.
-  const text = isUtf8(primary) && isUtf8(mirror)
+  const text = isUtf8(primary) && isUtf8(shadow)
   if (text && json) {
-    const outcome = yield * lookInto(primary, mirror, options)
+    const outcome = yield * lookInto(primary, shadow, options)
     if (outcome !== null) return outcome
   }
   return {
     outcome: 'mismatch',
     difference: {
-      kind: text && !primary.includes(0) && !mirror.includes(0) ? 'text' : 'binary',
+      kind: text && !primary.includes(0) && !shadow.includes(0) ? 'text' : 'binary',
       primaryLength: primary.length,
-      mirrorLength: mirror.length,
-      offset: firstDifference(primary, mirror)
+      shadowLength: shadow.length,
+      offset: firstDifference(primary, shadow)
     }
   }
 }
 
 /** `null`: not JSON. */
-function * lookInto (primary: Buffer, mirror: Buffer, options: JsonDiffOptions): Steps<BodyOutcome | null> {
-  if (Math.max(primary.length, mirror.length) > MAX_JSON) return TOO_COMPLEX
+function * lookInto (primary: Buffer, shadow: Buffer, options: JsonDiffOptions): Steps<BodyOutcome | null> {
+  if (Math.max(primary.length, shadow.length) > MAX_JSON) return TOO_COMPLEX
   try {
-    const result = yield * diffJson(primary.toString(), mirror.toString(), options)
+    const result = yield * diffJson(primary.toString(), shadow.toString(), options)
     if (result.kind === 'not json') return null
     if (result.kind === 'equal') return MATCH
     if (result.kind === 'too complex') return TOO_COMPLEX

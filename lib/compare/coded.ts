@@ -46,11 +46,11 @@ export class CodedComparer {
   }
 
   /** Calls back once, at once or later; until then both bodies are held. */
-  compare (primary: ComparedAnswer, mirror: ComparedAnswer, onOutcome: (outcome: CodedOutcome) => void): void {
+  compare (primary: ComparedAnswer, shadow: ComparedAnswer, onOutcome: (outcome: CodedOutcome) => void): void {
     this.#decode(primary, before => {
-      if (typeof before === 'string') return onOutcome(unknown(before, primary, mirror))
-      this.#decode(mirror, after => {
-        if (typeof after === 'string') onOutcome(unknown(after, primary, mirror))
+      if (typeof before === 'string') return onOutcome(unknown(before, primary, shadow))
+      this.#decode(shadow, after => {
+        if (typeof after === 'string') onOutcome(unknown(after, primary, shadow))
         else onOutcome(before.equals(after) ? 'match' : 'mismatch')
       })
     })
@@ -86,8 +86,8 @@ function * digestOf (bytes: Buffer): Steps<Digest> {
   return digest
 }
 
-function unknown (reason: Failure, primary: ComparedAnswer, mirror: ComparedAnswer): CodedOutcome {
+function unknown (reason: Failure, primary: ComparedAnswer, shadow: ComparedAnswer): CodedOutcome {
   if (reason === 'too long') return 'encoding'
-  if (reason === 'not decodable' && !sameCodings(primary.encoding, mirror.encoding)) return 'encoding'
+  if (reason === 'not decodable' && !sameCodings(primary.encoding, shadow.encoding)) return 'encoding'
   return reason
 }

@@ -39,18 +39,18 @@ export function ignoredHeaders (names: readonly string[]): ReadonlySet<string> {
  * Values beyond ASCII are compared as the text that they mean, for no header says in which coding its bytes are: of one and the same value
  * Node sends UTF-8 with a text as the body and ISO 8859-1 with any other, and clients take what they get for one or the other.
  */
-export function diffHeaders (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
+export function diffHeaders (primary: HeaderList, shadow: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
   const before = valuesByName(primary, ignore)
-  const after = valuesByName(mirror, ignore)
-  const differences = diffMany(primary, mirror, ignore)
+  const after = valuesByName(shadow, ignore)
+  const differences = diffMany(primary, shadow, ignore)
   for (const [name, values] of before) {
     const others = after.get(name) ?? []
     after.delete(name)
     if (equal(name, values, others)) continue
     const [one, other] = [values.map(textOf), others.map(textOf)]
-    if (!equal(name, one, other)) differences.push({ name, primary: one, mirror: other })
+    if (!equal(name, one, other)) differences.push({ name, primary: one, shadow: other })
   }
-  for (const [name, values] of after) differences.push({ name, primary: [], mirror: values.map(textOf) })
+  for (const [name, values] of after) differences.push({ name, primary: [], shadow: values.map(textOf) })
   return differences.sort(byName)
 }
 
@@ -63,12 +63,12 @@ export function firstHeaders (differences: readonly HeaderDifference[]): HeaderD
     room -= first.length
     return first
   }
-  return differences.slice(0, MAX_HEADERS).map(({ name, primary, mirror }) => {
+  return differences.slice(0, MAX_HEADERS).map(({ name, primary, shadow }) => {
     room -= Math.min(name.length, MAX_NAME)
     return {
       name: name.slice(0, MAX_NAME),
       primary: primary.slice(0, MAX_VALUES).map(shown),
-      mirror: mirror.slice(0, MAX_VALUES).map(shown)
+      shadow: shadow.slice(0, MAX_VALUES).map(shown)
     }
   })
 }
@@ -79,15 +79,15 @@ export function valueOf (list: HeaderList, name: string): string | undefined {
 }
 
 /** Of lists that are longer than any honest server's, the lines past those compared by name: as a whole, and in their order. */
-function diffMany (primary: HeaderList, mirror: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
-  if (Math.max(primary.length, mirror.length) <= MAX_LINES * 2) return []
-  const [before, after] = [primary, mirror].map(list => {
+function diffMany (primary: HeaderList, shadow: HeaderList, ignore: ReadonlySet<string>): HeaderDifference[] {
+  if (Math.max(primary.length, shadow.length) <= MAX_LINES * 2) return []
+  const [before, after] = [primary, shadow].map(list => {
     const rest: string[] = []
     for (let i = MAX_LINES * 2; i + 1 < list.length; i += 2) if (!ignore.has(list[i].toLowerCase())) rest.push(list[i], textOf(list[i + 1]))
     return rest
   })
   if (before.length === after.length && before.every((text, index) => text === after[index])) return []
-  return [{ name: MORE, primary: [`${before.length / 2} more`], mirror: [`${after.length / 2} more`] }]
+  return [{ name: MORE, primary: [`${before.length / 2} more`], shadow: [`${after.length / 2} more`] }]
 }
 
 function valuesByName (list: HeaderList, ignore: ReadonlySet<string>): Map<string, string[]> {

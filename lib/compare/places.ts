@@ -25,17 +25,17 @@ const UNKNOWN: ReadonlySet<string> = new Set(['encoding', 'memory', 'busy', 'err
 
 /** `moreHeaders`: there are more than those given. `json`: the body's. */
 export function placesOf (
-  primaryStatus: number, mirrorStatus: number, headers: readonly HeaderDifference[], moreHeaders: boolean,
+  primaryStatus: number, shadowStatus: number, headers: readonly HeaderDifference[], moreHeaders: boolean,
   body: BodyDifference | null, json: JsonPlaces | undefined
 ): DifferencePlaces {
   const keys: string[] = []
   const firsts: number[] = []
-  if (primaryStatus !== mirrorStatus) {
-    keys.push(`changed status ${primaryStatus}→${mirrorStatus}`)
+  if (primaryStatus !== shadowStatus) {
+    keys.push(`changed status ${primaryStatus}→${shadowStatus}`)
     firsts.push(-1)
   }
-  for (const [index, { name, primary, mirror }] of headers.entries()) {
-    const kind = primary.length === 0 ? 'added' : mirror.length === 0 ? 'removed' : 'changed'
+  for (const [index, { name, primary, shadow }] of headers.entries()) {
+    const kind = primary.length === 0 ? 'added' : shadow.length === 0 ? 'removed' : 'changed'
     const key = `${kind} header:${looksLikeId(name) ? '*' : name}`
     if (keys.includes(key)) continue
     keys.push(key)

@@ -106,7 +106,7 @@ export class BackendBooks {
   constructor (histograms: LatencyHistograms | null = null, maxSlowdown = Infinity) {
     this.#maxSlowdown = maxSlowdown
     this.latency = {
-      mirror: new Ring(histograms?.mirror),
+      shadow: new Ring(histograms?.shadow),
       primary: new Ring(histograms?.primary),
       difference: new Ring(histograms?.difference)
     }
@@ -150,7 +150,7 @@ export class BackendBooks {
    */
   answer (status: number, ms: number): void {
     // What may throw comes first, so that an event is counted as a whole or not at all.
-    if (!Number.isNaN(ms)) this.latency.mirror.add(ms)
+    if (!Number.isNaN(ms)) this.latency.shadow.add(ms)
     this.inFlight--
     this.success++
     this.comparing++

@@ -99,10 +99,10 @@ export const families: readonly Family[] = [
   ofBackends('gauge', 'breaker_state', 'Whether the breaker is in this state, 1 or 0.', ({ breaker }, emit) => {
     for (const state of STATES) emit({ state }, Number(state === breaker))
   }),
-  ofLatency('mirror', 'latency_seconds', 'Time of the mirror, from dispatch on a connection to the end of its answer.'),
+  ofLatency('shadow', 'latency_seconds', 'Time of the shadow, from dispatch on a connection to the end of its answer.'),
   ofLatency('primary', 'primary_latency_seconds', 'Time of the primary, on requests that were compared.'),
   ofLatency('difference', 'latency_difference_seconds',
-    'Mirror minus primary, request by request; negative where the mirror is faster.'),
+    'Shadow minus primary, request by request; negative where the shadow is faster.'),
 
   family('gauge', 'buffered_bytes', 'Bytes held in memory for mirrors.', ({ bufferedBytes }, emit) => {
     emit({}, bufferedBytes)

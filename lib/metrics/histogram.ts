@@ -1,6 +1,6 @@
 /** Upper bounds in seconds, of what takes time. They are fixed, so that the buckets of several instances add up. */
 const DURATION = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-/** Upper bounds in seconds, of a difference: the mirror may be the faster one. */
+/** Upper bounds in seconds, of a difference: the shadow may be the faster one. */
 const DIFFERENCE = [
   -5, -1, -0.5, -0.25, -0.1, -0.05, -0.025, -0.01, -0.005, -0.0025, -0.001, 0,
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5
@@ -32,7 +32,7 @@ export class Histogram {
 
 /** A backend's latencies since the app began, whatever is reset. */
 export class LatencyHistograms {
-  readonly mirror = new Histogram(DURATION)
+  readonly shadow = new Histogram(DURATION)
   readonly primary = new Histogram(DURATION)
   readonly difference = new Histogram(DIFFERENCE)
 }

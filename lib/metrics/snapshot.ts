@@ -70,7 +70,7 @@ function backendSnapshot (backend: BackendState): BackendSnapshot {
     notCompared: { ...books.notCompared },
     mismatches: { ...books.mismatches },
     latency: {
-      mirror: books.latency.mirror.summary(),
+      shadow: books.latency.shadow.summary(),
       primary: books.latency.primary.summary(),
       difference: books.latency.difference.summary()
     },

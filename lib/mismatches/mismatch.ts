@@ -45,10 +45,10 @@ export interface MismatchInput {
   time: number
   request: MismatchedRequest
   primaryStatus: number
-  mirrorStatus: number
+  shadowStatus: number
   /** SHA-256 in hexadecimal. */
   primaryHash: string
-  mirrorHash: string
+  shadowHash: string
   headers: readonly HeaderDifference[]
   /** `null`: the bodies match. */
   body: BodyDifference | null
@@ -73,9 +73,9 @@ export function createMismatch (input: MismatchInput, redactor: Redactor): Misma
     time: new Date(input.time).toISOString(),
     request: requestOf(input.request, redactor),
     primaryStatus: input.primaryStatus,
-    mirrorStatus: input.mirrorStatus,
+    shadowStatus: input.shadowStatus,
     primaryHash: markOf(input.primaryHash),
-    mirrorHash: markOf(input.mirrorHash),
+    shadowHash: markOf(input.shadowHash),
     headers: firstHeaders(input.headers.slice(0, MAX_HEADERS)).map((header) => headerOf(header, redactor)),
     body: input.body === null ? null : firstDifferences(input.body)
   }
@@ -117,11 +117,11 @@ function requestBody ({ headers, body, complete }: MismatchedRequest, redactor: 
   return redactor.body(body, valueOf(headers, 'content-type'), complete, MAX_BODY)
 }
 
-function headerOf ({ name, primary, mirror }: HeaderDifference, redactor: Redactor): HeaderDifference {
+function headerOf ({ name, primary, shadow }: HeaderDifference, redactor: Redactor): HeaderDifference {
   const shown = (value: string): string => cut(redactor.header(name, value), MAX_VALUE)
   return {
     name: cut(name, MAX_NAME),
     primary: primary.map(shown),
-    mirror: mirror.map(shown)
+    shadow: shadow.map(shown)
   }
 }

@@ -160,13 +160,13 @@ export class MismatchReporter {
   }
 
   #log (log: MismatchLog, mismatch: Mismatch, endpoint: string, ids: readonly string[]): void {
-    const { backend, primaryStatus, mirrorStatus, body } = mismatch
+    const { backend, primaryStatus, shadowStatus, body } = mismatch
     const fields: Record<string, unknown> = {
       mirror: this.#mirror.id,
       endpoint: printableData(endpoint),
       backend,
       primaryStatus,
-      mirrorStatus,
+      shadowStatus,
       bodyMatch: body === null
     }
     if (this.#config.detailedDiff) {

@@ -60,8 +60,8 @@ export class Sample {
     const [headers, ofHeaders] = fitting(input.headers, bytesOfHeader, room * SHARE_OF_OTHERS)
     const [body, ofBody] = fittingBody(input.body, room * SHARE_OF_OTHERS - ofHeaders)
     const { request, bytes } = snapshotWithin(input.request, room - ofHeaders - ofBody, redactor)
-    const { backend, time, primaryStatus, mirrorStatus, primaryHash, mirrorHash } = input
-    this.#input = { backend, time, request, primaryStatus, mirrorStatus, primaryHash, mirrorHash, headers, body }
+    const { backend, time, primaryStatus, shadowStatus, primaryHash, shadowHash } = input
+    this.#input = { backend, time, request, primaryStatus, shadowStatus, primaryHash, shadowHash, headers, body }
     this.#redactor = redactor
     this.places = places
     this.size = OVERHEAD + places.length * A_PLACE + ofHeaders + ofBody + bytes
@@ -133,27 +133,27 @@ function bytesOf (text: string): number {
   return /[^\0-\xff]/.test(text) ? text.length * 2 : text.length
 }
 
-function bytesOfHeader ({ name, primary, mirror }: HeaderDifference): number {
+function bytesOfHeader ({ name, primary, shadow }: HeaderDifference): number {
   let bytes = OVERHEAD_OF_ONE + bytesOf(name)
   for (const value of primary) bytes += OVERHEAD_OF_ONE + bytesOf(value)
-  for (const value of mirror) bytes += OVERHEAD_OF_ONE + bytesOf(value)
+  for (const value of shadow) bytes += OVERHEAD_OF_ONE + bytesOf(value)
   return bytes
 }
 
-function bytesOfDifference ({ pointer, primary = '', mirror = '' }: JsonDifference): number {
-  return OVERHEAD_OF_ONE + bytesOf(pointer) + bytesOf(primary) + bytesOf(mirror)
+function bytesOfDifference ({ pointer, primary = '', shadow = '' }: JsonDifference): number {
+  return OVERHEAD_OF_ONE + bytesOf(pointer) + bytesOf(primary) + bytesOf(shadow)
 }
 
 function shortHeader (header: HeaderDifference): HeaderDifference {
   if (bytesOfHeader(header) <= MAX_OWN) return header
-  const [{ name, primary, mirror }] = firstHeaders([header])
-  return { name, primary: primary.slice(0, 1), mirror: mirror.slice(0, 1) }
+  const [{ name, primary, shadow }] = firstHeaders([header])
+  return { name, primary: primary.slice(0, 1), shadow: shadow.slice(0, 1) }
 }
 
 function shortDifference (difference: JsonDifference): JsonDifference {
   if (bytesOfDifference(difference) <= MAX_OWN) return difference
   const short = { ...difference }
   if (short.primary !== undefined) short.primary = cut(short.primary, SHORT_VALUE)
-  if (short.mirror !== undefined) short.mirror = cut(short.mirror, SHORT_VALUE)
+  if (short.shadow !== undefined) short.shadow = cut(short.shadow, SHORT_VALUE)
   return short
 }

@@ -22,7 +22,7 @@ function equations (mirror: MirrorSnapshot): Equation[] {
       { name: 'success closes', found: b.success, wanted: b.comparing + b.compared + sum(b.notCompared) },
       { name: 'compared closes', found: b.compared, wanted: b.matched + b.mismatched },
       // Fewer where the event loop was blocked.
-      { name: 'no more latencies than answers', found: Math.max(b.latency.mirror.count, b.success), wanted: b.success },
+      { name: 'no more latencies than answers', found: Math.max(b.latency.shadow.count, b.success), wanted: b.success },
       { name: 'pairs are pairs', found: b.latency.primary.count, wanted: b.latency.difference.count }
     )
   }

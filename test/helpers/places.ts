@@ -33,9 +33,9 @@ export function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, re
     backend: 'shadow',
     time: START,
     primaryStatus: 200,
-    mirrorStatus: 200,
+    shadowStatus: 200,
     primaryHash: 'a'.repeat(64),
-    mirrorHash: 'b'.repeat(64),
+    shadowHash: 'b'.repeat(64),
     headers: [],
     body: null,
     ...changes,
@@ -45,7 +45,7 @@ export function input (changes: Partial<Omit<MismatchInput, 'request'>> = {}, re
 
 /** A difference with its places, as the comparers tell it. */
 export function differenceOf (found: Omit<MismatchInput, 'request' | 'time' | 'backend'>): Difference {
-  const { primaryStatus, mirrorStatus, primaryHash, mirrorHash, headers, body } = found
+  const { primaryStatus, shadowStatus, primaryHash, shadowHash, headers, body } = found
   const json = { keys: [] as string[], firsts: [] as number[], more: false }
   if (body?.kind === 'json') {
     for (const [index, { pointer, change }] of body.differences.entries()) {
@@ -53,8 +53,8 @@ export function differenceOf (found: Omit<MismatchInput, 'request' | 'time' | 'b
       if (!json.keys.includes(key)) json.firsts[json.keys.push(key) - 1] = index
     }
   }
-  const places = placesOf(primaryStatus, mirrorStatus, headers, false, body, body?.kind === 'json' ? json : undefined)
-  return { primaryStatus, mirrorStatus, primaryHash, mirrorHash, differs: ['body'], headers: [...headers], body, places }
+  const places = placesOf(primaryStatus, shadowStatus, headers, false, body, body?.kind === 'json' ? json : undefined)
+  return { primaryStatus, shadowStatus, primaryHash, shadowHash, differs: ['body'], headers: [...headers], body, places }
 }
 
 /** Places of one mirror with one backend, to which mismatches of any endpoint are given. */
@@ -97,7 +97,7 @@ export function kindsOf (list: MismatchList | undefined): string[] {
   return [...new Set(list?.places.flatMap(({ examples }) => examples).map(wordsOf))]
 }
 
-function wordsOf ({ primaryStatus, mirrorStatus, headers, body }: PlaceExample): string {
+function wordsOf ({ primaryStatus, shadowStatus, headers, body }: PlaceExample): string {
   const ofBody = body === null ? [] : [body.kind === 'hash' ? `hash: ${body.reason}` : body.kind]
-  return [`${primaryStatus}/${mirrorStatus}`, ...headers.map(({ name }) => name).sort(), ...ofBody].join(' ')
+  return [`${primaryStatus}/${shadowStatus}`, ...headers.map(({ name }) => name).sort(), ...ofBody].join(' ')
 }

@@ -35,7 +35,7 @@ export interface Twins {
   /** In the order in which they came. */
   events: MismatchEvent[]
   /** Sends a request, and resolves once its copy has been compared, has been found not comparable or has failed. */
-  ask (primary: Reply, mirror: Reply, request?: Ask): Promise<Outcome>
+  ask (primary: Reply, shadow: Reply, request?: Ask): Promise<Outcome>
 }
 
 export interface TwinsSetup {
@@ -54,9 +54,9 @@ export interface TwinsSetup {
 export const PATIENCE = 30_000
 
 export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
-  const replies: { primary: Reply, mirror: Reply } = { primary: {}, mirror: {} }
+  const replies: { primary: Reply, shadow: Reply } = { primary: {}, shadow: {} }
   const primary = await startBackend(t, (_, response) => answer(response, replies.primary))
-  const shadow = await startBackend(t, (_, response) => answer(response, replies.mirror))
+  const shadow = await startBackend(t, (_, response) => answer(response, replies.shadow))
   const events: MismatchEvent[] = []
   const mirror: MirrorOptions = {
     id: 'twins',
@@ -76,9 +76,9 @@ export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
   const client = keepAlive(t, gateway.url)
   return { gateway, primary, shadow, client, events, ask }
 
-  async function ask (ofPrimary: Reply, ofMirror: Reply, request: Ask = {}): Promise<Outcome> {
+  async function ask (ofPrimary: Reply, ofShadow: Reply, request: Ask = {}): Promise<Outcome> {
     replies.primary = ofPrimary
-    replies.mirror = ofMirror
+    replies.shadow = ofShadow
     const before = fates()
     const told = events.length
     const response = await client.request({ method: 'GET', path: '/', ...request })

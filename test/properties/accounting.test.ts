@@ -123,7 +123,7 @@ class World {
       case 7:
         return take(answered, at)?.onNotCompared(pick(UNCOMPARED, at))
       case 8: {
-        const difference = { primaryStatus: 200, mirrorStatus: 500, primaryHash: '', mirrorHash: '', differs: pick(PARTS, at), headers: [], body: null, places: NOWHERE }
+        const difference = { primaryStatus: 200, shadowStatus: 500, primaryHash: '', shadowHash: '', differs: pick(PARTS, at), headers: [], body: null, places: NOWHERE }
         return take(answered, at)?.onCompared(at % 3 === 0 ? null : difference, at % 2 === 0 ? null : { primary: at, difference: -at })
       }
       case 10: {

@@ -94,8 +94,8 @@ function isObject (value: Json): value is { [key: string]: Json } {
 
 const open = { isSecret: () => false, json: (tape: Tape, node: number) => tape.source(node), text: (text: string) => text }
 
-function diff (primary: string, mirror: string, ignored: string[] = []): JsonOutcome {
-  return atOnce(diffJson(primary, mirror, { ignore: compileIgnored(ignored), redactor: open }))
+function diff (primary: string, shadow: string, ignored: string[] = []): JsonOutcome {
+  return atOnce(diffJson(primary, shadow, { ignore: compileIgnored(ignored), redactor: open }))
 }
 
 /** A pair that has much in common: the second is the first, with a few parts of a third in it. */
@@ -117,9 +117,9 @@ t.test('two JSON documents', async t => {
   let listed = 0
   await holds(t, 'differ where their values do, however they are written', fc.property(pair, habits, ([a, b], habits) => {
     const habit = () => habits.next().value
-    const [primary, mirror] = [write(a, habit), write(b, habit)]
-    const wanted = differences(JSON.parse(primary), JSON.parse(mirror))
-    const outcome = diff(primary, mirror)
+    const [primary, shadow] = [write(a, habit), write(b, habit)]
+    const wanted = differences(JSON.parse(primary), JSON.parse(shadow))
+    const outcome = diff(primary, shadow)
     if (wanted.length === 0) return same(outcome, { kind: 'equal' })
     if (outcome.kind !== 'different') throw new Error(`${outcome.kind}, wanted ${JSON.stringify(wanted)}`)
 
@@ -129,17 +129,17 @@ t.test('two JSON documents', async t => {
     // Of many alike a few are listed.
     same(outcome.truncated, found.length < wanted.length, 'truncated')
     if (!outcome.truncated) same(found.map(entry => JSON.stringify(entry)).sort(), known.sort())
-    for (const { change, primary, mirror } of outcome.differences) {
-      same([primary === undefined, mirror === undefined], [change === 'added', change === 'removed'], 'values')
+    for (const { change, primary, shadow } of outcome.differences) {
+      same([primary === undefined, shadow === undefined], [change === 'added', change === 'removed'], 'values')
     }
     if (found.length > 1) listed++
   }), 3000)
   t.ok(listed > 300, `${listed} differed in several places`)
 
   await holds(t, 'match once all that differs is ignored, and nothing is found twice', fc.property(pair, ([a, b]) => {
-    const [primary, mirror] = [JSON.stringify(a), JSON.stringify(b)]
+    const [primary, shadow] = [JSON.stringify(a), JSON.stringify(b)]
     const wanted = differences(a, b).map(([pointer]) => pointer)
-    same(diff(primary, mirror, wanted), { kind: 'equal' })
+    same(diff(primary, shadow, wanted), { kind: 'equal' })
     same(new Set(wanted).size, wanted.length)
   }), 1000)
 

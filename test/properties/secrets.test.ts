@@ -82,15 +82,15 @@ function everything (json: unknown, text: string, name: string, type: string, bo
     const differences = outcome.kind === 'different' ? outcome.differences : []
     const difference: BodyDifference = { kind: 'json', differences, truncated: false }
     const value = headerValue(text)
-    const headers: HeaderDifference[] = [{ name: 'x-a', primary: [value], mirror: [] }, { name, primary: [CANARY], mirror: [value, CANARY] }]
+    const headers: HeaderDifference[] = [{ name: 'x-a', primary: [value], shadow: [] }, { name, primary: [CANARY], shadow: [value, CANARY] }]
     const path = `/a/${encodeURIComponent(text)}?q=${encodeURIComponent(text)}&${encodeURIComponent(name)}=${CANARY}&z=1`
     const input = {
       backend: 'b',
       time: 0,
       primaryStatus: 200,
-      mirrorStatus: 200,
+      shadowStatus: 200,
       primaryHash: '',
-      mirrorHash: '',
+      shadowHash: '',
       headers,
       body: difference,
       request: {

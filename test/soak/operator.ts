@@ -76,7 +76,7 @@ export class Operator {
       case 'curl': {
         const { places } = JSON.parse(await this.#ask('GET', `/mirrors/${id}/mismatches`)) as { places: Array<{ id: string }> }
         // It may have been cleared in between.
-        if (places.length > 0) await this.#ask('GET', `/mirrors/${id}/mismatches/${random.of(places).id}/curl?side=mirror`, undefined, [200, 404])
+        if (places.length > 0) await this.#ask('GET', `/mirrors/${id}/mismatches/${random.of(places).id}/curl?side=shadow`, undefined, [200, 404])
       }
     }
   }

@@ -190,14 +190,14 @@ t.test('the fullest store of mismatches is bounded: 32 KiB a place', async t => 
       time: Date.now(),
       request: { method: 'POST', path: `/${long}`, sentPath: `/${long}`, headers, body: Buffer.from(long).subarray(0, MAX_BODY + 1), complete: false },
       primaryStatus: 200 + i,
-      mirrorStatus: 500 + i,
+      shadowStatus: 500 + i,
       primaryHash: 'a'.repeat(64),
-      mirrorHash: 'b'.repeat(64),
-      headers: Array.from({ length: 200 }, (_, k) => ({ name: `x-${k}-${'n'.repeat(500)}`, primary: Array(50).fill(long), mirror: Array(50).fill(long) })),
+      shadowHash: 'b'.repeat(64),
+      headers: Array.from({ length: 200 }, (_, k) => ({ name: `x-${k}-${'n'.repeat(500)}`, primary: Array(50).fill(long), shadow: Array(50).fill(long) })),
       body: {
         kind: 'json',
         truncated: false,
-        differences: Array.from({ length: 200 }, (_, k) => ({ change: 'changed' as const, pointer: `/${'p'.repeat(390)}${k}`, primary: '\u20ac'.repeat(200), mirror: '\u20ac'.repeat(200) }))
+        differences: Array.from({ length: 200 }, (_, k) => ({ change: 'changed' as const, pointer: `/${'p'.repeat(390)}${k}`, primary: '\u20ac'.repeat(200), shadow: '\u20ac'.repeat(200) }))
       }
     })
   }

@@ -35,11 +35,11 @@ t.test('a hundred thousand keys, paths and kinds of mismatches take no more memo
       const request = { method: 'POST', path, sentPath: path, headers: ['x-key', headers['x-key']], body: Buffer.from(`body ${i}`), complete: true }
       const difference = differenceOf({
         primaryStatus: 200,
-        mirrorStatus: 200 + i % 400,
+        shadowStatus: 200 + i % 400,
         primaryHash: `${i}`.padEnd(64, '0'),
-        mirrorHash: `${i}`.padEnd(64, '1'),
-        headers: [{ name: `x-${word(i)}`, primary: [`${i}`], mirror: [] }],
-        body: { kind: 'json', truncated: false, differences: [{ change: 'changed', pointer: `/${word(i)}/${word(i * 7)}`, primary: `${i}`, mirror: 'null' }] }
+        shadowHash: `${i}`.padEnd(64, '1'),
+        headers: [{ name: `x-${word(i)}`, primary: [`${i}`], shadow: [] }],
+        body: { kind: 'json', truncated: false, differences: [{ change: 'changed', pointer: `/${word(i)}/${word(i * 7)}`, primary: `${i}`, shadow: 'null' }] }
       })
       reporter.report({ places, endpoint: places.endpoint('POST /abba/*'), backend: 0, name: 'shadow', request, difference, log: null })
     }

@@ -268,7 +268,7 @@ for (const { mode, plugin } of modes) {
       t.match(type, /^application\/json/, 'no browser takes it for a page')
       t.notMatch(text, controls)
     }
-    for (const side of ['mirror', 'primary']) {
+    for (const side of ['shadow', 'primary']) {
       const { type, text } = await admin(`/mirrors/twins/mismatches/${mismatch?.places[0]}/curl?side=${side}`)
       t.match(type, /^text\/plain/)
       t.notMatch(text.trimEnd(), /\p{C}/u, 'of one line, without anything that a terminal obeys')

@@ -48,11 +48,11 @@ const requests: Array<[string, Partial<MismatchedRequest>]> = [
 
 /** Answers that differ in as much as is looked at. */
 const answers: Partial<MismatchInput> = {
-  headers: Array.from({ length: 500 }, (_, i) => ({ name: `x-${i}`, primary: Array(20).fill('a=%25b; {'.repeat(40)), mirror: Array(20).fill('[" a%25c='.repeat(40)) })),
+  headers: Array.from({ length: 500 }, (_, i) => ({ name: `x-${i}`, primary: Array(20).fill('a=%25b; {'.repeat(40)), shadow: Array(20).fill('[" a%25c='.repeat(40)) })),
   body: {
     kind: 'json',
     truncated: false,
-    differences: Array.from({ length: 100 }, (_, i) => ({ pointer: '/1a'.repeat(130) + i, change: 'changed', primary: 'x'.repeat(200), mirror: 'y'.repeat(200) }))
+    differences: Array.from({ length: 100 }, (_, i) => ({ pointer: '/1a'.repeat(130) + i, change: 'changed', primary: 'x'.repeat(200), shadow: 'y'.repeat(200) }))
   }
 }
 
@@ -64,9 +64,9 @@ t.test('masking a mismatch takes a bounded time, whatever it is made of', async 
         time: 0,
         request: { method: 'POST', path: '/', sentPath: '/', headers: [], body: Buffer.alloc(0), complete: true, ...request },
         primaryStatus: 200,
-        mirrorStatus: 200,
+        shadowStatus: 200,
         primaryHash: '',
-        mirrorHash: '',
+        shadowHash: '',
         headers: [],
         body: null,
         ...answers
@@ -93,14 +93,14 @@ t.test('what is too much to be looked through is masked, not shown', async t => 
 t.test('comparing headers takes a bounded time, however many there are', async t => {
   const none = ignoredHeaders([])
   const many = (name: string, value = '1') => lines(3000, i => [`x-${name}${i}`, value])
-  for (const [primary, mirror] of [[many('a'), many('b')], [many('a'), many('a')], [many('a'), many('a', '2')], [lines(3000, () => ['a', 'b']), many('a')]]) {
-    const ms = median(() => diffHeaders(primary, mirror, none))
+  for (const [primary, shadow] of [[many('a'), many('b')], [many('a'), many('a')], [many('a'), many('a', '2')], [lines(3000, () => ['a', 'b']), many('a')]]) {
+    const ms = median(() => diffHeaders(primary, shadow, none))
     t.ok(ms < 2 * MEDIAN_MS, `${ms.toFixed(2)} ms`)
   }
   t.same(diffHeaders(many('a'), many('a'), none), [])
   t.same(diffHeaders(many('a'), [...many('a'), 'Date', 'now'], none), [], 'what is ignored is ignored there, too')
-  t.same(diffHeaders(many('a'), many('a').with(-1, '2'), none), [{ name: '…', primary: ['2744 more'], mirror: ['2744 more'] }])
-  t.same(diffHeaders(many('a'), many('a').slice(0, -2), none), [{ name: '…', primary: ['2744 more'], mirror: ['2743 more'] }])
+  t.same(diffHeaders(many('a'), many('a').with(-1, '2'), none), [{ name: '…', primary: ['2744 more'], shadow: ['2744 more'] }])
+  t.same(diffHeaders(many('a'), many('a').slice(0, -2), none), [{ name: '…', primary: ['2744 more'], shadow: ['2743 more'] }])
 })
 
 t.test('percent-encoding is taken off as others do', async t => {

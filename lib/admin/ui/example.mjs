@@ -56,29 +56,29 @@ function createExample (example, note) {
 }
 
 /** @param {Mismatch} mismatch */
-function differencesOf ({ primaryStatus, mirrorStatus, primaryHash, mirrorHash, headers, body }) {
+function differencesOf ({ primaryStatus, shadowStatus, primaryHash, shadowHash, headers, body }) {
   /** @type {Node[]} */
   const rows = []
-  if (primaryStatus !== mirrorStatus) row('status', String(primaryStatus), String(mirrorStatus))
-  for (const { name, primary, mirror } of headers) row(`header ${name}`, valuesOf(primary), valuesOf(mirror))
+  if (primaryStatus !== shadowStatus) row('status', String(primaryStatus), String(shadowStatus))
+  for (const { name, primary, shadow } of headers) row(`header ${name}`, valuesOf(primary), valuesOf(shadow))
   if (body?.kind === 'json') {
-    for (const { pointer, primary, mirror } of body.differences) row(pointer === '' ? 'body' : pointer, primary, mirror)
+    for (const { pointer, primary, shadow } of body.differences) row(pointer === '' ? 'body' : pointer, primary, shadow)
     if (body.truncated) rows.push(el('tr', {}, el('td', { colspan: 3, class: 'quiet' }, 'There are more differences.')))
   } else if (body?.kind === 'hash') {
-    row(`mark of the body (not looked into: ${body.reason})`, primaryHash, mirrorHash)
+    row(`mark of the body (not looked into: ${body.reason})`, primaryHash, shadowHash)
   } else if (body !== null) {
-    row(`length of the ${body.kind} body`, `${count(body.primaryLength)} bytes`, `${count(body.mirrorLength)} bytes`)
-    row(`mark of the body, differing from byte ${count(body.offset)} on`, primaryHash, mirrorHash)
+    row(`length of the ${body.kind} body`, `${count(body.primaryLength)} bytes`, `${count(body.shadowLength)} bytes`)
+    row(`mark of the body, differing from byte ${count(body.offset)} on`, primaryHash, shadowHash)
   }
   return el('table', { class: 'differences' },
     el('caption', { class: 'hidden' }, 'What differs'),
-    el('thead', {}, el('tr', {}, ...['where', 'primary', 'mirror'].map(name => el('th', { scope: 'col' }, name)))),
+    el('thead', {}, el('tr', {}, ...['where', 'primary', 'shadow'].map(name => el('th', { scope: 'col' }, name)))),
     el('tbody', {}, ...rows)
   )
 
-  /** @param {string} where @param {string | undefined} primary @param {string | undefined} mirror */
-  function row (where, primary, mirror) {
-    rows.push(el('tr', {}, el('th', { scope: 'row' }, foreign(where)), value('primary', primary), value('mirror', mirror)))
+  /** @param {string} where @param {string | undefined} primary @param {string | undefined} shadow */
+  function row (where, primary, shadow) {
+    rows.push(el('tr', {}, el('th', { scope: 'row' }, foreign(where)), value('primary', primary), value('shadow', shadow)))
   }
 }
 
@@ -110,11 +110,11 @@ function curlOf (curl) {
   const told = el('span', { role: 'status', class: 'quiet' })
   // Also for where the clipboard can not be written: over plain HTTP, browsers forbid it.
   const text = el('textarea', { readonly: true, rows: 3, spellcheck: false, hidden: true, 'aria-label': 'curl command' })
-  const buttons = [copy('mirror', 'Copy curl to the shadow'), copy('primary', 'Copy curl to the primary')]
+  const buttons = [copy('shadow', 'Copy curl to the shadow'), copy('primary', 'Copy curl to the primary')]
   const shells = el('p', { class: 'quiet' }, 'The lines are for sh, bash, zsh and fish, not for PowerShell or cmd.')
   return [el('p', { class: 'buttons' }, ...buttons, told), shells, text]
 
-  /** @param {'mirror' | 'primary'} side @param {string} label */
+  /** @param {'shadow' | 'primary'} side @param {string} label */
   function copy (side, label) {
     return el('button', {
       type: 'button',

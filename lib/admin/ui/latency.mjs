@@ -1,4 +1,4 @@
-// Mirror against primary over time, as a picture, and the percentiles of now as a table.
+// Shadow against primary over time, as a picture, and the percentiles of now as a table.
 
 import { el, replace, setAttribute, setText, svg } from './dom.mjs'
 import { at, count, ms } from './format.mjs'
@@ -8,7 +8,7 @@ import { GAP, KEPT } from './history.mjs'
  * @typedef {import('../../../types/index').BackendSnapshot} Backend
  * @typedef {import('../../../types/index').LatencySummary} Summary
  * @typedef {import('../page-data').PagePercentiles} Percentiles
- * @typedef {{ primary: Percentiles, mirror: Percentiles }} Pair
+ * @typedef {{ primary: Percentiles, shadow: Percentiles }} Pair
  * @typedef {Array<{ time: number, value: Pair }>} Points
  */
 
@@ -20,9 +20,9 @@ const BOTTOM = 22
 /** So that the first minutes are no dot in a corner. */
 const SHORTEST = 60_000
 
-const LINES = /** @type {const} */ ([['primary', 'p50'], ['primary', 'p95'], ['mirror', 'p50'], ['mirror', 'p95']])
+const LINES = /** @type {const} */ ([['primary', 'p50'], ['primary', 'p95'], ['shadow', 'p50'], ['shadow', 'p95']])
 const PERCENTILES = /** @type {const} */ (['p50', 'p90', 'p95', 'p99', 'max'])
-const SIDES = /** @type {const} */ (['primary', 'mirror', 'difference'])
+const SIDES = /** @type {const} */ (['primary', 'shadow', 'difference'])
 
 /** @returns {import('./dom.mjs').Part<{ backend: Backend, points: Points, now: number }>} */
 export function createLatency () {
@@ -43,7 +43,7 @@ export function createLatency () {
 
   const shown = el('div', {},
     el('p', { class: 'legend', 'aria-hidden': 'true' },
-      el('span', { class: 'primary' }, 'primary'), el('span', { class: 'mirror' }, 'mirror'), el('span', {}, 'p50'), el('span', { class: 'dashed' }, 'p95')
+      el('span', { class: 'primary' }, 'primary'), el('span', { class: 'shadow' }, 'shadow'), el('span', {}, 'p50'), el('span', { class: 'dashed' }, 'p95')
     ),
     frame,
     el('div', { class: 'sideways', tabindex: '0', role: 'region', 'aria-label': 'Percentiles of latency' }, table),
@@ -54,19 +54,19 @@ export function createLatency () {
     node: el('section', { class: 'part' }, el('h4', {}, 'Latency'), empty, shown),
     update ({ backend, points, now }) {
       const { latency } = backend
-      shown.hidden = latency.mirror.count === 0
+      shown.hidden = latency.shadow.count === 0
       empty.hidden = !shown.hidden
       for (const [i, side] of SIDES.entries()) {
         for (const [j, name] of PERCENTILES.entries()) setText(cells[i][j], ms(latency[side][name]))
       }
-      setText(samples, `Of the last ${lastOf(latency.mirror)} answers, and of the last ${lastOf(latency.difference)} that were compared.`)
-      draw(points, now, latency.mirror, latency.primary)
+      setText(samples, `Of the last ${lastOf(latency.shadow)} answers, and of the last ${lastOf(latency.difference)} that were compared.`)
+      draw(points, now, latency.shadow, latency.primary)
     }
   }
 
-  /** @param {Points} points @param {number} now @param {Summary} mirror @param {Summary} primary */
-  function draw (points, now, mirror, primary) {
-    drawn = [points, now, mirror, primary]
+  /** @param {Points} points @param {number} now @param {Summary} shadow @param {Summary} primary */
+  function draw (points, now, shadow, primary) {
+    drawn = [points, now, shadow, primary]
     const width = frame.clientWidth
     if (width === 0) return
     const since = Math.max(now - KEPT, Math.min(points[0]?.time ?? now, now - SHORTEST))
@@ -77,7 +77,7 @@ export function createLatency () {
     const y = (/** @type {number} */ value) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM)
 
     setAttribute(picture, 'width', width)
-    setAttribute(picture, 'aria-label', `Latency since ${at(since, now)}: mirror p95 ${ms(mirror.p95)} ms, primary p95 ${ms(primary.p95)} ms`)
+    setAttribute(picture, 'aria-label', `Latency since ${at(since, now)}: shadow p95 ${ms(shadow.p95)} ms, primary p95 ${ms(primary.p95)} ms`)
     replace(picture,
       ...ticks.flatMap(tick => [
         svg('line', { class: 'grid', x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
@@ -106,7 +106,7 @@ function ticksTo (highest) {
 }
 
 /**
- * @param {Points} points @param {'primary' | 'mirror'} side @param {'p50' | 'p95'} name
+ * @param {Points} points @param {'primary' | 'shadow'} side @param {'p50' | 'p95'} name
  * @param {(time: number) => number} x @param {(value: number) => number} y
  */
 function lineOf (points, side, name, x, y) {

@@ -81,7 +81,7 @@ function remember ({ time, mirrors, mirror }) {
   const when = Date.parse(time)
   for (const { id, since, seen, backends } of mirrors) {
     counts.of(instance, id, since).add(when, seen)
-    for (const { name, primary, mirror } of backends) latencies.of(instance, id, since, name).add(when, { primary, mirror })
+    for (const { name, primary, shadow } of backends) latencies.of(instance, id, since, name).add(when, { primary, shadow })
   }
   if (mirror === null) return
   const { snapshot, verdict } = mirror

@@ -126,7 +126,7 @@ export class Report {
   ): JsonDifference {
     const difference: JsonDifference = { pointer, change }
     if (a !== NONE) difference.primary = secret ? MASK : this.#shown(this.#a, a)
-    if (b !== NONE) difference.mirror = secret ? MASK : this.#shown(this.#b, b)
+    if (b !== NONE) difference.shadow = secret ? MASK : this.#shown(this.#b, b)
     return difference
   }
 
@@ -138,5 +138,5 @@ export class Report {
 }
 
 function masked (pointer: string): JsonDifference {
-  return { pointer, change: 'changed', primary: MASK, mirror: MASK }
+  return { pointer, change: 'changed', primary: MASK, shadow: MASK }
 }
