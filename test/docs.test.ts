@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import type { FastifyError } from 'fastify'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import * as errors from '../lib/errors'
 import { connectSchema } from '../lib/options/connect'
@@ -175,12 +175,5 @@ t.test('docs/internals: each row names a file of lib, and tests that there are',
   for (const [what, , where, tests] of rows) {
     t.match(where, /\]\(\.\.\/lib\//, what)
     isTested(t, what, tests)
-  }
-})
-
-t.test('the types that users read have a line for each option', async t => {
-  const types = readFileSync(join(root, 'types/index.d.ts'), 'utf8')
-  for (const key of [...Object.keys(leaves(mirrorSchema)), ...Object.keys(leaves(pluginSchema))]) {
-    t.match(types, new RegExp(`^ {4}${key.split('.').at(-1)}\\??: `, 'm'), key)
   }
 })

@@ -36,71 +36,124 @@ declare module 'fastify' {
 type FastifyMirror = FastifyPluginCallback<fastifyMirror.FastifyMirrorOptions>
 
 declare namespace fastifyMirror {
-  /** The plugin's own options, given to `app.register(mirror, options)`. */
+  /**
+   * The plugin's own options, given to `app.register(mirror, options)`.
+   * @example
+   * const options: FastifyMirrorOptions = {
+   *   defaults: { backends: ['http://shadow:9000'], compare: { enabled: true } },
+   *   thread: true
+   * }
+   */
   export interface FastifyMirrorOptions {
-    /** Merged under every route's `mirror`, deeply; arrays replace. Default `{}`. */
+    /**
+     * Merged under every route's `mirror`, deeply. Arrays replace.
+     * @default {}
+     */
     defaults?: Partial<MirrorOptions>
-    /** Where the numbers are read. `false`: no admin routes. Default `{ prefix: '/mirrors' }`. */
+    /** The admin routes, where numbers are read and mirrors are switched. `false`: there are none. */
     admin?: AdminOptions | false
-    /** Runs the mirror's work (client, hashing, diffing) on a worker thread. Default `false`. */
+    /**
+     * Runs the mirrors' work (client, hashing, diffing) on a worker thread.
+     * @default false
+     */
     thread?: boolean
-    /** Most bytes held in memory for mirrors, over all routes of the app; the excess is dropped. Default 64 MiB. */
+    /**
+     * Bytes of bodies that are held in memory for mirrors at most, over all routes of the app. The excess is dropped.
+     * @default 67108864
+     */
     maxBufferedBytes?: number
-    /** Milliseconds that closing the app waits for copies in flight before it cuts them. Default 1000. */
+    /**
+     * Milliseconds that closing the app waits for copies in flight before it cuts them.
+     * @default 1000
+     */
     closeTimeout?: number
     /**
-     * Called with mismatches, secrets masked, in the async context of their request. What it throws, or rejects with, is logged and goes
-     * no further. Runs on the main thread, behind the request: all mismatches together, its own time included, take at most 5 % of that
-     * thread's time; `spared` says how many it was not called with.
+     * Called with mismatches, secrets masked, in the async context of their request. What it throws, or rejects with,
+     * is logged and goes no further. It runs on the main thread, behind the request. All mismatches together, its own
+     * time included, take at most 5 % of that thread's time. `spared` says how many it was not called with.
+     * @default none
      */
     onMismatch?: (mismatch: MismatchEvent) => unknown
-    /** Tells a registry of prom-client what the mirrors count, until the app is closed. Default: none. */
+    /** Where Prometheus reads what the mirrors count, until the app is closed. Without it nothing is told. */
     prometheus?: PrometheusOptions
     /**
-     * A mirror that the plugin could not see is an error, `FST_MIRROR_NOT_MIRRORED`, when the app gets ready; otherwise it is a warning. It is that of
-     * a route that was added before the plugin had loaded, or in a scope that it is not registered in. Default `false`.
+     * A mirror that the plugin could not see is an error when the app gets ready, `FST_MIRROR_NOT_MIRRORED`, and not a
+     * warning. The plugin cannot see a route that was added before it had loaded, or in a scope without it.
+     * @default false
      */
     strict?: boolean
     /**
-     * Keeps this process's `process.nextTick` as quick as in a new process: V8 makes it several times slower for good once garbage is collected
-     * in a quiet moment. It is done once a process, by holding on to one object of Node's, and stays when the app is closed. `false`: Node is
-     * left as it is. Default `true`.
+     * Keeps this process's `process.nextTick` as quick as in a new process. V8 makes it several times slower for good
+     * once garbage is collected in a quiet moment. The plugin holds on to one object of Node's to prevent that, once a
+     * process, and goes on when the app is closed. `false` leaves Node as it is.
+     * @default true
      */
     keepTicksQuick?: boolean
   }
 
+  /**
+   * What is told to Prometheus, and by which registry.
+   * @example
+   * const options: PrometheusOptions = { register: new Registry(), endpoints: true }
+   */
   export interface PrometheusOptions {
     /**
-     * Of prom-client 15: its global `register`, or one of your own. Apps that share one are told of as one.
+     * A registry of prom-client 15: its global `register`, or one of your own. Apps that share one are told of as one.
+     * @default none
      */
     register: PrometheusRegistry
     /**
-     * Tells what came of requests by endpoint, too: for each mirror and backend up to `maxEndpoints` times five more values. Default `false`.
+     * Tells what came of requests by endpoint, too. That is up to `maxEndpoints` times five more values for each mirror
+     * and backend.
+     * @default false
      */
     endpoints?: boolean
   }
 
   /** As much of prom-client's `Registry` as is used, so that prom-client need not be installed. */
   export interface PrometheusRegistry {
+    /** Adds a metric. */
     registerMetric (metric: object): void
+    /** The metric of that name. */
     getSingleMetric (name: string): object | undefined
+    /** Takes a metric out, as when the app is closed. */
     removeSingleMetric (name: string): void
   }
 
+  /**
+   * The admin routes.
+   * @example
+   * const options: AdminOptions = {
+   *   prefix: '/internal/mirrors',
+   *   hosts: ['ops.example.com'],
+   *   async onRequest (request, reply) {
+   *     if (request.headers.authorization !== `Bearer ${process.env.TOKEN}`) return reply.code(401).send()
+   *   }
+   * }
+   */
   export interface AdminOptions {
-    /** Path under which the admin routes lie. Default `/mirrors`. */
+    /**
+     * Path under which the admin routes lie.
+     * @default '/mirrors'
+     */
     prefix?: string
     /**
-     * The guard: one hook or several, run before every admin route; nothing goes on once one has answered. Without it only the
-     * numbers can be read, and URLs are left out of them, and ids and names that were not given.
+     * The guard: one hook or several, run before every admin route. Nothing goes on once one has answered. Without a
+     * guard only the numbers can be read. URLs, and ids and names that you did not give, are left out of them.
+     * @default none
      */
     onRequest?: AdminHook | AdminHook[]
     /**
-     * Names and addresses, without port, that the admin routes may be asked for, as in the Host header; others get 421. Give them where
-     * browsers reach a private address without a password: else a web page can have its own name lead there (DNS rebinding). Default: any.
+     * Names and addresses, without port, that the admin routes may be asked for, as in the Host header. Others get 421.
+     * Give them where browsers reach a private address without a password: else a web page can have its own name lead
+     * there (DNS rebinding). Without them any will do.
+     * @default none
      */
     hosts?: string[]
-    /** Merged into each admin route: `logLevel`, `constraints`, `schema: { hide: true }`. */
+    /**
+     * Merged into each admin route: `logLevel`, `constraints`, `schema: { hide: true }`.
+     * @default {}
+     */
     routeOptions?: Partial<Omit<RouteOptions, 'method' | 'url' | 'handler' | 'onRequest' | 'mirror'>>
   }
 
@@ -115,78 +168,112 @@ declare namespace fastifyMirror {
   /**
    * The route option `mirror`, or `config.mirror`: what is copied, where to, and what is compared. Keys that
    * have a snake_case spelling in the gateway's YAML are accepted in it too, never in both.
+   * @example
+   * const options: MirrorOptions = {
+   *   backends: ['http://shadow:9000'],
+   *   percentage: 10,
+   *   conditions: { methods: ['GET', 'HEAD'] },
+   *   compare: { enabled: true, detailedDiff: true }
+   * }
    */
   export interface MirrorOptions {
     /**
-     * Name in logs, metrics and the admin routes: 1 to 100 characters, unique in the app, not `ui` or `verdict`,
-     * and without `.` or `..` between slashes. Default: made from the
-     * method and URL of the route, `get-users-id` for `GET /users/:id`; with several methods from the URL alone. Where several routes come
-     * to the same, each gets a hash of its method and URL behind it (`get-users-id-1f2e3d4c`), whatever their order.
+     * Name in logs, metrics and the admin routes: 1 to 100 characters, unique in the app, not `ui` or `verdict`, and
+     * without `.` or `..` between slashes. The default is made from the method and the URL of the route. With several
+     * methods it is made from the URL alone. Where several routes come to the same, each gets a hash of its method and
+     * URL behind it (`get-users-id-1f2e3d4c`), whatever their order.
+     * @default `get-users-id` for `GET /users/:id`
      */
     id?: string
-    /** Default `true`. */
+    /**
+     * Whether it mirrors. It can be switched later.
+     * @default true
+     */
     enabled?: boolean
-    /** 0 to 100, fractions allowed; 0 mirrors nothing. Rolled after the conditions. Default 100. */
+    /**
+     * Percent of the requests that are mirrored: 0 to 100, fractions allowed. Rolled after the conditions.
+     * @default 100
+     */
     percentage?: number
     /**
-     * Header name, or a function of the request: the same key always gets the same decision, in every process and
-     * every mirror. A request with no key is rolled. Default: every request is rolled.
+     * Name of a header, or a function of the request. The same key always gets the same decision, in every process and
+     * every mirror. A request without a key is rolled.
+     * @default none
      */
     sampleBy?: string | ((request: FastifyRequest) => string | undefined)
     /** Where the copies go. Every backend gets its own. At least one, here or in the plugin's `defaults`. */
     backends?: Array<BackendOptions | string>
-    /** All of them must hold for a request to be mirrored. Default: every request. */
+    /** What a request must be like to be mirrored. All conditions must hold. */
     conditions?: ConditionOptions
     /**
-     * Milliseconds for the whole copy: from its last request byte taken from the client (at once without a
-     * body) to its answer's end. Default 5000.
+     * Milliseconds for the whole copy: from its last request byte taken from the client (at once without a body) to its
+     * answer's end.
+     * @default 5000
      */
     timeout?: number
-    /** Milliseconds without a byte of the client's request body before the copy is given up. Default 5000. */
+    /**
+     * Milliseconds without a byte of the client's request body before the copy is given up.
+     * @default 5000
+     */
     bodyTimeout?: number
     /** @see bodyTimeout */
     body_timeout?: number
-    /** Most copies in flight per backend, which is also its number of connections. Default 256. */
+    /**
+     * Copies in flight per backend at most, which is also its number of connections.
+     * @default 256
+     */
     maxInFlight?: number
     /**
-     * Most request-body bytes of a request that is not yet sent, and most by which a backend may fall behind its client once
-     * its connection stands; past it the copy is given up. What comes while the connection takes what it is given does not count.
-     * Default 1 MiB.
+     * Request-body bytes at most, of a request that is not yet sent, and by which a backend may fall behind its client
+     * once its connection stands. Past it the copy is given up. What comes while the connection takes what it is given
+     * does not count.
+     * @default 1048576
      */
     maxBacklogBytes?: number
     /** @see maxBacklogBytes */
     max_backlog_bytes?: number
-    /**
-     * After `failures` failures in a row (timeout, connect, reset, body) the backend is left alone for `cooldown`
-     * ms, then tried with one request, and after as long with another if that has not ended. `false`: never.
-     * Default `{ failures: 50, cooldown: 5000 }`.
-     */
+    /** When a backend that fails is left alone. `false`: never. */
     breaker?: BreakerOptions | false
-    /** Send the client's Host rather than the backend's. Default `false`. */
+    /**
+     * Sends the client's Host rather than the backend's.
+     * @default false
+     */
     preserveHost?: boolean
-    /** Headers that the copy does not carry, such as `authorization`, `cookie`. Default `[]`. */
+    /**
+     * Headers that the copy does not carry, such as `authorization`, `cookie`.
+     * @default []
+     */
     removeHeaders?: string[]
     /**
-     * Rewrites the copy's headers, synchronously, once a backend. Gets and returns headers as Node gives them. Framing,
-     * hop-by-hop removal, Host and the mark come after it. A throw drops the copy, counted as `dropped.error`.
+     * Rewrites the copy's headers, synchronously, once a backend. It gets and returns headers as Node gives them.
+     * Framing, hop-by-hop removal, Host and the mark come after it. A throw drops the copy, counted as `dropped.error`.
+     * @default none
      */
     rewriteRequestHeaders?: (request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders
     /** What of the two answers is compared. */
     compare?: CompareOptions
     /**
-     * What the requests of one kind are called, which are counted and judged together. `'auto'`: method and URL of the route, and below a
-     * wildcard (http-proxy) method and path with `*` for what looks like an id. `'graphql'`: the operation's name, from the query string or
-     * the first 2 KiB of the body. A synchronous function: what it returns, at most 100 characters. A request that has no name so is
-     * called as by `'auto'`. Default `'auto'`.
+     * What the requests of one kind are called. They are counted and judged together.
+     * - `'auto'`: method and URL of the route. Below a wildcard (http-proxy) it is method and path, with `*` for what
+     *   looks like an id.
+     * - `'graphql'`: the operation's name, from the query string or the first 2 KiB of the body.
+     * - a synchronous function: what it returns, at most 100 characters.
+     *
+     * A request that gets no name so is called as by `'auto'`.
+     * @default 'auto'
      */
     endpoint?: 'auto' | 'graphql' | ((request: EndpointRequest) => string | undefined)
-    /** Most endpoints of a period, 1 to 1000; what comes later is counted together, as `(other)`. Default 200. */
+    /**
+     * Endpoints of a period at most, 1 to 1000. Those that come later are counted together, as `(other)`.
+     * @default 200
+     */
     maxEndpoints?: number
     /** @see maxEndpoints */
     max_endpoints?: number
     /**
-     * Most places of mismatches that are stored in a period, 0 to 5000; what comes later is counted together, by endpoint. One endpoint has as many of
-     * them as it leaves free, and a hundred in any case. Default 2000.
+     * Places of mismatches that are stored in a period at most, 0 to 5000. Those that come later are counted together,
+     * by endpoint. One endpoint has as many of them as it leaves free, and a hundred in any case.
+     * @default 2000
      */
     maxPlaces?: number
     /** @see maxPlaces */
@@ -195,111 +282,168 @@ declare namespace fastifyMirror {
     verdict?: VerdictOptions
   }
 
-  /** A request that is over, to be given a name. */
+  /**
+   * A request that is over, to be given a name.
+   * @example
+   * const endpoint = ({ method, route, headers }: EndpointRequest) => `${method} ${route} ${headers['x-version']}`
+   */
   export interface EndpointRequest {
+    /** In upper case. */
     method: string
     /** The client's, with query. */
     path: string
     /** The client's. A copy. */
     headers: IncomingHttpHeaders
-    /** The first 2 KiB of the body, as the client sent it; empty: there was none. */
+    /** The first 2 KiB of the body, as the client sent it. Empty: there was none. */
     bodyHead: Buffer
     /** URL of the route, as it was registered. */
     route: string
   }
 
   /**
-   * Rates are judged by a sequential test, which may be asked as often as one likes: in one period it finds a rate under its limit that is
-   * not, or one over it that is not, with a probability of at most `1 - confidence` each.
+   * Limits that a backend must keep. Rates are judged by a sequential test, which may be asked as often as one likes.
+   * In one period it finds a rate under its limit that is not, or one over it that is not, with a probability of at
+   * most `1 - confidence` each.
+   * @example
+   * const options: VerdictOptions = { maxMismatchRate: 0.005, maxSlowdown: 20, minDuration: '1h' }
    */
   export interface VerdictOptions {
-    /** Of the comparisons, the share that may be mismatches, 0 to 1. With 0 the first is too many. Default 0.001. */
+    /**
+     * Share of the comparisons that may be mismatches, 0 to 1. With 0 the first is too many.
+     * @default 0.001
+     */
     maxMismatchRate?: number
     /** @see maxMismatchRate */
     max_mismatch_rate?: number
-    /** Of the answers and failures, the share that may be failures, 0 to 1; what an open breaker dropped is one. Default 0.01. */
+    /**
+     * Share of the answers and failures that may be failures, 0 to 1. A copy that an open breaker dropped is a failure.
+     * @default 0.01
+     */
     maxFailureRate?: number
     /** @see maxFailureRate */
     max_failure_rate?: number
     /**
-     * Of an endpoint's comparisons, the share that may be mismatches, 0 to 1. One that is over it is `not ready`. Default 0.01, or
-     * `maxMismatchRate` where that is more.
+     * Share of an endpoint's comparisons that may be mismatches, 0 to 1. An endpoint over it makes the mirror
+     * `not ready`. If `maxMismatchRate` is more, the default is that.
+     * @default 0.01
      */
     maxEndpointMismatchRate?: number
     /** @see maxEndpointMismatchRate */
     max_endpoint_mismatch_rate?: number
-    /** Of the requests, the share below which an endpoint need not be shown to keep its limit for `ready`, 0 to 1. Default 0.001. */
+    /**
+     * Share of the requests below which `ready` does not wait for an endpoint, 0 to 1.
+     * @default 0.001
+     */
     minEndpointShare?: number
     /** @see minEndpointShare */
     min_endpoint_share?: number
-    /** Milliseconds by which at most 5 % of the pairs, of all and of each endpoint, may be slower than the primary. Default: no limit. */
+    /**
+     * Milliseconds by which at most 5 % of the pairs, of all and of each endpoint, may be slower than the primary.
+     * @default none
+     */
     maxSlowdown?: number
     /** @see maxSlowdown */
     max_slowdown?: number
-    /** Of the copies that should have been compared, the share that must have been for `ready`, 0 to 1. Default 0.9. */
+    /**
+     * Share of the copies that should have been compared that must have been for `ready`, 0 to 1.
+     * @default 0.9
+     */
     minCoverage?: number
     /** @see minCoverage */
     min_coverage?: number
-    /** How long a period must have lasted for `ready`: milliseconds, or text such as `'30m'` or `'1h'` (ms, s, m, h, d). Default 0. */
+    /**
+     * Milliseconds that a period must have lasted for `ready`, or text such as `'30m'` or `'1h'` (ms, s, m, h, d). At
+     * most 366 days.
+     * @default 0
+     */
     minDuration?: number | string
     /** @see minDuration */
     min_duration?: number | string
-    /** How sure a conclusion must be, 0.5 to 0.999999. Default 0.95. */
+    /**
+     * How sure a conclusion must be, 0.5 to 0.999999.
+     * @default 0.95
+     */
     confidence?: number
   }
 
+  /**
+   * One shadow of a mirror. Its URL alone is short for `{ url }`.
+   * @example
+   * const backend: BackendOptions = { url: 'https://shadow:9443/v2', name: 'v2', percentage: 50 }
+   */
   export interface BackendOptions {
-    /**
-     * `http:` or `https:`, without user info, query or fragment. A path in it goes before the request's path.
-     */
+    /** `http:` or `https:`, without user info, query or fragment. A path in it goes before the request's path. */
     url: string
-    /** Its name in metrics. Default: the URL's host, then `host#2`. */
+    /**
+     * Its name in logs and metrics. A second backend of that host is `host#2`.
+     * @default the URL's host
+     */
     name?: string
     /**
-     * Of the mirrored requests, the share that this backend gets, 0 to 100: a roll of its own, after the mirror's and
-     * independent of it. Default 100.
+     * Percent of the mirrored requests that this backend gets, 0 to 100: a roll of its own, after the mirror's and
+     * independent of it.
+     * @default 100
      */
     percentage?: number
     /**
-     * Options of a connection, as undici's `connect`, `net.connect` and `tls.connect` have them. SNI and verification use `servername`, a host name, else the URL's host, never the request's Host.
-     * Or a synchronous function that gives them: called when its route is registered, and for every `reconnect`, so that certificates can change.
-     * It runs on the main thread, with `thread: true`, too. Default `{}`.
+     * Options of a connection, as undici's `connect`, `net.connect` and `tls.connect` have them. SNI and verification
+     * use `servername`, a host name, else the URL's host, never the request's Host. Or a synchronous function that
+     * gives them: it is called when its route is registered, and for every `reconnect`, so that certificates can
+     * change. It runs on the main thread, with `thread: true`, too.
+     * @default {}
      */
     connect?: ConnectOptions | (() => ConnectOptions)
-    /** Accepted from the gateway's YAML and ignored: every backend gets a copy. */
+    /**
+     * Accepted from the gateway's YAML and ignored: every backend gets a copy.
+     * @default none
+     */
     weight?: number
   }
 
   /**
-   * What has an effect on a connection to a shadow; those of TLS only where the URL is `https:`.
+   * What has an effect on a connection to a shadow. Those of TLS have one only where the URL is `https:`.
    * @see https://undici.nodejs.org/#/docs/api/Client?id=parameter-connectoptions
+   * @example
+   * const connect: ConnectOptions = { ca: readFileSync('ca.pem'), servername: 'shadow.internal', timeout: 1000 }
    */
   export interface ConnectOptions extends Pick<ConnectionOptions, Extract<keyof ConnectionOptions, TlsOption>> {
     /** Path of a Unix domain socket. */
     socketPath?: string
-    /** Milliseconds for the connection alone; the mirror's `timeout` bounds it in any case. Default: none of its own. */
+    /** Milliseconds for the connection alone. The mirror's `timeout` bounds it in any case. */
     timeout?: number
-    /** TCP keep-alive. Default `true`. */
+    /**
+     * TCP keep-alive.
+     * @default true
+     */
     keepAlive?: boolean
-    /** Milliseconds of silence before TCP keep-alive asks. Default 60000. */
+    /**
+     * Milliseconds of silence before TCP keep-alive asks.
+     * @default 60000
+     */
     keepAliveInitialDelay?: number
-    /** TLS sessions that are kept to be resumed. Default 100. */
+    /**
+     * TLS sessions that are kept to be resumed.
+     * @default 100
+     */
     maxCachedSessions?: number
-    /** 4 or 6: only addresses of that family. Default 0: both. */
+    /**
+     * 4 or 6: only addresses of that family. 0: both.
+     * @default 0
+     */
     family?: 0 | 4 | 6
     /** Flags of `dns.lookup`. */
     hints?: number
-    /** Instead of the plugin's own look-ups. Not with `thread: true`. */
+    /** Takes the place of the plugin's own look-ups. Not with `thread: true`. */
     lookup?: LookupFunction
     /** The address of this machine from which it connects. */
     localAddress?: string
-    /** Tries IPv4 and IPv6 in turn. Default: as Node is set. */
+    /** Tries IPv4 and IPv6 in turn. By default as Node is set. */
     autoSelectFamily?: boolean
-    /** Milliseconds that one address has before the next is tried. Default: as Node is set. */
+    /** Milliseconds that one address has before the next is tried. By default as Node is set. */
     autoSelectFamilyAttemptTimeout?: number
-    /** Key that an OpenSSL engine has. */
+    /** OpenSSL engine that has the private key. */
     privateKeyEngine?: string
-    /** @see privateKeyEngine */
+    /** Name of the key in that engine. */
     privateKeyIdentifier?: string
     /** OpenSSL engine that has the client certificate. */
     clientCertEngine?: string
@@ -307,70 +451,112 @@ declare namespace fastifyMirror {
     allowPartialTrustChain?: boolean
   }
 
-  type TlsOption = 'ca' | 'cert' | 'key' | 'passphrase' | 'pfx' | 'crl' | 'servername' | 'rejectUnauthorized' | 'checkServerIdentity' |
-    'minVersion' | 'maxVersion' | 'ciphers' | 'sigalgs' | 'ecdhCurve' | 'minDHSize' | 'secureProtocol' | 'secureOptions' | 'secureContext' |
-    'session' | 'pskCallback' | 'enableTrace'
+  type TlsOption =
+    | 'ca' | 'cert' | 'key' | 'passphrase' | 'pfx' | 'crl' | 'servername' | 'rejectUnauthorized' | 'checkServerIdentity'
+    | 'minVersion' | 'maxVersion' | 'ciphers' | 'sigalgs' | 'ecdhCurve' | 'minDHSize' | 'secureProtocol'
+    | 'secureOptions' | 'secureContext' | 'session' | 'pskCallback' | 'enableTrace'
 
+  /**
+   * What a request must be like to be mirrored.
+   * @example
+   * const conditions: ConditionOptions = { methods: ['GET'], headers: { 'x-beta': 'true' }, pathRegex: '^/api/v2/' }
+   */
   export interface ConditionOptions {
-    /** HTTP methods, in any case. Default: all. */
+    /**
+     * HTTP methods, in any case. Empty: all.
+     * @default []
+     */
     methods?: string[]
-    /** Header name → text (equal, ignoring case; any value of a repeated header), or `true` (present). */
+    /**
+     * Header name → text (equal, ignoring case; any value of a repeated header), or `true` (present). Empty: any.
+     * @default {}
+     */
     headers?: Record<string, string | true>
     /**
-     * RE2 syntax, unanchored, matched in linear time against the path that Fastify routed, not decoded,
-     * without query.
+     * RE2 syntax, unanchored, matched in linear time against the path that Fastify routed, not decoded, without query.
      * @see https://github.com/google/re2/wiki/Syntax
+     * @default none
      */
     pathRegex?: string
     /** @see pathRegex */
     path_regex?: string
   }
 
+  /**
+   * The breaker opens after `failures` failures in a row (timeout, connect, reset, body). The backend is left alone for
+   * `cooldown`, then tried with one request, and after as long with another if that has not ended.
+   * @example
+   * const breaker: BreakerOptions = { failures: 10, cooldown: 30_000 }
+   */
   export interface BreakerOptions {
-    /** Failures in a row that open the breaker, 1 or more. Default 50. */
+    /**
+     * Failures in a row that open the breaker, 1 or more.
+     * @default 50
+     */
     failures?: number
-    /** Milliseconds that the backend is left alone, and that a try has before the next. Default 5000. */
+    /**
+     * Milliseconds that the backend is left alone, and that a try has before the next.
+     * @default 5000
+     */
     cooldown?: number
   }
 
+  /**
+   * What of the two answers is compared.
+   * @example
+   * const compare: CompareOptions = { enabled: true, detailedDiff: true, ignoreJsonFields: ['user.lastSeen'] }
+   */
   export interface CompareOptions {
-    /** Compare status code and SHA-256 of the body, computed as it streams; of a coded body that of what it decodes to. Default `false`. */
+    /**
+     * Compares the status code and the SHA-256 of the body, computed as it streams. Of a body in a content coding it is
+     * the SHA-256 of what it decodes to.
+     * @default false
+     */
     enabled?: boolean
     /**
-     * `request.log.warn` for mismatches: ten in ten seconds, and of further kinds the first; how many more there were is a line of the
-     * app's log. Default `false`.
+     * Writes a line with `request.log.warn` for mismatches: ten in ten seconds, and of further kinds the first. How
+     * many more there were is a line of the app's log.
+     * @default false
      */
     logMismatches?: boolean
     /** @see logMismatches */
     log_mismatches?: boolean
-    /** Compare headers too, and look into bodies whose hashes differ. Default `false`. */
+    /**
+     * Compares headers, too, and looks into bodies whose hashes differ.
+     * @default false
+     */
     detailedDiff?: boolean
     /** @see detailedDiff */
     detailed_diff?: boolean
     /**
-     * Bytes kept of each body for the diff, where a longer one falls back to its hash; without the diff, of bodies in a content coding alone, where
-     * a longer one is `notCompared.encoding`. Default 1 MiB.
+     * Bytes kept of each body for the diff, where a longer one falls back to its hash. Without the diff, bytes kept of
+     * bodies in a content coding alone, where a longer one is `notCompared.encoding`.
+     * @default 1048576
      */
     maxBodyCapture?: number
     /** @see maxBodyCapture */
     max_body_capture?: number
     /**
      * Response headers that the diff leaves out, besides `date`, `age`, `x-request-id`, `connection`, `keep-alive`,
-     * `transfer-encoding`, `content-length`. Default `[]`.
+     * `transfer-encoding`, `content-length`.
+     * @default []
      */
     ignoreHeaders?: string[]
     /** @see ignoreHeaders */
     ignore_headers?: string[]
     /**
-     * JSON pointers or dotted paths that the diff leaves out, `*` for any key or index:
-     * `/items/*&#47;updatedAt`, `user.lastSeen`. In a pointer `~0`, `~1`, `~2`, `~3` are a literal `~`, `/`, `*`, `[`. Default `[]`.
+     * JSON pointers or dotted paths that the diff leaves out, `*` for any key or index: `/items/*&#47;updatedAt`,
+     * `user.lastSeen`. In a pointer `~0`, `~1`, `~2`, `~3` are a literal `~`, `/`, `*`, `[`.
+     * @default []
      */
     ignoreJsonFields?: string[]
     /** @see ignoreJsonFields */
     ignore_json_fields?: string[]
     /**
-     * Names of headers, JSON fields, query and form parameters whose values are never stored, logged or
-     * shown, besides those of the usual kinds (passwords, tokens, keys, sessions, codes and the like): single names, `ssn` hides `user.ssn` and `user[ssn]`, too. Default `[]`.
+     * Names of headers, JSON fields, query and form parameters whose values are never stored, logged or shown, besides
+     * those of the usual kinds (passwords, tokens, keys, sessions, codes and the like). They are single names: `ssn`
+     * hides `user.ssn` and `user[ssn]`, too.
+     * @default []
      */
     redact?: string[]
   }
@@ -379,86 +565,114 @@ declare namespace fastifyMirror {
   export interface Mirrors {
     /** Every mirror's numbers, by id, as they are now. */
     list (): Record<string, MirrorSnapshot>
-    /** One mirror's numbers, or `undefined` when there is no such mirror. */
+    /** One mirror's numbers. `undefined`: there is no such mirror. */
     get (id: string): MirrorSnapshot | undefined
     /**
-     * Switches one mirror and its backends, and sets their percentages, from the next request on; copies in flight end as
-     * ever. All or nothing. Each change is logged at level info with the values before and after.
+     * Switches one mirror and its backends, and sets their percentages, from the next request on. Copies in flight end
+     * as ever. All or nothing. Each change is logged at level info with the values before and after.
      * @param log where it is logged: give `request.log` to say who asked. Default: the app's logger
-     * @returns the mirror's numbers, or `undefined` when there is no such mirror
+     * @returns the mirror's numbers; `undefined`: there is no such mirror
      * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
+     * @example
+     * fastify.mirrors.update('api', { percentage: 50, backends: { v2: { enabled: false } } }, request.log)
      */
     update (id: string, patch: MirrorPatch, log?: FastifyBaseLogger): MirrorSnapshot | undefined
     /** `false`: all mirrors are switched off, whatever their own switches say. */
     readonly enabled: boolean
     /**
-     * Switches all mirrors off, those of routes to come among them, or on again: each is then as it was, or as it was set
-     * meanwhile. Requests count as `disabled` while they are off. Changes nothing without `enabled`.
+     * Switches all mirrors off, those of routes to come among them, or on again. Each is then as it was, or as it was
+     * set meanwhile. Requests count as `disabled` while they are off. Changes nothing without `enabled`.
      * @param log where a change is logged: give `request.log` to say who asked. Default: the app's logger
      * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
      */
     updateAll (patch: Partial<SwitchState>, log?: FastifyBaseLogger): SwitchState
     /**
      * Where one mirror's answers differ. Examples are masked when they are read.
+     * @returns `undefined`: there is no such mirror
      * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
      */
     mismatches (id: string, query?: MismatchQuery): MismatchList | undefined
-    /** Forgets one mirror's places of mismatches; running totals stay. `false` when there is no such mirror. */
+    /** Forgets one mirror's places of mismatches. Running totals stay. `false`: there is no such mirror. */
     clear (id: string): boolean
-    /** One mirror's numbers by endpoint, the busiest first. */
+    /** One mirror's numbers by endpoint, the busiest first. `undefined`: there is no such mirror. */
     endpoints (id: string): EndpointList | undefined
-    /** Whether what one mirror has counted allows to release. */
+    /** Whether what one mirror has counted allows to release. `undefined`: there is no such mirror. */
     verdict (id: string): MirrorVerdict | undefined
     /** The verdicts of all mirrors, and of them together: ready when every one is. */
     verdictAll (): MirrorsVerdict
     /**
-     * Counts and places of one mirror begin anew, as after a new version of a shadow; requests under way report to what
-     * they began in. `false` when there is no such mirror.
+     * Begins a new period of one mirror: counts and places begin anew, as after a new version of a shadow. Requests
+     * under way report to the period that they began in. `false`: there is no such mirror.
      */
     reset (id: string): boolean
     /**
-     * The request of the first example of a place as a curl command, aimed at the shadow or at the primary's side, which is this app.
-     * Quoted for sh, bash, dash, zsh and fish (3.4 or later), not for PowerShell or cmd. `base`: the URL to aim at, shown as it is; needed for the primary, by default the backend's for the shadow. `undefined`
-     * when there is no such mirror or place, no example, or no base.
+     * The request of the first example of a place as a curl command, aimed at the shadow or at the primary's side,
+     * which is this app. Quoted for sh, bash, dash, zsh and fish (3.4 or later), not for PowerShell or cmd.
+     * @param base the URL to aim at, shown as it is. The primary's side needs it. Default for the shadow: the backend's
+     * @returns `undefined`: there is no such mirror or place, no example, or no base
      */
     curl (id: string, place: string, side: CurlSide, base?: string): string | undefined
   }
 
-  /** What is left out stays as it is. */
+  /** A change of a backend. What is left out stays as it is. */
   export interface BackendPatch {
+    /** Whether it gets copies. */
     enabled?: boolean
-    /** 0 to 100. */
+    /** Percent of the mirrored requests, 0 to 100. */
     percentage?: number
   }
 
-  /** What is left out stays as it is. */
+  /**
+   * A change of a mirror. What is left out stays as it is.
+   * @example
+   * const patch: MirrorPatch = { percentage: 50, backends: { v2: { enabled: false } } }
+   */
   export interface MirrorPatch extends BackendPatch {
     /**
-     * Sends what comes from now on over new connections. Where `connect` of a backend is a function, it is called for their options; if one gives
-     * bad ones, nothing is changed. Copies in flight end over the connections that they have.
+     * Sends what comes from now on over new connections. Where `connect` of a backend is a function, it is called for
+     * their options. If one gives bad ones, nothing is changed. Copies in flight end over the connections that they
+     * have.
      */
     reconnect?: true
     /** By the backends' names. */
     backends?: Record<string, BackendPatch>
   }
 
-  /** Of all mirrors. */
+  /** The switch of all mirrors. */
   export interface SwitchState {
+    /** `false`: all mirrors are off, whatever their own switches say. */
     enabled: boolean
   }
 
+  /** Where a curl command is aimed. */
   export type CurlSide = 'shadow' | 'primary'
 
-  /** `rarest`: by the share of their endpoint's comparisons. `frequent`: by count. `newest`: those that came up last. `status`: changes of the status. */
+  /**
+   * Which places come first.
+   * - `rarest`: those with the least share of their endpoint's comparisons.
+   * - `frequent`: those with most mismatches.
+   * - `newest`: those that came up last.
+   * - `status`: changes of the status.
+   */
   export type PlaceOrder = 'rarest' | 'frequent' | 'newest' | 'status'
 
-  /** Which places are asked for. */
+  /**
+   * Which places are asked for.
+   * @example
+   * const query: MismatchQuery = { sort: 'newest', endpoint: 'GET /users/:id', limit: 20 }
+   */
   export interface MismatchQuery {
-    /** Which of them come first. Default `'rarest'`. */
+    /**
+     * Which of them come first.
+     * @default 'rarest'
+     */
     sort?: PlaceOrder
-    /** Of the endpoint with this name alone. Default: of all. */
+    /** The name of the only endpoint to be listed. Without it all are. */
     endpoint?: string
-    /** Places that are listed at most, 1 to 5000. Default 100. */
+    /**
+     * Places that are listed at most, 1 to 5000.
+     * @default 100
+     */
     limit?: number
   }
 
@@ -466,57 +680,69 @@ declare namespace fastifyMirror {
   export interface MismatchList {
     /** Places that are stored at most. */
     limit: number
-    /** Whether there were more: they are counted together, by endpoint, as `(other places)`. */
+    /** Whether there were more. They are counted together, by endpoint, as `(other places)`. */
     limited: boolean
-    /** Mismatches that were counted by place without an example, for mismatches had taken their share of the main thread's time. */
+    /**
+     * Mismatches that were counted by place without an example, once mismatches had taken their share of the main
+     * thread.
+     */
     withoutExample: number
     /** Mismatches that were counted in `(other places)` without being looked at, for want of time as well. */
     unsorted: number
-    /** Places that there are, of those that were asked for. */
+    /** Number of the places, of those that were asked for. */
     total: number
+    /** As many as `limit` of the query allows. */
     places: MismatchPlace[]
   }
 
   /**
-   * How the answers differ there: the value is another, is there in the shadow's alone, in the primary's alone, or is of another JSON type.
+   * How the answers differ at a place.
+   * - `changed`: the value is another.
+   * - `added`: the value is in the shadow's answer alone.
+   * - `removed`: the value is in the primary's answer alone.
+   * - `type`: the value is of another JSON type.
    */
   export type PlaceKind = 'changed' | 'added' | 'removed' | 'type'
 
   /** Where the answers of an endpoint differ, in one way. A mismatch counts once in each of its places. */
   export interface PlaceSummary {
-    /** Made of the mirror's id, the endpoint, the place and the kind: the same in every process. */
+    /** A hash of the mirror's id, the endpoint, the place and the kind: the same in every process. */
     id: string
     /** The name of the endpoint. */
     endpoint: string
     /**
-     * `status 200→500`, `header:etag`, a JSON pointer such as `/items/*&#47;price` with `*` for indices and for keys that are data rather than names, or
-     * `body`, with the reason behind it where it was not looked into. `(other places)`: what came when there was no more room.
+     * `status 200→500`, `header:etag`, a JSON pointer such as `/items/*&#47;price` with `*` for indices and for keys
+     * that are data rather than names, or `body`, with the reason behind it where it was not looked into.
+     * `(other places)`: what came when there was no more room.
      */
     where: string
-    /** `null`: of all that is not told apart. */
+    /** `null`: not told apart, as in `(other places)`. */
     kind: PlaceKind | null
     /** Mismatches. */
     count: number
     /** Their share of the endpoint's comparisons, of all backends, 0 to 1. */
     share: number
-    /** When the first and the last of them came, ISO 8601. */
+    /** When the first of them came, ISO 8601. */
     first: string
+    /** When the last of them came, ISO 8601. */
     last: string
     /** The mismatches of each backend that had any. */
     backends: Array<{ name: string, count: number }>
   }
 
+  /** A place with its examples. */
   export interface MismatchPlace extends PlaceSummary {
     /**
-     * At most three, of 4 KiB each before they are masked: the first and the latest, and the one that differed at the most places, as far as there was
-     * memory and time for them. One of which this is the rarest place comes first.
+     * Three at most, of 4 KiB each before they are masked: the first, the latest, and the one that differed at the most
+     * places, as far as there was memory and time for them. One of which this is the rarest place comes first.
      */
     examples: PlaceExample[]
   }
 
+  /** Why an example is kept. */
   export type ExampleUse = 'first' | 'latest' | 'most different'
 
-  /** A mismatch that was counted at a place; what differs there comes first. */
+  /** A mismatch that was counted at a place. The difference at that place comes first. */
   export interface PlaceExample extends Mismatch {
     /** What it is kept for. */
     uses: ExampleUse[]
@@ -526,38 +752,54 @@ declare namespace fastifyMirror {
 
   /** A mismatch as it is stored, logged and shown: without secrets, and of bounded size. */
   export interface Mismatch {
+    /** The backend's name. */
     backend: string
     /** ISO 8601. */
     time: string
+    /** The request, as far as it may be shown. */
     request: MismatchRequest
+    /** Status code of the primary's answer. */
     primaryStatus: number
+    /** Status code of the shadow's answer. */
     shadowStatus: number
     /**
-     * Marks of the bodies, in hexadecimal: HMAC-SHA-256 of their SHA-256, with a key that each process makes up for itself. Equal
-     * bodies have equal marks within one process, and nobody can find a masked value by trying which body has the mark.
+     * Mark of the primary's body, in hexadecimal: the HMAC-SHA-256 of its SHA-256, with a key that each process makes
+     * up for itself. Equal bodies have equal marks within one process, and nobody can find a masked value by trying
+     * which body has the mark.
      */
     primaryHash: string
+    /** Mark of the shadow's body. */
     shadowHash: string
-    /** Sorted by name; values cut at 200 characters. */
+    /** Sorted by name. Values are cut at 200 characters. */
     headers: HeaderDifference[]
     /** `null`: the bodies match. */
     body: BodyDifference | null
   }
 
-  /** What `onMismatch` is called with. */
+  /**
+   * The argument of `onMismatch`.
+   * @example
+   * const onMismatch = ({ mirror, endpoint, primaryStatus, shadowStatus }: MismatchEvent) => {
+   *   console.warn(`${mirror}, ${endpoint}: ${primaryStatus} became ${shadowStatus}`)
+   * }
+   */
   export interface MismatchEvent extends Mismatch {
     /** The mirror's id. */
     mirror: string
     /** The name of its request's endpoint. */
     endpoint: string
-    /** The ids of the places at which it was counted, the rarest first: at most 32. */
+    /** The ids of the places at which it was counted, the rarest first: 32 at most. */
     places: string[]
-    /** Mismatches of this mirror that it was not called with since the last, for they had taken their share of the main thread's time. */
+    /**
+     * Mismatches of this mirror since the last call, left out because mismatches had taken their share of the main
+     * thread.
+     */
     spared: number
   }
 
   /** The request of a mismatch: enough to repeat it, where nothing of it was masked or left out. */
   export interface MismatchRequest {
+    /** In upper case. */
     method: string
     /** The client's, with query. */
     path: string
@@ -567,21 +809,23 @@ declare namespace fastifyMirror {
     headers: string[]
     /** `null`: there was none, or it was not text, or may not be shown. */
     body: string | null
-    /** Something of the path, the headers or the shown body is left out because of its length. */
+    /** Whether the path, the headers or the shown body are cut because of their length. */
     truncated: boolean
   }
 
-  /** A header that is not the same on both sides; no values: that side does not have it. */
+  /** A header that is not the same on both sides. */
   export interface HeaderDifference {
     /** In lower case. */
     name: string
+    /** The values of the primary's answer. Empty: it does not have the header. */
     primary: string[]
+    /** The values of the shadow's answer. Empty: it does not have the header. */
     shadow: string[]
   }
 
-  /** What differs between two bodies. */
+  /** The difference of two bodies. */
   export type BodyDifference =
-    /** `truncated`: there are more differences than those listed. */
+    /** Two JSON documents. `truncated`: there are more differences than those listed. */
     | { kind: 'json', differences: JsonDifference[], truncated: boolean }
     /** Lengths in bytes, decoded, and the offset of the first byte that differs, or at which one of them ends. */
     | { kind: 'text' | 'binary', primaryLength: number, shadowLength: number, offset: number }
@@ -589,12 +833,20 @@ declare namespace fastifyMirror {
     | { kind: 'hash', reason: HashReason }
 
   /**
-   * Why bodies were not looked into: `off`, nobody asked for it; longer than what is captured, or decoded so; in content
-   * codings that are not known here, or, without the diff, longer than what is captured; not decodable as what they say they are; JSON
-   * too long, too deep or with too many values; no memory was left for it. Where the codings are not the same, or for want
-   * of memory, it is not known whether the bodies differ, and `mismatches.body` does not count them.
+   * Why bodies were not looked into. With other codings, or without memory, it is not known whether the bodies differ,
+   * and `mismatches.body` does not count them.
+   * - `off`: `compare.detailedDiff` is not set.
+   * - `too long`: a body is longer than `compare.maxBodyCapture`, as it came or decoded.
+   * - `encoding`: the bodies are in content codings that are not known here, or, without the diff, too long to be
+   *   decoded.
+   * - `not decodable`: a body is not what its content coding says.
+   * - `too complex`: the JSON is too long, too deep, or has too many values.
+   * - `memory`: no memory was left for it.
+   * - `busy`: too many comparisons waited already.
+   * - `error`: the plugin itself failed.
    */
-  export type HashReason = 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex' | 'memory' | 'busy' | 'error'
+  export type HashReason =
+    | 'off' | 'too long' | 'encoding' | 'not decodable' | 'too complex' | 'memory' | 'busy' | 'error'
 
   /** One value that differs. */
   export interface JsonDifference {
@@ -602,24 +854,27 @@ declare namespace fastifyMirror {
     pointer: string
     /** `type`: a value of another JSON type. */
     change: PlaceKind
-    /** The values as compact JSON, masked and cut at 200 characters; absent where that side has none. */
+    /** The primary's value as compact JSON, masked and cut at 200 characters. Absent: it has none. */
     primary?: string
+    /** The shadow's value as compact JSON, masked and cut at 200 characters. Absent: it has none. */
     shadow?: string
   }
 
   /** One mirror's numbers by endpoint. Their sums over all endpoints are the backends' numbers, at every moment. */
   export interface EndpointList {
-    /** Endpoints that there are at most. */
+    /** Endpoints that are counted apart at most. */
     limit: number
-    /** Whether there were more: they are counted as `(other)`. */
+    /** Whether there were more. They are counted as `(other)`. */
     limited: boolean
+    /** The busiest first. */
     endpoints: EndpointSnapshot[]
   }
 
+  /** The numbers of one endpoint. */
   export interface EndpointSnapshot {
     /**
-     * `(other)`: came when there was no more room. `(not found)`: paths below a wildcard that the primary has so far answered only with 404
-     * or 405, or not at all. `(pending)`: not known yet.
+     * `(other)`: came when there was no more room. `(not found)`: paths below a wildcard that the primary has so far
+     * answered only with 404 or 405, or not at all. `(pending)`: not known yet.
      */
     name: string
     /** Its share of the mirror's requests, 0 to 1. */
@@ -630,36 +885,52 @@ declare namespace fastifyMirror {
 
   /** `mirrored = inFlight + comparing + compared + failed + lost + leftOut`, `compared = matched + mismatched`. */
   export interface EndpointBackend {
+    /** The backend's name. */
     name: string
-    /** `null`: nothing is concluded of it, as of what is pending. */
+    /** `null`: nothing is concluded, as of `(pending)`. */
     verdict: VerdictWord | null
     /** Requests that were offered to the backend. */
     mirrored: number
+    /** Copies that have not ended. */
     inFlight: number
+    /** Complete answers that wait for the primary's. */
     comparing: number
+    /** Complete answers that were compared. */
     compared: number
+    /** Comparisons without a difference. */
     matched: number
+    /** Comparisons with a difference. */
     mismatched: number
-    /** Copies that speak against the backend: timeouts, broken connections and answers, and what an open breaker dropped. */
+    /**
+     * Copies that speak against the backend: timeouts, broken connections and answers, and what an open breaker
+     * dropped.
+     */
     failed: number
-    /** Neither compared nor failed, by a limit or a fault of the mirror. */
+    /** Copies that were neither compared nor failed, by a limit or a fault of the mirror. */
     lost: number
-    /** By choice or by nature: not sampled, cut by the client and the like. */
+    /** Copies left out by choice or by nature: not sampled, cut by the client and the like. */
     leftOut: number
-    /** Comparisons that gave a difference of latencies, and those of them that were over `maxSlowdown`. */
+    /** Comparisons that gave a difference of latencies. */
     pairs: number
+    /** Pairs in which the shadow was more than `maxSlowdown` slower. */
     slower: number
-    /** Milliseconds, shadow minus primary, over all pairs, off by at most 5 %; `null` while there is none. */
+    /**
+     * 95th percentile of shadow minus primary, in milliseconds, over all pairs, off by at most 5 %. `null`: there is
+     * none.
+     */
     p95: number | null
+    /** 99th percentile, as `p95`. */
     p99: number | null
-    /** When the latest mismatch came, ISO 8601; `null`: there was none. */
+    /** When the latest mismatch came, ISO 8601. `null`: there was none. */
     latestMismatch: string | null
   }
 
+  /** The conclusion of a verdict. */
   export type VerdictWord = 'ready' | 'not ready' | 'not enough data'
 
-  /** Whether what has been counted since `since` allows to release. */
+  /** Whether the counts since `since` allow to release. */
   export interface MirrorVerdict {
+    /** The mirror's id. */
     id: string
     /** Of all backends together: ready when every one is. */
     verdict: VerdictWord
@@ -667,62 +938,88 @@ declare namespace fastifyMirror {
     period: string
     /** When the period began, ISO 8601. */
     since: string
+    /** In the order of the mirror's. */
     backends: BackendVerdict[]
   }
 
+  /** The verdicts of all mirrors. */
   export interface MirrorsVerdict {
+    /** Of all mirrors together: ready when every one is. */
     verdict: VerdictWord
+    /** In the order of their registration. */
     mirrors: MirrorVerdict[]
   }
 
+  /** The verdict on one backend. */
   export interface BackendVerdict {
+    /** The backend's name. */
     name: string
+    /** Ready when no reason is bad or undecided. */
     verdict: VerdictWord
+    /** All that was judged or is told. */
     reasons: VerdictReason[]
   }
 
+  /** One test of a verdict, and how it stands. */
   export interface VerdictReason {
     /**
-     * `endpoints`: each of them alone. `sample`: copies that were dropped at limits of the mirror, so that what was compared is no random sample. `left out`: what says
-     * nothing of the backend, by choice or by nature.
+     * The test, or what is told beside the tests.
+     * - `mismatches`: `maxMismatchRate`.
+     * - `failures`: `maxFailureRate`.
+     * - `endpoints`: each endpoint alone.
+     * - `slowdown`: `maxSlowdown`.
+     * - `coverage`: `minCoverage`.
+     * - `breaker`: it must be closed.
+     * - `duration`: `minDuration`.
+     * - `outages`: times in which the breaker was open.
+     * - `sample`: copies dropped at limits of the mirror, so that those compared are no random sample.
+     * - `left out`: copies that say nothing of the backend, by choice or by nature.
      */
-    about: 'mismatches' | 'failures' | 'endpoints' | 'slowdown' | 'coverage' | 'breaker' | 'duration' | 'outages' | 'sample' | 'left out'
+    about:
+      | 'mismatches' | 'failures' | 'endpoints' | 'slowdown' | 'coverage' | 'breaker' | 'duration' | 'outages'
+      | 'sample' | 'left out'
     /** `told`: counts neither for nor against. */
     state: 'good' | 'bad' | 'undecided' | 'told'
     /** The reason in words and numbers, and what would settle it. */
     text: string
     /**
-     * What was counted: mismatches, failures, endpoints that are bad or not yet good, slower pairs, copies that were compared, outages, copies. Of the breaker and the duration:
-     * milliseconds.
+     * Mismatches, failures, endpoints that are bad or not yet good, slower pairs, copies that were compared, outages,
+     * or copies. For the breaker and the duration it is milliseconds.
      */
     count: number
-    /** Of how many. Of rates, the coverage and the endpoints alone, as is the next. */
+    /** The total that `count` is a part of. Only for rates, the coverage and the endpoints. */
     of?: number
-    /** `count / of`; `null` while there is nothing. */
+    /** `count / of`, 0 to 1. `null`: there is nothing yet. Only for rates, the coverage and the endpoints. */
     rate?: number | null
-    /** Where the rate lies, each end with the verdict's confidence at any number of looks. Of rates alone. */
+    /** Where the rate lies, each end with the verdict's confidence at any number of looks. Only for rates. */
     interval?: [low: number, high: number]
-    /** Answers that may yet turn out to count or not: still being compared, or different and not looked into. Left out if none. */
+    /** Answers that may yet turn out to count: still being compared, or different and not looked into. Absent: none. */
     unsure?: number
-    /** Milliseconds at the 95th percentile of the last 1000 differences; `null` while there is none. Of the slowdown alone. */
+    /**
+     * Milliseconds at the 95th percentile of the last 1000 differences. `null`: there is none. Only for the slowdown.
+     */
     p95?: number | null
-    /** The limit that it is judged by; of what is told there is none. */
+    /** The limit that it is judged by. Absent: it is only told. */
     limit?: number
-    /** Where a rate is undecided: how many more would settle it, if it stays; `null`: no number would. */
+    /** How many more would settle an undecided rate, if it stays. `null`: no number would. */
     needed?: number | null
-    /** The worst endpoints of that state. Of the endpoints alone. */
+    /** The worst endpoints of that state. Only for the endpoints. */
     endpoints?: EndpointReason[]
   }
 
-  /** What speaks against an endpoint, or is missing. */
+  /** An endpoint that speaks against a backend, or that needs more comparisons. */
   export interface EndpointReason {
+    /** The endpoint's name. */
     name: string
     /** Its share of the mirror's requests, 0 to 1. */
     share: number
+    /** Complete answers that were compared. */
     compared: number
+    /** Comparisons with a difference. */
     mismatched: number
-    /** How many more comparisons would settle it, if its rate stays; `null`: no number would, or it is settled. */
+    /** How many more comparisons would settle it, if its rate stays. `null`: no number would, or it is settled. */
     needed: number | null
+    /** The same in words. */
     text: string
   }
 
@@ -731,35 +1028,44 @@ declare namespace fastifyMirror {
    * `seen = disabled + filtered + looped + upgraded + unsampled + pending + unhandled + mirrored`.
    */
   export interface MirrorSnapshot {
+    /** The mirror's id. */
     id: string
     /** The routes that share this mirror. Left out of the admin routes' answers when they have no guard. */
     routes: MirrorRoute[]
     /** Whether it mirrors now: its own switch is on, and that of all mirrors is. */
     enabled: boolean
+    /** Percent of the requests that are mirrored, 0 to 100. */
     percentage: number
     /** Requests that reached this mirror's hook. */
     seen: number
-    /** Not mirrored because the mirror is switched off. */
+    /** Requests not mirrored because the mirror is switched off. */
     disabled: number
-    /** Not mirrored because a condition did not hold. */
+    /** Requests not mirrored because a condition did not hold. */
     filtered: number
-    /** Not mirrored because the request is itself a copy (`x-mirrored-from`). */
+    /** Requests not mirrored because they are copies themselves (`x-mirrored-from`). */
     looped: number
-    /** Not mirrored because it is an upgrade or CONNECT. */
+    /** Requests not mirrored because they are upgrades or CONNECT. */
     upgraded: number
-    /** Not mirrored because of the roll. */
+    /** Requests not mirrored because of the roll. */
     unsampled: number
-    /** Chosen, and not yet sent. */
+    /** Requests that were chosen and are not yet sent. */
     pending: number
-    /** Chosen, and never sent: a hook, the validation or the proxy itself answered, or the client left before. */
+    /**
+     * Requests that were chosen and never sent: a hook, the validation or the proxy itself answered, or the client
+     * left.
+     */
     unhandled: number
-    /** Offered to every backend. */
+    /** Requests that were offered to every backend. */
     mirrored: number
+    /** In the order of the options. */
     backends: BackendSnapshot[]
   }
 
+  /** A route that has a mirror. */
   export interface MirrorRoute {
+    /** Its methods, in upper case. */
     method: string[]
+    /** Its URL, as it was registered, with the prefixes before it. */
     url: string
   }
 
@@ -769,16 +1075,21 @@ declare namespace fastifyMirror {
    * `success = comparing + compared + notCompared`, `compared = matched + mismatched`.
    */
   export interface BackendSnapshot {
+    /** The backend's name. */
     name: string
     /** Left out of the admin routes' answers when they have no guard. */
     url: string
+    /** Whether its own switch is on. */
     enabled: boolean
+    /** Percent of the mirrored requests that it gets, 0 to 100. */
     percentage: number
     /** Requests mirrored by this mirror. */
     offered: number
+    /** Requests not copied because the backend is switched off. */
     disabled: number
+    /** Requests not copied because of the backend's roll. */
     unsampled: number
-    /** Not attempted, by reason. */
+    /** Copies not attempted, by reason. */
     dropped: Record<DropReason, number>
     /** Copies attempted. */
     total: number
@@ -792,42 +1103,101 @@ declare namespace fastifyMirror {
     status: Record<StatusClass, number>
     /** Complete answers that wait for the primary's. */
     comparing: number
+    /** Complete answers that were compared. */
     compared: number
+    /** Comparisons without a difference. */
     matched: number
+    /** Comparisons with a difference. */
     mismatched: number
     /** Complete answers that were not compared, by reason. */
     notCompared: Record<NotComparedReason, number>
-    /** Of `mismatched`, what differed; one request can count in several. */
+    /** Mismatches by the part that differed. One mismatch can count in several. */
     mismatches: Record<MismatchPart, number>
+    /** Milliseconds. */
     latency: {
       /** From the copy's dispatch on a connection to the end of its answer. */
       shadow: LatencySummary
-      /** The primary's, on the same requests, where comparing. */
+      /** The primary's, on the same requests, where answers are compared. */
       primary: LatencySummary
       /** Shadow minus primary, request by request. */
       difference: LatencySummary
     }
+    /** Whether copies are sent. */
     breaker: BreakerState
   }
 
-  /** Milliseconds by nearest rank over the last 1000 samples; `null` while there is none. */
+  /** Milliseconds by nearest rank over the last 1000 samples. `null`: there is none. */
   export interface LatencySummary {
     /** All samples ever taken. */
     count: number
+    /** Median. */
     p50: number | null
+    /** 90th percentile. */
     p90: number | null
+    /** 95th percentile. */
     p95: number | null
+    /** 99th percentile. */
     p99: number | null
+    /** The largest. */
     max: number | null
   }
 
+  /**
+   * Why a backend was not sent a copy that it should have had.
+   * - `inFlight`: maxInFlight copies were under way already.
+   * - `memory`: The body is longer than maxBacklogBytes or maxBufferedBytes allow.
+   * - `breaker`: Too many failures in a row: the shadow is left alone for a while.
+   * - `closing`: The app is being closed.
+   * - `thread`: The worker thread is not there, or behind.
+   * - `path`: The client's path has dot segments that could leave the path of the backend's URL.
+   * - `error`: A function of yours threw, or the client library refuses such a request.
+   */
   export type DropReason = 'inFlight' | 'memory' | 'breaker' | 'closing' | 'thread' | 'path' | 'error'
+
+  /**
+   * Why a copy that was attempted got no complete answer.
+   * - `timeout`: Sent, but no complete answer in time.
+   * - `connect`: DNS, refused, TLS, or stalled.
+   * - `reset`: The connection ended before a complete head, or it was no HTTP.
+   * - `body`: The answer ended in the middle of its body.
+   * - `slow`: The shadow takes request bodies too slowly.
+   * - `staleConnection`: The shadow closed an idle connection just when the copy was sent on it; no byte of an answer
+   *   came.
+   * - `bodyTimeout`: The client sent nothing more of its body for bodyTimeout.
+   * - `memory`: The memory for bodies, maxBufferedBytes, was used up.
+   * - `thread`: The worker thread died, or fell behind.
+   * - `aborted`: The client left or the primary answered during the upload, or the app closed.
+   * - `error`: The mirror itself failed; the log says how.
+   */
   export type FailureReason =
-    'timeout' | 'connect' | 'reset' | 'body' | 'slow' | 'staleConnection' | 'bodyTimeout' | 'memory' | 'thread' | 'aborted' | 'error'
+    | 'timeout' | 'connect' | 'reset' | 'body' | 'slow' | 'staleConnection' | 'bodyTimeout' | 'memory' | 'thread'
+    | 'aborted' | 'error'
+
+  /**
+   * Why a complete answer was not compared.
+   * - `off`: compare.enabled is not set for this mirror.
+   * - `primaryAborted`: The client went away before it had the primary's answer.
+   * - `primaryFailed`: The primary's backend failed, so there is nothing to compare with.
+   * - `hijacked`: The handler took the reply over.
+   * - `encoding`: The bodies come in content codings that could not be taken off, or not within maxBodyCapture.
+   * - `memory`: There was no memory for what a comparison needs.
+   * - `busy`: Too many comparisons waited already. The bytes are known to differ.
+   * - `thread`: The worker thread died or fell behind.
+   * - `untapped`: The answer was a web stream that something else reads, or a stream that nobody read to its end.
+   * - `closing`: The app was closed before the comparison was done.
+   * - `error`: The mirror itself failed; the log says how.
+   */
   export type NotComparedReason =
-    'off' | 'primaryAborted' | 'primaryFailed' | 'hijacked' | 'encoding' | 'memory' | 'busy' | 'thread' | 'untapped' | 'closing' | 'error'
+    | 'off' | 'primaryAborted' | 'primaryFailed' | 'hijacked' | 'encoding' | 'memory' | 'busy' | 'thread' | 'untapped'
+    | 'closing' | 'error'
+
+  /** A part of an answer. */
   export type MismatchPart = 'status' | 'headers' | 'body'
+
+  /** The first digit of a status code. */
   export type StatusClass = '2xx' | '3xx' | '4xx' | '5xx'
+
+  /** `closed`: copies are sent. `open`: none is. `half-open`: one request tries the backend. */
   export type BreakerState = 'closed' | 'open' | 'half-open'
 
   export const fastifyMirror: FastifyMirror
