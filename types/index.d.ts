@@ -530,7 +530,7 @@ declare namespace fastifyMirror {
     detailed_diff?: boolean
     /**
      * Bytes kept of each body for the diff, where a longer one falls back to its hash. Without the diff, bytes kept of
-     * bodies in a content coding alone, where a longer one is `notCompared.encoding`.
+     * bodies in a content coding alone. A longer one in a content coding is `notCompared.encoding`.
      * @default 1048576
      */
     maxBodyCapture?: number
@@ -701,8 +701,10 @@ declare namespace fastifyMirror {
    * - `added`: the value is in the shadow's answer alone.
    * - `removed`: the value is in the primary's answer alone.
    * - `type`: the value is of another JSON type.
+   * - `order`: items of the array stand in another order.
+   * - `event`: an event of a stream is in one answer alone.
    */
-  export type PlaceKind = 'changed' | 'added' | 'removed' | 'type'
+  export type PlaceKind = 'changed' | 'added' | 'removed' | 'type' | 'order' | 'event'
 
   /** Where the answers of an endpoint differ, in one way. A mismatch counts once in each of its places. */
   export interface PlaceSummary {
@@ -825,20 +827,22 @@ declare namespace fastifyMirror {
 
   /** The difference of two bodies. */
   export type BodyDifference =
-    /** Two JSON documents. `truncated`: there are more differences than those listed. */
-    | { kind: 'json', differences: JsonDifference[], truncated: boolean }
+    /**
+     * Two JSON documents. `truncated`: there are more differences than those listed. `byIndex`: more than 20,000 items
+     * of an array differ or stand elsewhere, so that they were compared index by index.
+     */
+    | { kind: 'json', differences: JsonDifference[], truncated: boolean, byIndex?: true }
     /** Lengths in bytes, decoded, and the offset of the first byte that differs, or at which one of them ends. */
     | { kind: 'text' | 'binary', primaryLength: number, shadowLength: number, offset: number }
     /** Their hashes differ, and that is all that is known. */
     | { kind: 'hash', reason: HashReason }
 
   /**
-   * Why bodies were not looked into. With other codings, or without memory, it is not known whether the bodies differ,
-   * and `mismatches.body` does not count them.
+   * Why bodies were not looked into. Of coded bodies, or without memory, it is not known whether the bodies differ, and
+   * `mismatches.body` does not count them.
    * - `off`: `compare.detailedDiff` is not set.
-   * - `too long`: a body is longer than `compare.maxBodyCapture`, as it came or decoded.
-   * - `encoding`: the bodies are in content codings that are not known here, or, without the diff, too long to be
-   *   decoded.
+   * - `too long`: a body is longer than `compare.maxBodyCapture`, or one of the two decodes to more.
+   * - `encoding`: the bodies are in content codings that are not known here, or are too long to be decoded.
    * - `not decodable`: a body is not what its content coding says.
    * - `too complex`: the JSON is too long, too deep, or has too many values.
    * - `memory`: no memory was left for it.
@@ -850,9 +854,9 @@ declare namespace fastifyMirror {
 
   /** One value that differs. */
   export interface JsonDifference {
-    /** RFC 6901. */
+    /** RFC 6901. Of an item that stands at another index in the shadow's array, the primary's index; of one that only the shadow has, its own. */
     pointer: string
-    /** `type`: a value of another JSON type. */
+    /** `type`: a value of another JSON type. `order`: the array's items are the same, in another order. */
     change: PlaceKind
     /** The primary's value as compact JSON, masked and cut at 200 characters. Absent: it has none. */
     primary?: string

@@ -97,6 +97,7 @@ const mismatch = object({
       kind: text,
       differences: { type: 'array', items: jsonDifference },
       truncated: flag,
+      byIndex: flag,
       primaryLength: count,
       shadowLength: count,
       offset: count,

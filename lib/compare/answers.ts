@@ -76,7 +76,7 @@ export class HashComparer implements Comparer {
       this.#coded.compare(primary, shadow, outcome => {
         if (outcome === 'match') callback(differenceOf(primary, shadow, [], null))
         else if (outcome === 'mismatch') callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: 'off' }))
-        else if (outcome === 'not decodable') callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: outcome }))
+        else if (outcome === 'not decodable' || outcome === 'too long') callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: outcome }))
         else callback(withoutBodies(primary, shadow, [], outcome))
       })
     }

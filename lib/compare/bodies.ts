@@ -1,15 +1,16 @@
 import { isUtf8 } from 'node:buffer'
-import { Decoder, sameCodings } from './decode'
+import { Decoder } from './decode'
 import { diffJson } from './json/diff'
 import { essence, isJson } from './redact'
 import { Slices } from './slices'
+import { isFinal, lengthOfUncaptured, undecided } from './undecided'
 import { UNTOLD } from '../guard'
 import type { Guard, Holder } from '../guard'
 import type { BodyDifference } from '../../types/index'
-import type { DecodeFailure } from './decode'
 import type { IgnoredPlaces } from './ignored'
 import type { JsonDiffOptions, JsonPlaces } from './json/diff'
 import type { Redactor } from './redact'
+import type { DecodedLength } from './undecided'
 import type { Steps } from '../steps'
 
 /** Bytes of a JSON document that is looked into: a longer one cannot be read in short steps. */
@@ -62,7 +63,6 @@ export const sharedSlices = new Slices()
 const MATCH: BodyOutcome = { outcome: 'match' }
 const TOO_COMPLEX: BodyOutcome = { outcome: 'mismatch', difference: { kind: 'hash', reason: 'too complex' } }
 const BUSY: BodyOutcome = { outcome: 'unknown', reason: 'busy' }
-const NO_MEMORY: BodyOutcome = { outcome: 'unknown', reason: 'memory' }
 const BROKEN: BodyOutcome = { outcome: 'unknown', reason: 'error' }
 
 /** Looks into pairs of bodies whose hashes differ. */
@@ -93,18 +93,31 @@ export class BodyComparer {
   }
 
   /** @internal */
-  decode (pair: Pair, { bytes, contentEncoding }: CapturedBody, onDecoded: (decoded: Buffer) => void): void {
-    const body = asBuffer(bytes as Uint8Array)
+  decode (pair: Pair, { bytes, contentEncoding }: CapturedBody, then: (decoded: Buffer | DecodedLength) => void): void {
+    if (bytes === null) return then(lengthOfUncaptured(contentEncoding, this.#limit))
+    const body = asBuffer(bytes)
     this.#decoder.decode(body, contentEncoding, this.#limit, decoded => {
-      if (typeof decoded === 'string') return pair.end(undecided(pair.primary, pair.shadow, decoded))
       // What was not coded is held by whoever called.
-      if (decoded === body || pair.hold(decoded.length)) onDecoded(decoded)
-      else pair.end(NO_MEMORY)
+      if (typeof decoded === 'string' || decoded === body || pair.hold(decoded.length)) then(decoded)
+      else then('memory')
     }, this.#guard)
   }
 
   /** @internal */
-  compareBytes (pair: Pair, primary: Buffer, shadow: Buffer): void {
+  decoded (pair: Pair, before: Buffer | DecodedLength, after: Buffer | DecodedLength): void {
+    if (typeof before === 'object' && typeof after === 'object') return this.#compareBytes(pair, before, after)
+    const sides = ([[pair.primary, before], [pair.shadow, after]] as const).map(([{ contentEncoding }, decoded]) => (
+      { contentEncoding, length: typeof decoded === 'object' ? decoded.length : decoded }
+    ))
+    const reason = undecided(sides[0], sides[1], this.#limit)
+    if (reason === 'too long' || reason === 'not decodable') {
+      pair.end({ outcome: 'mismatch', difference: { kind: 'hash', reason } })
+    } else {
+      pair.end({ outcome: 'unknown', reason })
+    }
+  }
+
+  #compareBytes (pair: Pair, primary: Buffer, shadow: Buffer): void {
     const json = maybeJson(pair.primary) && maybeJson(pair.shadow)
     const steps = compareBytes(primary, shadow, json, this.#options)
     if (!this.#slices.run(steps, outcome => pair.end(outcome), this.#guard, BROKEN)) pair.end(BUSY)
@@ -151,16 +164,10 @@ class Pair implements Holder {
 
 function decodeBoth (pair: Pair): void {
   const { comparer, primary, shadow } = pair
-  if (primary.bytes === null || shadow.bytes === null) return pair.end(undecided(primary, shadow, 'too long'))
-  comparer.decode(pair, primary, before => comparer.decode(pair, shadow, after => comparer.compareBytes(pair, before, after)))
-}
-
-/** The bytes could not be looked into. Their hashes decide, unless they are hashes of different codings. */
-function undecided (primary: CapturedBody, shadow: CapturedBody, reason: DecodeFailure): BodyOutcome {
-  if (reason === 'busy') return BUSY
-  if (reason === 'error') return BROKEN
-  if (!sameCodings(primary.contentEncoding, shadow.contentEncoding)) return { outcome: 'unknown', reason: 'encoding' }
-  return { outcome: 'mismatch', difference: { kind: 'hash', reason } }
+  comparer.decode(pair, primary, before => {
+    if (typeof before !== 'object' && isFinal(before)) comparer.decoded(pair, before, before)
+    else comparer.decode(pair, shadow, after => comparer.decoded(pair, before, after))
+  })
 }
 
 function maybeJson ({ contentType }: CapturedBody): boolean {
@@ -195,8 +202,10 @@ function * lookInto (primary: Buffer, shadow: Buffer, options: JsonDiffOptions):
     if (result.kind === 'not json') return null
     if (result.kind === 'equal') return MATCH
     if (result.kind === 'too complex') return TOO_COMPLEX
-    const { differences, truncated, places } = result
-    return { outcome: 'mismatch', difference: { kind: 'json', differences, truncated }, places }
+    const { differences, truncated, byIndex, places } = result
+    const difference: BodyDifference = { kind: 'json', differences, truncated }
+    if (byIndex) difference.byIndex = true
+    return { outcome: 'mismatch', difference, places }
   } catch {
     // Not expected; but it runs off a timer, where a throw would end the process.
     return TOO_COMPLEX

@@ -1,10 +1,12 @@
 import { sharedDecoder, sharedSlices } from './bodies'
 import type { Memory } from './bodies'
-import { isCoded, sameCodings } from './decode'
-import type { DecodeFailure, Decoder } from './decode'
+import { isCoded } from './decode'
+import type { Decoder } from './decode'
 import { Digest } from './digest'
 import type { ComparedAnswer } from './answer'
 import type { Slices } from './slices'
+import { isFinal, lengthOfUncaptured, undecided } from './undecided'
+import type { DecodedLength, Undecided } from './undecided'
 import type { Steps } from '../steps'
 import { UNTOLD } from '../guard'
 import type { Guard } from '../guard'
@@ -12,10 +14,8 @@ import type { Guard } from '../guard'
 /** Bytes that are hashed at a stretch. */
 const BLOCK = 64 * 1024
 
-type Failure = DecodeFailure | 'memory'
-
-/** `not decodable`: they differ, and one at least is not what it says it is. The rest: it is not known whether they differ. */
-export type CodedOutcome = 'match' | 'mismatch' | 'not decodable' | 'encoding' | 'busy' | 'memory' | 'error'
+/** `too long`: one decodes to more than may be, and the other does not. */
+export type CodedOutcome = 'match' | 'mismatch' | Undecided
 
 export interface CodedComparerOptions {
   /** Bytes that a body may decode to. */
@@ -47,30 +47,31 @@ export class CodedComparer {
 
   /** Calls back once, at once or later; until then both bodies are held. */
   compare (primary: ComparedAnswer, shadow: ComparedAnswer, onOutcome: (outcome: CodedOutcome) => void): void {
+    const decided = (before: Digest | DecodedLength, after: Digest | DecodedLength): void => {
+      if (typeof before === 'object' && typeof after === 'object') onOutcome(before.equals(after) ? 'match' : 'mismatch')
+      else onOutcome(undecided(lengthOf(primary, before), lengthOf(shadow, after), this.#limit))
+    }
     this.#decode(primary, before => {
-      if (typeof before === 'string') return onOutcome(unknown(before, primary, shadow))
-      this.#decode(shadow, after => {
-        if (typeof after === 'string') onOutcome(unknown(after, primary, shadow))
-        else onOutcome(before.equals(after) ? 'match' : 'mismatch')
-      })
+      if (typeof before !== 'object' && isFinal(before)) decided(before, before)
+      else this.#decode(shadow, after => decided(before, after))
     })
   }
 
-  #decode ({ encoding, digest, body }: ComparedAnswer, then: (digest: Digest | Failure) => void): void {
+  #decode ({ encoding, digest, body }: ComparedAnswer, then: (digest: Digest | DecodedLength) => void): void {
     if (!isCoded(encoding)) return then(digest)
-    if (typeof body === 'string') return then(body)
+    if (typeof body === 'string') return then(body === 'memory' ? body : lengthOfUncaptured(encoding, this.#limit))
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     this.#decoder.decode(bytes, encoding, this.#limit, decoded => {
       if (typeof decoded === 'string') return then(decoded)
       if (!this.#memory.take(decoded.length)) return then('memory')
       let held = decoded.length
-      const end = (digest: Digest | Failure): void => {
+      const end = (digest: Digest | DecodedLength): void => {
         this.#memory.free(held)
         // Told again where somebody behind it threw.
         held = 0
         then(digest)
       }
-      if (!this.#slices.run<Digest | Failure>(digestOf(decoded), end, this.#guard, 'error')) end('busy')
+      if (!this.#slices.run<Digest | DecodedLength>(digestOf(decoded), end, this.#guard, 'error')) end('busy')
     }, this.#guard)
   }
 }
@@ -86,8 +87,6 @@ function * digestOf (bytes: Buffer): Steps<Digest> {
   return digest
 }
 
-function unknown (reason: Failure, primary: ComparedAnswer, shadow: ComparedAnswer): CodedOutcome {
-  if (reason === 'too long') return 'encoding'
-  if (reason === 'not decodable' && !sameCodings(primary.encoding, shadow.encoding)) return 'encoding'
-  return reason
+function lengthOf ({ encoding }: ComparedAnswer, decoded: Digest | DecodedLength): { contentEncoding: string, length: DecodedLength } {
+  return { contentEncoding: encoding, length: typeof decoded === 'object' ? decoded.length : decoded }
 }

@@ -48,6 +48,11 @@ export function descend (places: IgnoredPlaces, segment: string): IgnoredPlaces 
   return found
 }
 
+/** Whether an index is named one further on: then an array there has places rather than items. */
+export function namesIndex (places: IgnoredPlaces): boolean {
+  return places.some(({ named }) => [...named.keys()].some(key => /^\d+$/.test(key)))
+}
+
 export function isIgnored (places: IgnoredPlaces): boolean {
   return places.some((node) => node.ignored)
 }

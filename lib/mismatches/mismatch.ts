@@ -86,7 +86,7 @@ function firstDifferences (body: BodyDifference): BodyDifference {
   if (body.kind !== 'json') return { ...body }
   const { differences, truncated } = body
   return {
-    kind: 'json',
+    ...body,
     differences: differences.slice(0, MAX_DIFFERENCES).map(difference => ({ ...difference })),
     truncated: truncated || differences.length > MAX_DIFFERENCES
   }

@@ -104,9 +104,9 @@ export class Sample {
       const headers = [own, ...input.headers.filter(({ name }) => name !== own.name)]
       return createMismatch({ ...input, headers }, this.#redactor)
     }
-    const { differences, truncated } = input.body as BodyDifference & { kind: 'json' }
-    const all = [own, ...differences.filter(one => one !== own)]
-    return createMismatch({ ...input, body: { kind: 'json', differences: all, truncated } }, this.#redactor)
+    const body = input.body as BodyDifference & { kind: 'json' }
+    const differences = [own, ...body.differences.filter(one => one !== own)]
+    return createMismatch({ ...input, body: { ...body, differences } }, this.#redactor)
   }
 }
 
@@ -126,7 +126,7 @@ function fittingBody (body: BodyDifference | null, most: number): [BodyDifferenc
   if (body?.kind !== 'json') return [body, 0]
   const [differences, bytes] = fitting(body.differences, bytesOfDifference, most)
   const truncated = body.truncated || differences.length < body.differences.length
-  return [{ kind: 'json', differences, truncated }, bytes]
+  return [{ ...body, differences, truncated }, bytes]
 }
 
 function bytesOf (text: string): number {

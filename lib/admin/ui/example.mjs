@@ -63,7 +63,8 @@ function differencesOf ({ primaryStatus, shadowStatus, primaryHash, shadowHash, 
   for (const { name, primary, shadow } of headers) row(`header ${name}`, valuesOf(primary), valuesOf(shadow))
   if (body?.kind === 'json') {
     for (const { pointer, primary, shadow } of body.differences) row(pointer === '' ? 'body' : pointer, primary, shadow)
-    if (body.truncated) rows.push(el('tr', {}, el('td', { colspan: 3, class: 'quiet' }, 'There are more differences.')))
+    if (body.truncated) remark('There are more differences.')
+    if (body.byIndex) remark('An array has too many items that differ or stand elsewhere: it was compared index by index.')
   } else if (body?.kind === 'hash') {
     row(`mark of the body (not looked into: ${body.reason})`, primaryHash, shadowHash)
   } else if (body !== null) {
@@ -75,6 +76,11 @@ function differencesOf ({ primaryStatus, shadowStatus, primaryHash, shadowHash, 
     el('thead', {}, el('tr', {}, ...['where', 'primary', 'shadow'].map(name => el('th', { scope: 'col' }, name)))),
     el('tbody', {}, ...rows)
   )
+
+  /** @param {string} text */
+  function remark (text) {
+    rows.push(el('tr', {}, el('td', { colspan: 3, class: 'quiet' }, text)))
+  }
 
   /** @param {string} where @param {string | undefined} primary @param {string | undefined} shadow */
   function row (where, primary, shadow) {

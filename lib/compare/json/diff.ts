@@ -9,8 +9,8 @@ export type { JsonDifference, JsonPlaces }
 
 export type JsonOutcome =
   | { kind: 'equal' }
-  /** `truncated`: there are more differences than those listed. */
-  | { kind: 'different', differences: JsonDifference[], truncated: boolean, places: JsonPlaces }
+  /** `truncated`: there are more differences than those listed. `byIndex`: an array was too long for anything else. */
+  | { kind: 'different', differences: JsonDifference[], truncated: boolean, byIndex: boolean, places: JsonPlaces }
   /** One of the texts is not JSON, or they hold an object that repeats a key, so that its value is anybody's guess. */
   | { kind: 'not json' }
   /** Too deep, or too many values. */
@@ -22,8 +22,8 @@ export interface JsonDiffOptions {
 }
 
 /**
- * Compares two JSON texts as values, in steps. Objects are compared by key, arrays by index, numbers by their exact
- * decimal value. Keys that are repeated alike on both sides are compared in the order in which they stand; where they
+ * Compares two JSON texts as values, in steps. Objects are compared by key, arrays by what their items are, numbers by
+ * their exact decimal value. Keys that are repeated alike on both sides are compared in the order in which they stand; where they
  * are not, the texts are taken for something else than JSON. Throws nothing.
  */
 export function * diffJson (primary: string, shadow: string, options: JsonDiffOptions): Steps<JsonOutcome> {
@@ -35,6 +35,6 @@ export function * diffJson (primary: string, shadow: string, options: JsonDiffOp
   const report = new Report(a, b, options.redactor)
   const whole = yield * walk(a, b, options.ignore, report)
   if (!whole) return { kind: 'not json' }
-  const { differences, truncated, places } = report
-  return differences.length === 0 ? { kind: 'equal' } : { kind: 'different', differences, truncated, places }
+  const { differences, truncated, byIndex, places } = report
+  return differences.length === 0 ? { kind: 'equal' } : { kind: 'different', differences, truncated, byIndex, places }
 }

@@ -1,7 +1,7 @@
-import { NONE } from './values'
 import type { IgnoredPlaces } from '../ignored'
 import type { SecretMembers } from '../secrets/pairs'
 import type { Tape } from '../tape'
+import type { Plan } from './arrays/align'
 
 /** Two containers whose children are being compared. */
 export interface Level {
@@ -14,15 +14,13 @@ export interface Level {
   readonly endA: number
   b: number
   readonly endB: number
-  /** Index of the next item; -1 for objects. */
-  index: number
-  /** The key or index of the child that is being compared. */
+  /** Whether they are arrays. */
+  readonly array: boolean
+  /** The key or index of the child that is being compared; of an item that stands elsewhere, the primary's. */
   segment: string
-  /** Of an array: the items that are being compared, and those before them; at first none. */
-  itemA: number
-  itemB: number
-  beforeA: number
-  beforeB: number
+  /** Of arrays, once it is known: how their items belong together, and the pair that is being compared. */
+  plan: Plan | null
+  pair: number
   /** Of an object that differs: which members are secret because another one says so, on either side. */
   secrets: [SecretMembers, SecretMembers] | null
   /** Once the keys are out of step: the shadow's keys with their places. Those that were met are taken out. */
@@ -32,7 +30,9 @@ export interface Level {
 }
 
 /** Of two containers of one type: arrays, or else objects. */
-export function levelOf (tapeA: Tape, a: number, tapeB: Tape, b: number, array: boolean, ignored: IgnoredPlaces): Level {
+export function levelOf (
+  tapeA: Tape, a: number, tapeB: Tape, b: number, array: boolean, ignored: IgnoredPlaces
+): Level {
   return {
     ignored,
     firstA: a + 1,
@@ -41,12 +41,10 @@ export function levelOf (tapeA: Tape, a: number, tapeB: Tape, b: number, array: 
     endA: tapeA.nexts[a],
     b: b + 1,
     endB: tapeB.nexts[b],
-    index: array ? 0 : -1,
+    array,
     segment: '',
-    itemA: NONE,
-    itemB: NONE,
-    beforeA: NONE,
-    beforeB: NONE,
+    plan: null,
+    pair: -1,
     secrets: null,
     unmet: null,
     added: null

@@ -6,6 +6,7 @@ import { NONE, typeOf } from './values'
 import type { JsonDifference } from '../../../types/index'
 import type { Redactor } from '../redact'
 import type { Tape } from '../tape'
+import type { Plan } from './arrays/align'
 import type { Level } from './level'
 
 export type { JsonDifference }
@@ -44,6 +45,8 @@ export class Report {
   readonly places: JsonPlaces = { keys: [], firsts: [], more: false }
   /** There are more differences than those listed. */
   truncated = false
+  /** An array had so many items that stand elsewhere or differ that they were compared by index. */
+  byIndex = false
   /** No more of them is looked at. */
   full = false
   readonly #a: Tape
@@ -63,14 +66,14 @@ export class Report {
 
   /**
    * The child that the last of `levels` is at differs: `a` in the primary's document, `b` in the shadow's. Of a secret
-   * field one difference is all that is said: `levels` are cut behind it.
+   * field one difference is all that is said: `levels` are cut behind it, and the answer is `true`.
    */
-  add (levels: Level[], a: number, b: number): void {
+  add (levels: Level[], a: number, b: number, order = false): boolean {
     if (this.#found === MAX_FOUND) return this.#stop()
     const secret = levels.findIndex((level) => this.#isSecret(level))
     const within = secret !== -1 && secret < levels.length - 1
     const path = levels.slice(0, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
-    const change = within ? 'changed' : this.#change(a, b, secret !== -1)
+    const change = within ? 'changed' : order && secret === -1 ? 'order' : this.#change(a, b, secret !== -1)
     const place = `${change} ${foldPointer(toPointer(path))}`
     const alike = this.#alike.get(place) ?? 0
     if (alike === 0 && this.#alike.size === MAX_PLACES) return this.#stop()
@@ -83,11 +86,14 @@ export class Report {
       if (alike === 0) this.#addPlace(`${change} ${foldPointer(pointer)}`)
       this.differences.push(within ? masked(pointer) : this.#difference(pointer, change, a, b, secret !== -1))
     }
-    if (secret !== -1) levels.length = secret + 1
+    if (secret === -1) return false
+    levels.length = secret + 1
+    return true
   }
 
-  #stop (): void {
+  #stop (): false {
     this.truncated = this.full = this.places.more = true
+    return false
   }
 
   /** The place of the difference that is listed next. Masked, several may have one name. */
@@ -95,7 +101,10 @@ export class Report {
     const { keys, firsts } = this.places
     if (keys.includes(key)) return
     this.#placeCharacters += key.length
-    if (this.#placeCharacters > MAX_PLACE_CHARACTERS) return this.#stop()
+    if (this.#placeCharacters > MAX_PLACE_CHARACTERS) {
+      this.#stop()
+      return
+    }
     keys.push(key)
     firsts.push(this.differences.length)
   }
@@ -109,16 +118,19 @@ export class Report {
 
   /** Whether the child that is being compared is one, by its own name or by what is beside it. */
   #isSecret (level: Level): boolean {
-    if (level.index === -1) {
+    if (!level.array) {
       if (this.#masker.isSecret(level.segment)) return true
       level.secrets ??= [
         secretMembers(this.#a, level.firstA - 1, this.#masker), secretMembers(this.#b, level.firstB - 1, this.#masker)
       ]
       return level.secrets.some((members) => isSecretMember(level.segment, members))
     }
-    const { beforeA, beforeB } = level
-    return (beforeA !== NONE && isSecretText(this.#a, beforeA, this.#masker)) ||
-      (beforeB !== NONE && isSecretText(this.#b, beforeB, this.#masker))
+    const { nodesA, nodesB, a, b } = level.plan as Plan
+    return this.#isBehindSecret(this.#a, nodesA, a[level.pair]) || this.#isBehindSecret(this.#b, nodesB, b[level.pair])
+  }
+
+  #isBehindSecret (tape: Tape, items: readonly number[], index: number): boolean {
+    return index > 0 && isSecretText(tape, items[index - 1], this.#masker)
   }
 
   #difference (

@@ -1,6 +1,9 @@
 import { canonicalNumber } from '../decimal'
 import type { Tape } from '../tape'
 
+/** Values up to this many characters are first compared as text, which is quick and most often enough. */
+const MAX_SHORTCUT = 1024
+
 /** In place of a node: that side has none. */
 export const NONE = -1
 
@@ -12,6 +15,12 @@ export function equalScalars (a: Tape, nodeA: number, b: Tape, nodeB: number): b
   if (isNumber(textA) && isNumber(textB)) return canonicalNumber(textA) === canonicalNumber(textB)
   if (textA[0] !== '"' || textB[0] !== '"') return false
   return (textA.includes('\\') || textB.includes('\\')) && a.string(nodeA) === b.string(nodeB)
+}
+
+/** Whether two values are written alike. A long one counts as written in another way. */
+export function sameText (a: Tape, nodeA: number, b: Tape, nodeB: number): boolean {
+  const length = a.ends[nodeA] - a.starts[nodeA]
+  return length <= MAX_SHORTCUT && length === b.ends[nodeB] - b.starts[nodeB] && a.source(nodeA) === b.source(nodeB)
 }
 
 /** One for each type of JSON, by the first character of a value. */

@@ -1,15 +1,16 @@
 import { descend, isIgnored } from '../ignored'
+import { align } from './arrays/align'
+import { Fingerprints } from './arrays/fingerprint'
 import { keyAt, keysOf } from './keys'
 import { levelOf } from './level'
-import { NONE, equalScalars } from './values'
+import { NONE, equalScalars, sameText } from './values'
 import type { Steps } from '../../steps'
 import type { IgnoredPlaces } from '../ignored'
 import type { Tape } from '../tape'
+import type { Plan } from './arrays/align'
 import type { Level } from './level'
 import type { Report } from './report'
 
-/** Containers up to this many characters are first compared as text, which is quick and most often enough. */
-const MAX_SHORTCUT = 1024
 /** Pairs between two places where the work can be put off, and how many of them one difference is worth. */
 const PAIRS_A_STEP = 128
 const PAIRS_A_DIFFERENCE = 16
@@ -27,12 +28,16 @@ class Walk {
   readonly #b: Tape
   readonly #report: Report
   readonly #levels: Level[] = []
+  readonly #fingerprintsA: () => Fingerprints
+  readonly #fingerprintsB: () => Fingerprints
   #pause = PAIRS_A_STEP
 
   constructor (a: Tape, b: Tape, report: Report) {
     this.#a = a
     this.#b = b
     this.#report = report
+    this.#fingerprintsA = once(a)
+    this.#fingerprintsB = once(b)
   }
 
   * run (ignore: IgnoredPlaces): Steps<boolean> {
@@ -44,10 +49,11 @@ class Walk {
         yield
       }
       const level = levels[levels.length - 1]
-      if (level.a === level.endA && level.b === level.endB) {
+      if (level.array) {
+        if (level.plan !== null) this.#nextPair(level, level.plan)
+        else yield * this.#align(level)
+      } else if (level.a === level.endA && level.b === level.endB) {
         levels.pop()
-      } else if (level.index !== -1) {
-        this.#nextItem(level)
       } else if (level.unmet !== null) {
         this.#nextByKey(level, level.unmet)
       } else if (!this.#nextInStep(level)) {
@@ -59,16 +65,29 @@ class Walk {
     return true
   }
 
-  #nextItem (level: Level): void {
-    const { a, b, endA, endB } = level
-    level.segment = String(level.index++)
-    level.beforeA = level.itemA
-    level.beforeB = level.itemB
-    level.itemA = a === endA ? NONE : a
-    level.itemB = b === endB ? NONE : b
-    if (a !== endA) level.a = this.#a.nexts[a]
-    if (b !== endB) level.b = this.#b.nexts[b]
-    this.#child(level, level.itemA, level.itemB)
+  /** Items that stand in another order are a difference of the array itself. */
+  * #align (level: Level): Steps<void> {
+    const [a, b] = [level.firstA - 1, level.firstB - 1]
+    const places = level.ignored
+    level.plan = yield * align(
+      { tape: this.#a, array: a, places, fingerprints: this.#fingerprintsA },
+      { tape: this.#b, array: b, places, fingerprints: this.#fingerprintsB },
+      false
+    )
+    if (level.plan.tooMany) this.#report.byIndex = true
+    if (!level.plan.order) return
+    this.#levels.pop()
+    if (!this.#differ(a, b, true)) this.#levels.push(level)
+  }
+
+  #nextPair (level: Level, { nodesA, nodesB, a, b }: Plan): void {
+    const pair = ++level.pair
+    if (pair === a.length) {
+      this.#levels.pop()
+      return
+    }
+    level.segment = String(a[pair] === NONE ? b[pair] : a[pair])
+    this.#child(level, a[pair] === NONE ? NONE : nodesA[a[pair]], b[pair] === NONE ? NONE : nodesB[b[pair]])
   }
 
   /** The usual case: both have the same keys in the same order. */
@@ -115,20 +134,20 @@ class Walk {
   #pair (a: number, b: number, ignored: IgnoredPlaces): void {
     const kind = this.#a.kind(a)
     if ((kind === '{' || kind === '[') && kind === this.#b.kind(b)) {
-      if (!this.#sameText(a, b)) this.#levels.push(levelOf(this.#a, a, this.#b, b, kind === '[', ignored))
+      if (!sameText(this.#a, a, this.#b, b)) this.#levels.push(levelOf(this.#a, a, this.#b, b, kind === '[', ignored))
     } else if (!equalScalars(this.#a, a, this.#b, b)) {
       this.#differ(a, b)
     }
   }
 
-  #sameText (a: number, b: number): boolean {
-    const length = this.#a.ends[a] - this.#a.starts[a]
-    return length <= MAX_SHORTCUT && length === this.#b.ends[b] - this.#b.starts[b] &&
-      this.#a.source(a) === this.#b.source(b)
-  }
-
-  #differ (a: number, b: number): void {
+  #differ (a: number, b: number, order = false): boolean {
     this.#pause -= PAIRS_A_DIFFERENCE
-    this.#report.add(this.#levels, a, b)
+    return this.#report.add(this.#levels, a, b, order)
   }
+}
+
+/** They take memory for each node, and most documents need none. */
+function once (tape: Tape): () => Fingerprints {
+  let made: Fingerprints | null = null
+  return () => (made ??= new Fingerprints(tape))
 }
