@@ -17,7 +17,7 @@ import type * as CompareDigest from '../lib/compare/digest.js'
 import type * as MetricsRing from '../lib/metrics/ring.js'
 import type * as CompareJson from '../lib/compare/json/diff.js'
 import type * as AllSteps from '../lib/steps.js'
-import type * as CompareIgnored from '../lib/compare/ignored.js'
+import type * as CompareRules from '../lib/compare/rules/set.js'
 import type * as CompareRedact from '../lib/compare/redact.js'
 import type * as EngineThreadOutbox from '../lib/engine/thread/outbox.js'
 import type * as EngineThreadToThread from '../lib/engine/thread/to-thread.js'
@@ -178,9 +178,11 @@ function ring (load: Load): Case[] {
 function json (load: Load): Case[] {
   const { diffJson } = load<typeof CompareJson>('compare/json/diff.js')
   const { atOnce } = load<typeof AllSteps>('steps.js')
-  const { compileIgnored } = load<typeof CompareIgnored>('compare/ignored.js')
+  const { Rules } = load<typeof CompareRules>('compare/rules/set.js')
   const { createRedactor } = load<typeof CompareRedact>('compare/redact.js')
-  const options = { ignore: compileIgnored(['/items/*/updatedAt']), redactor: createRedactor([]) }
+  const ignoreJsonFields = ['/items/*/updatedAt']
+  const rules = new Rules({ rules: [], ignoreHeaders: [], ignoreJsonFields, origins: {} })
+  const options = { at: rules.of('').json.root, redactor: createRedactor([]) }
   const items = Array.from({ length: 20 }, (_, id) => ({ id, name: `item ${id}`, price: id * 1.25, updatedAt: '2024-01-01T00:00:00Z', ok: true }))
   const primary = JSON.stringify({ total: 20, page: 1, items })
   const reordered = JSON.stringify({ items: items.map(({ id, ...rest }) => ({ ...rest, id })), page: 1, total: 20 })

@@ -195,7 +195,7 @@ testEngines(t, 'what waits to be compared when the engine closes is told so', as
 testEngines(t, 'what is being looked into when the engine closes is told so, and nothing else later', async (t, bench) => {
   const body = (price: number) => JSON.stringify(Array.from({ length: 40_000 }, (_, id) => ({ id, price })))
   const shadow = await startBackend(t, (_, response) => response.end(body(1)))
-  const diff = { maxBodyCapture: 4 * MIB, ignoreHeaders: [], ignoreJsonFields: [], redact: [] }
+  const diff = { maxBodyCapture: 4 * MIB, ignoreHeaders: [], ignoreJsonFields: [], rules: [], origins: {}, redact: [] }
   const target = bench.target(shadow.url, { diff })
   const sent = Array.from({ length: 4 }, () => bench.send(target, { compare: true }))
   for (const { exchange } of sent) exchange.primaryWhole(200, '', ['content-type', 'application/json'], body(2), 1)

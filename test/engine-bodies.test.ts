@@ -16,7 +16,7 @@ import { until } from './helpers/until'
 
 const MIB = 1024 * 1024
 const PATIENT = { timeout: 60_000, maxBacklogBytes: 64 * MIB }
-const DIFF = { maxBodyCapture: 2 * MIB, ignoreHeaders: [], ignoreJsonFields: [], redact: [] }
+const DIFF = { maxBodyCapture: 2 * MIB, ignoreHeaders: [], ignoreJsonFields: [], rules: [], origins: {}, redact: [] }
 
 const random = seeded(17)
 const upTo = (limit: number) => Math.floor(random() * limit)

@@ -668,7 +668,7 @@ testEngines(t, 'whatever backends, clients and primaries do at random, each copy
   const targets = [
     ...shadows.map(({ url }) => bench.target(url, { timeout: 40, maxBacklogBytes: 300_000 })),
     bench.target(shadows[0].url.replace('http:', 'https:'), { timeout: 40 }),
-    bench.target(shadows[1].url, { timeout: 40, diff: { maxBodyCapture: 100_000, ignoreHeaders: [], ignoreJsonFields: [], redact: [] } })
+    bench.target(shadows[1].url, { timeout: 40, diff: { maxBodyCapture: 100_000, ignoreHeaders: [], ignoreJsonFields: [], rules: [], origins: {}, redact: [] } })
   ]
   async function one (): Promise<void> {
     const upload = random() < 0.5

@@ -48,7 +48,7 @@ t.test('every operation crosses both ways', async t => {
   })
   const engine = new ThreadEngine(64 * MIB, () => t.fail('it does not die'), inProcess)
   const target = engine.addTarget({ origin: backend.url, ...OPTIONS })
-  const other = engine.addTarget({ origin: backend.url, ...OPTIONS, diff: { maxBodyCapture: MIB, ignoreHeaders: [], ignoreJsonFields: [], redact: [] } })
+  const other = engine.addTarget({ origin: backend.url, ...OPTIONS, diff: { maxBodyCapture: MIB, ignoreHeaders: [], ignoreJsonFields: [], rules: [], origins: {}, redact: [] } })
 
   const whole = send(engine as Engine, [target, target], { method: 'POST', body: 'hello', compare: true })
   whole.exchange.primaryWhole(200, '', null, 'ok', 1)
@@ -427,7 +427,7 @@ t.test('slabs come back and are used again, and what was kept of them stays what
   })
   let returned = 0
   threads[0].on('message', ({ slabs }) => { returned += slabs.length })
-  const target = engine.addTarget({ origin: backend.url, ...OPTIONS, diff: { maxBodyCapture: 8 * MIB, ignoreHeaders: [], ignoreJsonFields: [], redact: [] } })
+  const target = engine.addTarget({ origin: backend.url, ...OPTIONS, diff: { maxBodyCapture: 8 * MIB, ignoreHeaders: [], ignoreJsonFields: [], rules: [], origins: {}, redact: [] } })
   const sent = send(engine as Engine, [target], { method: 'POST', upload: true, compare: true })
   sent.exchange.primaryStarts(200, '', [])
   for (const piece of pieces) {

@@ -647,7 +647,7 @@ testEngines(t, 'once every copy has failed nothing of the primary is wanted', as
   t.strictSame(sink.calls, ['failed: connect'])
 })
 
-const diff = { maxBodyCapture: 100_000, ignoreHeaders: ['content-type'], ignoreJsonFields: [], redact: [] }
+const diff = { maxBodyCapture: 100_000, ignoreHeaders: ['content-type'], ignoreJsonFields: [], rules: [], origins: {}, redact: [] }
 
 testEngines(t, 'in detail: each of several copies is compared with all of the primary\'s answer, in any order', async (t, bench) => {
   const bodies = ['{"a":1,"b":[1,2]}', '{"b":[1,2],"a":1}', '{"a":2,"b":[1,2]}']

@@ -23,13 +23,14 @@ import { Outbox } from '../lib/engine/thread/outbox'
 import { ToThread } from '../lib/engine/thread/protocol'
 import { Guard, UNTOLD, door } from '../lib/guard'
 import type { Holder } from '../lib/guard'
-import { fieldFault } from '../lib/options/json-field'
+import { fieldFault } from '../lib/compare/rules/notation'
 import { SecretNames } from '../lib/secrets'
 import { tapRequestBody, untapRequestBody } from '../lib/tap/request-body'
 import type { BodyListener } from '../lib/tap/request-body'
 import { startBackend } from './helpers/backend'
 import { RecordingSink } from './helpers/engine'
 import { inProcess } from './helpers/in-process'
+import { ruleSet } from './helpers/rules'
 import { until } from './helpers/until'
 
 const boom = (): never => { throw new Error('boom') }
@@ -165,10 +166,10 @@ t.test('a chunk that may be kept as it is, and for which there is no memory', as
 
 t.test('a body that can not be decoded for a fault of our own', async t => {
   const comparer = new BodyComparer({
-    limit: -1, memory: new Budget(1000), ignore: [], redactor: { isSecret: () => false, json: () => '' } as never
+    limit: -1, memory: new Budget(1000), redactor: { isSecret: () => false, json: () => '' } as never
   })
   const body = { bytes: zlib.gzipSync('{"a":1}'), contentType: 'application/json', contentEncoding: 'gzip' }
-  const outcome = await new Promise(resolve => comparer.compare(body, { ...body, bytes: zlib.gzipSync('{"a":2}') }, resolve))
+  const outcome = await new Promise(resolve => comparer.compare(body, { ...body, bytes: zlib.gzipSync('{"a":2}') }, ruleSet(), resolve))
   t.strictSame(outcome, { outcome: 'unknown', reason: 'error' })
 })
 

@@ -1,14 +1,14 @@
 import t from 'tap'
-import { compileIgnored } from '../lib/compare/ignored'
 import { diffJson } from '../lib/compare/json/diff'
 import { createRedactor } from '../lib/compare/redact'
 import { atOnce } from '../lib/steps'
 import type { JsonOutcome } from '../lib/compare/json/diff'
+import { ruleSet } from './helpers/rules'
 
 const redactor = createRedactor(['customer'])
 
 function diff (primary: string, shadow: string, ignored: string[] = []): JsonOutcome {
-  return atOnce(diffJson(primary, shadow, { ignore: compileIgnored(ignored), redactor }))
+  return atOnce(diffJson(primary, shadow, { at: ruleSet({ ignoreJsonFields: ignored }).json.root, redactor }))
 }
 
 /** Each difference as `change pointer`, and all that there are. */
@@ -89,7 +89,7 @@ t.test('that stand in another order', async t => {
 
 /** Places where the work could have been put off, which grow as the work does. */
 function stepsOf (primary: unknown, shadow: unknown): number {
-  const steps = diffJson(JSON.stringify(primary), JSON.stringify(shadow), { ignore: compileIgnored([]), redactor })
+  const steps = diffJson(JSON.stringify(primary), JSON.stringify(shadow), { at: ruleSet().json.root, redactor })
   let count = 0
   while (steps.next().done !== true) count++
   return count

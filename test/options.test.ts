@@ -463,6 +463,8 @@ t.test('what is not given has a default', async t => {
       maxBodyCapture: 1048576,
       ignoreHeaders: [],
       ignoreJsonFields: [],
+      rules: [],
+      origins: {},
       redact: []
     },
     endpoint: 'auto',
@@ -655,6 +657,8 @@ t.test('the gateway\'s YAML block is taken as it is, and every key in its spelli
     maxBodyCapture: 10,
     ignoreHeaders: ['server'],
     ignoreJsonFields: ['a.b'],
+    rules: [],
+    origins: {},
     redact: ['pin']
   })
   t.strictSame(config.verdict, {

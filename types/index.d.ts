@@ -553,6 +553,20 @@ declare namespace fastifyMirror {
     /** @see ignoreJsonFields */
     ignore_json_fields?: string[]
     /**
+     * How values are compared where equality is too much to ask, in order: of those that fit a place, the last that
+     * answers a question decides it. They need `detailedDiff`. At most 500. `ignoreJsonFields` and `ignoreHeaders` are
+     * rules that stand before them.
+     * @default []
+     */
+    rules?: CompareRule[]
+    /**
+     * Origins of the primary's links, each with that of the same links in the shadow's answers:
+     * `{ 'https://api.example.com': 'http://v2.internal:8080' }`. Links that differ in no more are equal, in bodies and
+     * in the headers `location`, `content-location` and `link`. At most 100. It needs `detailedDiff`.
+     * @default {}
+     */
+    origins?: Record<string, string>
+    /**
      * Names of headers, JSON fields, query and form parameters whose values are never stored, logged or shown, besides
      * those of the usual kinds (passwords, tokens, keys, sessions, codes and the like). They are single names: `ssn`
      * hides `user.ssn` and `user[ssn]`, too.
@@ -560,6 +574,50 @@ declare namespace fastifyMirror {
      */
     redact?: string[]
   }
+
+  /** How the two values at some place are compared: `at` and exactly one of the kinds below it. */
+  export interface CompareRule {
+    /**
+     * Where. In JSON bodies a pointer (`/items/*&#47;id`) or a dotted path (`items.*.id`): `*` is any key or index, `**`
+     * any number of them, the empty text the whole document; in a pointer `~0`, `~1`, `~2`, `~3` are a literal `~`, `/`,
+     * `*`, `[`. Of headers `header:etag`, `header:x-ratelimit-*`; of cookies `header:set-cookie/session`,
+     * `header:set-cookie/session/value`, `header:set-cookie/session/expires`. In other text `text:` and an RE2 regular
+     * expression, which is looked for in each line.
+     */
+    at: string
+    /**
+     * The endpoints that it is for, by name; `*` stands for any text: `GET /users/*`.
+     * @default '*'
+     */
+    endpoint?: string
+    /** What is there is not compared, nor what is below. The only kind for `text:`: what is found is left out. */
+    ignore?: true
+    /**
+     * The order of an array's elements, or of a header's values, says nothing. Text: the elements are objects, and those
+     * with the same value at this key belong together.
+     */
+    unordered?: true | string
+    /**
+     * By how much numbers may be apart: `0.01`; `'1%'`: of the primary's. By how much date-times may be: `'2s'`, in
+     * `ms`, `s`, `m`, `h` or `d`.
+     */
+    tolerance?: number | string
+    /** Both are text in this format, whatever it says. A missing value is a difference. */
+    format?: RuleFormat | { /** An RE2 regular expression that all of the value must match. */ pattern: string }
+    /** Both are of the same JSON type, whatever they hold. */
+    type?: true
+    /** There on both sides or on neither, with whatever value. */
+    presence?: true
+    /** Absent, `null` and present are alike. Where both have a value, it is compared. */
+    optional?: true
+    /** The shadow may add keys below this place, at any depth; or have this header where the primary has none. */
+    additions?: true
+    /** This place is compared, with all below it; of the rest of a JSON body only other such places. */
+    only?: true
+  }
+
+  /** `opaque`: any text that is not empty and has no white space. `date-time`: of RFC 3339, or as in headers. */
+  export type RuleFormat = 'uuid' | 'ulid' | 'date-time' | 'date' | 'url' | 'opaque'
 
   /** `fastify.mirrors`: what the admin routes offer, for code. */
   export interface Mirrors {

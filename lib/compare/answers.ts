@@ -4,20 +4,19 @@ import { CodedComparer } from './coded'
 import type { Memory } from './bodies'
 import { isCoded } from './decode'
 import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
-import { compileIgnored } from './ignored'
 import type { JsonPlaces } from './json/diff'
 import { placesOf } from './places'
 import type { DifferencePlaces } from './places'
 import { createRedactor } from './redact'
+import { Rules } from './rules/set'
+import type { RuleOptions } from './rules/set'
 import type { Guard } from '../guard'
 import type { BodyDifference, HashReason, HeaderDifference, MismatchPart } from '../../types/index'
 
 /** What a detailed diff leaves out, hides and keeps. Plain data. */
-export interface DiffOptions {
+export interface DiffOptions extends RuleOptions {
   /** Bytes of each body that are looked into. */
   maxBodyCapture: number
-  ignoreHeaders: readonly string[]
-  ignoreJsonFields: readonly string[]
   redact: readonly string[]
 }
 
@@ -46,8 +45,13 @@ export interface Comparer {
   readonly detailed: boolean
   /** Whether a body of this Content-Encoding may be looked into, so that it has to be kept. */
   keeps (encoding: string): boolean
-  /** Calls back once, at once or later; until then both bodies are held. */
-  compare (primary: ComparedAnswer, shadow: ComparedAnswer, callback: (comparison: Comparison) => void): void
+  /**
+   * Calls back once, at once or later; until then both bodies are held. `endpoint`: the name of that of the request,
+   * where rules go by it.
+   */
+  compare (
+    primary: ComparedAnswer, shadow: ComparedAnswer, endpoint: string, callback: (comparison: Comparison) => void
+  ): void
 }
 
 /**
@@ -67,7 +71,9 @@ export class HashComparer implements Comparer {
     return isCoded(encoding)
   }
 
-  compare (primary: ComparedAnswer, shadow: ComparedAnswer, callback: (comparison: Comparison) => void): void {
+  compare (
+    primary: ComparedAnswer, shadow: ComparedAnswer, _endpoint: string, callback: (comparison: Comparison) => void
+  ): void {
     if (primary.digest.equals(shadow.digest)) {
       callback(differenceOf(primary, shadow, [], null))
     } else if (!isCoded(primary.encoding) && !isCoded(shadow.encoding)) {
@@ -93,16 +99,17 @@ export function compareByStatus (primary: ComparedAnswer, shadow: ComparedAnswer
 export class AnswerComparer implements Comparer {
   readonly detailed = true
   readonly #ignore: ReadonlySet<string>
+  readonly #rules: Rules
   readonly #bodies: BodyComparer
 
   /** `memory`: what decoded bodies are held in. `guard`: what comes back later comes behind it. */
   constructor (options: DiffOptions, memory: Memory, guard?: Guard) {
     this.#ignore = ignoredHeaders(options.ignoreHeaders)
+    this.#rules = new Rules(options)
     this.#bodies = new BodyComparer({
       limit: options.maxBodyCapture,
       memory,
       guard,
-      ignore: compileIgnored(options.ignoreJsonFields),
       redactor: createRedactor(options.redact)
     })
   }
@@ -111,7 +118,9 @@ export class AnswerComparer implements Comparer {
     return true
   }
 
-  compare (primary: ComparedAnswer, shadow: ComparedAnswer, callback: (comparison: Comparison) => void): void {
+  compare (
+    primary: ComparedAnswer, shadow: ComparedAnswer, endpoint: string, callback: (comparison: Comparison) => void
+  ): void {
     const headers = diffHeaders(primary.headers, shadow.headers, this.#ignore)
     if (primary.digest.equals(shadow.digest)) {
       callback(differenceOf(primary, shadow, headers, null))
@@ -123,7 +132,7 @@ export class AnswerComparer implements Comparer {
       callback(withoutBodies(primary, shadow, headers, 'memory'))
       return
     }
-    this.#bodies.compare(ofPrimary, ofShadow, outcome => {
+    this.#bodies.compare(ofPrimary, ofShadow, this.#rules.of(endpoint), outcome => {
       if (outcome.outcome === 'unknown') {
         callback(withoutBodies(primary, shadow, headers, outcome.reason))
       } else {

@@ -7,9 +7,9 @@ import { isFinal, lengthOfUncaptured, undecided } from './undecided'
 import { UNTOLD } from '../guard'
 import type { Guard, Holder } from '../guard'
 import type { BodyDifference } from '../../types/index'
-import type { IgnoredPlaces } from './ignored'
 import type { JsonDiffOptions, JsonPlaces } from './json/diff'
 import type { Redactor } from './redact'
+import type { RuleSet } from './rules/set'
 import type { DecodedLength } from './undecided'
 import type { Steps } from '../steps'
 
@@ -48,7 +48,6 @@ export interface BodyComparerOptions {
   limit: number
   /** What decoded bodies are held in. */
   memory: Memory
-  ignore: IgnoredPlaces
   redactor: Pick<Redactor, 'isSecret' | 'json' | 'text'>
   /** Default: those of this thread, which all comparers share. */
   decoder?: Decoder
@@ -69,15 +68,15 @@ const BROKEN: BodyOutcome = { outcome: 'unknown', reason: 'error' }
 export class BodyComparer {
   readonly #limit: number
   readonly #memory: Memory
-  readonly #options: JsonDiffOptions
+  readonly #redactor: JsonDiffOptions['redactor']
   readonly #decoder: Decoder
   readonly #slices: Slices
   readonly #guard: Guard
 
-  constructor ({ limit, memory, ignore, redactor, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD }: BodyComparerOptions) {
+  constructor ({ limit, memory, redactor, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD }: BodyComparerOptions) {
     this.#limit = limit
     this.#memory = memory
-    this.#options = { ignore, redactor }
+    this.#redactor = redactor
     this.#decoder = decoder
     this.#slices = slices
     this.#guard = guard
@@ -87,8 +86,10 @@ export class BodyComparer {
    * Calls back once, before it returns where the bodies are short and not coded, later otherwise; until then both bodies
    * are held. Throws nothing; the callback must not throw either.
    */
-  compare (primary: CapturedBody, shadow: CapturedBody, callback: (outcome: BodyOutcome) => void): void {
-    const pair = new Pair(this, this.#memory, primary, shadow, callback)
+  compare (
+    primary: CapturedBody, shadow: CapturedBody, rules: RuleSet, callback: (outcome: BodyOutcome) => void
+  ): void {
+    const pair = new Pair(this, this.#memory, primary, shadow, rules, callback)
     this.#guard.enter(pair, decodeBoth)
   }
 
@@ -119,7 +120,7 @@ export class BodyComparer {
 
   #compareBytes (pair: Pair, primary: Buffer, shadow: Buffer): void {
     const json = maybeJson(pair.primary) && maybeJson(pair.shadow)
-    const steps = compareBytes(primary, shadow, json, this.#options)
+    const steps = compareBytes(primary, shadow, json, pair.rules, this.#redactor)
     if (!this.#slices.run(steps, outcome => pair.end(outcome), this.#guard, BROKEN)) pair.end(BUSY)
   }
 }
@@ -129,16 +130,21 @@ class Pair implements Holder {
   readonly comparer: BodyComparer
   readonly primary: CapturedBody
   readonly shadow: CapturedBody
+  readonly rules: RuleSet
   readonly #memory: Memory
   readonly #callback: (outcome: BodyOutcome) => void
   #held = 0
   #ended = false
 
-  constructor (comparer: BodyComparer, memory: Memory, primary: CapturedBody, shadow: CapturedBody, callback: (outcome: BodyOutcome) => void) {
+  constructor (
+    comparer: BodyComparer, memory: Memory, primary: CapturedBody, shadow: CapturedBody, rules: RuleSet,
+    callback: (outcome: BodyOutcome) => void
+  ) {
     this.comparer = comparer
     this.#memory = memory
     this.primary = primary
     this.shadow = shadow
+    this.rules = rules
     this.#callback = callback
   }
 
@@ -175,12 +181,14 @@ function maybeJson ({ contentType }: CapturedBody): boolean {
   return type === '' || isJson(type)
 }
 
-function * compareBytes (primary: Buffer, shadow: Buffer, json: boolean, options: JsonDiffOptions): Steps<BodyOutcome> {
+function * compareBytes (
+  primary: Buffer, shadow: Buffer, json: boolean, rules: RuleSet, redactor: JsonDiffOptions['redactor']
+): Steps<BodyOutcome> {
   if (primary.equals(shadow)) return MATCH
   // Only then is the text what the bytes say: others are decoded with replacements, and different bytes to equal text.
   const text = isUtf8(primary) && isUtf8(shadow)
   if (text && json) {
-    const outcome = yield * lookInto(primary, shadow, options)
+    const outcome = yield * lookInto(primary, shadow, { at: rules.json.root, redactor })
     if (outcome !== null) return outcome
   }
   return {

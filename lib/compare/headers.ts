@@ -1,18 +1,10 @@
 import { isUtf8 } from 'node:buffer'
+import { ALWAYS_IGNORED } from './header-names'
 import { beginning } from './user-info'
 import type { HeaderDifference } from '../../types/index'
 
 /** Names and values in turn, as on the wire: repeated names stay repeated. */
 export type HeaderList = readonly string[]
-
-/**
- * What is never compared: what differs from answer to answer anyway, and what belongs to one connection alone (RFC 9110
- * section 7.6.1) or follows from the body's length.
- */
-const ALWAYS_IGNORED = [
-  'date', 'age', 'x-request-id', 'content-length',
-  'connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'trailer', 'upgrade'
-]
 
 /** Lines that are compared by name. */
 const MAX_LINES = 256

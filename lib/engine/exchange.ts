@@ -78,6 +78,10 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
     return this.#comparison.wantsPrimary
   }
 
+  nameEndpoint (name: string): void {
+    this.#comparison.nameEndpoint(name)
+  }
+
   primaryWhole (
     status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number
   ): void {

@@ -87,6 +87,8 @@ export interface ExchangeHandle extends Holder {
   cut (): void
   /** The mirror itself failed: every copy ends as `error`, and what was answered is not compared. */
   fail (error: unknown): void
+  /** The name of the request's endpoint, where rules go by it; told before the end of the primary's answer. */
+  nameEndpoint (name: string): void
   /**
    * The primary's answer, as a whole. `headers`: names and values in turn, where they are compared. `ms`: NaN when its
    * time says nothing of the primary.

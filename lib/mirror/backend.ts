@@ -96,6 +96,6 @@ export class Backend implements BackendState {
 
 function diffOptions (compare: MirrorConfig['compare']): DiffOptions | null {
   if (!compare.detailedDiff) return null
-  const { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact } = compare
-  return { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact }
+  const { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact, rules, origins } = compare
+  return { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact, rules, origins }
 }

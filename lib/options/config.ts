@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { RE2JS } from 're2js'
-import type { AdminHook, EndpointRequest, MismatchEvent, PrometheusOptions } from '../../types/index'
+import type { AdminHook, CompareRule, EndpointRequest, MismatchEvent, PrometheusOptions } from '../../types/index'
 
 /** How a mirror's requests are named. */
 export type EndpointOption = 'auto' | 'graphql' | ((request: EndpointRequest) => string | undefined)
@@ -80,6 +80,9 @@ export interface CompareConfig {
   /** In lower case. */
   readonly ignoreHeaders: readonly string[]
   readonly ignoreJsonFields: readonly string[]
+  readonly rules: readonly CompareRule[]
+  /** Of links: the primary's, each with the shadow's. */
+  readonly origins: Readonly<Record<string, string>>
   /** In lower case. */
   readonly redact: readonly string[]
 }

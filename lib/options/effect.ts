@@ -2,8 +2,10 @@ type Options = Readonly<Record<string, unknown>>
 
 /** Switches, off by default, and the keys that can have no effect without them. */
 const SWITCHES = [
-  ['enabled', ['logMismatches', 'detailedDiff', 'maxBodyCapture', 'ignoreHeaders', 'ignoreJsonFields', 'redact']],
-  ['detailedDiff', ['ignoreHeaders', 'ignoreJsonFields']]
+  ['enabled', [
+    'logMismatches', 'detailedDiff', 'maxBodyCapture', 'ignoreHeaders', 'ignoreJsonFields', 'redact', 'rules', 'origins'
+  ]],
+  ['detailedDiff', ['ignoreHeaders', 'ignoreJsonFields', 'rules', 'origins']]
 ] as const
 
 /**
@@ -26,5 +28,5 @@ export function idleKey (own: Options, merged: Options): { keys: string[], needs
 
 /** What asks for nothing. */
 function isOff (value: unknown): boolean {
-  return value === undefined || value === false || (Array.isArray(value) && value.length === 0)
+  return value === undefined || value === false || (typeof value === 'object' && Object.keys(value as object).length === 0)
 }

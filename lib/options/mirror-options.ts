@@ -8,6 +8,7 @@ import { invalid } from './fail'
 import type { Place } from './fail'
 import { mergeOptions } from './merge'
 import type { OptionsRoute } from './route'
+import { checkRules, readOrigins } from './rules'
 import { mirrorSchema } from './schema'
 import { showRoute } from './show'
 import { slugOf } from './slug'
@@ -47,6 +48,7 @@ export function readDefaults (raw: Record<string, unknown>, place: Place): Recor
 
 function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
   const { compare } = block
+  checkRules(compare.rules, ['compare', 'rules'], place)
   return {
     id: block.id ?? id,
     named: block.id !== undefined,
@@ -66,7 +68,8 @@ function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
     compare: {
       ...compare,
       ignoreHeaders: compare.ignoreHeaders.map(lowerCase),
-      redact: compare.redact.map(lowerCase)
+      redact: compare.redact.map(lowerCase),
+      origins: readOrigins(compare.origins, ['compare', 'origins'], place)
     },
     endpoint: block.endpoint,
     maxEndpoints: block.maxEndpoints,

@@ -1,7 +1,11 @@
 import { connectOption } from './connect'
-import { MAX_DURATION, readDuration } from './duration'
+import { PLACES } from '../compare/rules/at'
+import { FORMAT_NAMES } from '../compare/rules/formats'
+import { TOLERANCES } from '../compare/rules/tolerance'
+import { MAX_DURATION, readDuration } from '../duration'
 import { MAX_LABEL } from './label'
 import type { OptionSchema } from './option-schema'
+import { ORIGIN } from './origin'
 import { DOTS, RESERVED } from './slug'
 
 /** setTimeout's longest delay, and so the longest of ours. */
@@ -46,6 +50,47 @@ const backend: OptionSchema = {
   allowed: 'a URL, or an object with a url'
 }
 
+const isTrue: OptionSchema = { const: true, allowed: 'true, or left out' }
+
+const rule: OptionSchema = {
+  type: 'object',
+  properties: {
+    at: { type: 'string', maxLength: 1000, allowed: `${PLACES}, of at most 1000 characters` },
+    endpoint: {
+      type: 'string', minLength: 1, maxLength: 1000, allowed: 'the name of an endpoint, with * for any text'
+    },
+    ignore: isTrue,
+    unordered: {
+      anyOf: [{ const: true }, { type: 'string', minLength: 1, maxLength: 256 }],
+      allowed: 'true, or the key of the elements by which they belong together'
+    },
+    tolerance: { anyOf: [{ type: 'number' }, { type: 'string', maxLength: 40 }], allowed: TOLERANCES },
+    format: {
+      anyOf: [
+        { enum: FORMAT_NAMES },
+        {
+          type: 'object',
+          properties: { pattern: { type: 'string', maxLength: 1000 } },
+          required: ['pattern'],
+          additionalProperties: false
+        }
+      ],
+      allowed: `${FORMAT_NAMES.map(name => `"${name}"`).join(', ')}, or an object with an RE2 regular expression of at ` +
+        'most 1000 characters as its pattern'
+    },
+    type: isTrue,
+    presence: isTrue,
+    optional: isTrue,
+    additions: isTrue,
+    only: isTrue
+  },
+  required: ['at'],
+  additionalProperties: false,
+  allowed: 'a rule: an object with at and one kind'
+}
+
+export const rules = list(rule, 500, 'rules')
+
 const compare = object({
   enabled: flag(false),
   logMismatches: flag(false),
@@ -61,6 +106,14 @@ const compare = object({
     },
     1000, 'JSON pointers or dotted paths'
   ),
+  rules,
+  origins: {
+    type: 'object',
+    maxProperties: 100,
+    additionalProperties: { type: 'string', maxLength: 300, allowed: ORIGIN },
+    default: {},
+    allowed: 'an object of at most 100 origins of the primary\'s links, each with that of the shadow\'s'
+  },
   redact: list(
     {
       type: 'string',

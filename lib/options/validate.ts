@@ -8,7 +8,7 @@ import { givenSchema } from './connect'
 import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
 import { bareHost } from './host-name'
-import { fieldFault } from './json-field'
+import { fieldFault } from '../compare/rules/notation'
 import { isLabel } from './label'
 import {
   backendPatchSchema, mirrorPatchSchema, mirrorSchema, mismatchQuerySchema, pluginSchema, switchPatchSchema

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { compileIgnored } from '../../lib/compare/ignored'
 import { align } from '../../lib/compare/json/arrays/align'
 import { Fingerprints } from '../../lib/compare/json/arrays/fingerprint'
 import { walk } from '../../lib/compare/json/walk'
@@ -10,6 +9,7 @@ import type { Plan, Side, Unordered } from '../../lib/compare/json/arrays/align'
 import type { Level } from '../../lib/compare/json/level'
 import type { Report } from '../../lib/compare/json/report'
 import { holds, same } from '../helpers/property'
+import { ruleSet } from '../helpers/rules'
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
@@ -25,14 +25,14 @@ function found (a: Json, b: Json, ignored: string[] = []): string[] {
     }
   }
   const tapes = [a, b].map(value => atOnce(readTape(JSON.stringify(value))))
-  atOnce(walk(tapes[0], tapes[1], compileIgnored(ignored), report as unknown as Report))
+  atOnce(walk(tapes[0], tapes[1], ruleSet({ ignoreJsonFields: ignored }).json.root, report as unknown as Report))
   return all
 }
 
 function sideOf (value: Json, fingerprints?: Fingerprints): Side {
   const tape = atOnce(readTape(JSON.stringify(value)))
   const own = fingerprints ?? new Fingerprints(tape)
-  return { tape, array: 0, places: [], fingerprints: () => own }
+  return { tape, array: 0, at: ruleSet().json.root, fingerprints: () => own }
 }
 
 /** Pairs of items that are looked at; those at both ends that are alike are left aside. */

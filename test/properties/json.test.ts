@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { compileIgnored } from '../../lib/compare/ignored'
 import { diffJson } from '../../lib/compare/json/diff'
 import type { JsonOutcome } from '../../lib/compare/json/diff'
 import { atOnce } from '../../lib/steps'
 import type { Tape } from '../../lib/compare/tape'
 import { holds, same } from '../helpers/property'
+import { ruleSet } from '../helpers/rules'
 
 /** Values as JSON.parse gives them: objects may have an own `__proto__`. */
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -99,7 +99,7 @@ function isObject (value: Json): value is { [key: string]: Json } {
 const open = { isSecret: () => false, json: (tape: Tape, node: number) => tape.source(node), text: (text: string) => text }
 
 function diff (primary: string, shadow: string, ignored: string[] = []): JsonOutcome {
-  return atOnce(diffJson(primary, shadow, { ignore: compileIgnored(ignored), redactor: open }))
+  return atOnce(diffJson(primary, shadow, { at: ruleSet({ ignoreJsonFields: ignored }).json.root, redactor: open }))
 }
 
 /** A pair that has much in common: the second is the first, with a few parts of a third in it. */

@@ -2,7 +2,7 @@ import { readTape } from '../tape'
 import { Report } from './report'
 import { walk } from './walk'
 import type { Steps } from '../../steps'
-import type { IgnoredPlaces } from '../ignored'
+import type { Standing } from '../rules/standing'
 import type { JsonDifference, JsonPlaces, Masker } from './report'
 
 export type { JsonDifference, JsonPlaces }
@@ -17,7 +17,8 @@ export type JsonOutcome =
   | { kind: 'too complex' }
 
 export interface JsonDiffOptions {
-  ignore: IgnoredPlaces
+  /** Where the documents begin among the rules. */
+  at: Standing
   redactor: Masker
 }
 
@@ -33,7 +34,7 @@ export function * diffJson (primary: string, shadow: string, options: JsonDiffOp
   if (b.state === 'partial') return { kind: 'not json' }
   if (a.state === 'too complex' || b.state === 'too complex') return { kind: 'too complex' }
   const report = new Report(a, b, options.redactor)
-  const whole = yield * walk(a, b, options.ignore, report)
+  const whole = yield * walk(a, b, options.at, report)
   if (!whole) return { kind: 'not json' }
   const { differences, truncated, byIndex, places } = report
   return differences.length === 0 ? { kind: 'equal' } : { kind: 'different', differences, truncated, byIndex, places }

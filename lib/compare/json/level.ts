@@ -1,12 +1,13 @@
-import type { IgnoredPlaces } from '../ignored'
+import type { Standing } from '../rules/standing'
 import type { SecretMembers } from '../secrets/pairs'
 import type { Tape } from '../tape'
 import type { Plan } from './arrays/align'
 
 /** Two containers whose children are being compared. */
 export interface Level {
-  readonly ignored: IgnoredPlaces
-  /** The first child of each; of an object, the first key. */
+  /** Among the rules. */
+  readonly at: Standing
+  /** The first child of each; of an object, the first key; 0: that side has no such container. */
   readonly firstA: number
   readonly firstB: number
   /** The next child of each, and where they end. */
@@ -31,10 +32,10 @@ export interface Level {
 
 /** Of two containers of one type: arrays, or else objects. */
 export function levelOf (
-  tapeA: Tape, a: number, tapeB: Tape, b: number, array: boolean, ignored: IgnoredPlaces
+  tapeA: Tape, a: number, tapeB: Tape, b: number, array: boolean, at: Standing
 ): Level {
   return {
-    ignored,
+    at,
     firstA: a + 1,
     firstB: b + 1,
     a: a + 1,
@@ -49,4 +50,11 @@ export function levelOf (
     unmet: null,
     added: null
   }
+}
+
+/** Of a container that one side alone has. */
+export function levelOfOne (tape: Tape, node: number, side: 'a' | 'b', at: Standing): Level {
+  const level = levelOf(tape, node, tape, node, tape.kind(node) === '[', at)
+  if (side === 'a') return { ...level, firstB: 0, b: 0, endB: 0 }
+  return { ...level, firstA: 0, a: 0, endA: 0 }
 }

@@ -2,9 +2,11 @@ import { MASK } from '../../secrets'
 import { foldPointer, toPointer } from '../pointer'
 import { isSecretMember, isSecretText, secretMembers } from '../secrets/pairs'
 import { beginning } from '../user-info'
-import { NONE, typeOf } from './values'
+import { typeOf } from '../rules/values'
+import { NONE } from './values'
 import type { JsonDifference } from '../../../types/index'
 import type { Redactor } from '../redact'
+import type { SecretMembers } from '../secrets/pairs'
 import type { Tape } from '../tape'
 import type { Plan } from './arrays/align'
 import type { Level } from './level'
@@ -120,9 +122,7 @@ export class Report {
   #isSecret (level: Level): boolean {
     if (!level.array) {
       if (this.#masker.isSecret(level.segment)) return true
-      level.secrets ??= [
-        secretMembers(this.#a, level.firstA - 1, this.#masker), secretMembers(this.#b, level.firstB - 1, this.#masker)
-      ]
+      level.secrets ??= [this.#secretsOf(this.#a, level.firstA), this.#secretsOf(this.#b, level.firstB)]
       return level.secrets.some((members) => isSecretMember(level.segment, members))
     }
     const { nodesA, nodesB, a, b } = level.plan as Plan
@@ -131,6 +131,10 @@ export class Report {
 
   #isBehindSecret (tape: Tape, items: readonly number[], index: number): boolean {
     return index > 0 && isSecretText(tape, items[index - 1], this.#masker)
+  }
+
+  #secretsOf (tape: Tape, first: number): SecretMembers {
+    return first === 0 ? 'none' : secretMembers(tape, first - 1, this.#masker)
   }
 
   #difference (

@@ -23,12 +23,6 @@ export function sameText (a: Tape, nodeA: number, b: Tape, nodeB: number): boole
   return length <= MAX_SHORTCUT && length === b.ends[nodeB] - b.starts[nodeB] && a.source(nodeA) === b.source(nodeB)
 }
 
-/** One for each type of JSON, by the first character of a value. */
-export function typeOf (kind: string): string {
-  if (kind === 'f') return 't'
-  return isNumber(kind) ? '0' : kind
-}
-
 function isNumber (source: string): boolean {
   return source[0] === '-' || (source[0] >= '0' && source[0] <= '9')
 }

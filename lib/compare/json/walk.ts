@@ -1,11 +1,11 @@
-import { descend, isIgnored } from '../ignored'
-import { align } from './arrays/align'
+import { matches, mayLack } from '../rules/values'
+import { align, planOfOne } from './arrays/align'
 import { Fingerprints } from './arrays/fingerprint'
 import { keyAt, keysOf } from './keys'
-import { levelOf } from './level'
+import { levelOf, levelOfOne } from './level'
 import { NONE, equalScalars, sameText } from './values'
 import type { Steps } from '../../steps'
-import type { IgnoredPlaces } from '../ignored'
+import type { Standing } from '../rules/standing'
 import type { Tape } from '../tape'
 import type { Plan } from './arrays/align'
 import type { Level } from './level'
@@ -19,8 +19,8 @@ const PAIRS_A_DIFFERENCE = 16
  * Compares two documents, and reports each difference until the report is full. `false`: keys are repeated in an
  * object, in another way on each side.
  */
-export function walk (a: Tape, b: Tape, ignore: IgnoredPlaces, report: Report): Steps<boolean> {
-  return new Walk(a, b, report).run(ignore)
+export function walk (a: Tape, b: Tape, at: Standing, report: Report): Steps<boolean> {
+  return new Walk(a, b, report).run(at)
 }
 
 class Walk {
@@ -40,9 +40,9 @@ class Walk {
     this.#fingerprintsB = once(b)
   }
 
-  * run (ignore: IgnoredPlaces): Steps<boolean> {
+  * run (at: Standing): Steps<boolean> {
     const levels = this.#levels
-    if (!isIgnored(ignore)) this.#pair(0, 0, ignore)
+    if (!at.skipped) this.#pair(0, 0, at)
     while (levels.length > 0 && !this.#report.full) {
       if (--this.#pause <= 0) {
         this.#pause = PAIRS_A_STEP
@@ -68,11 +68,15 @@ class Walk {
   /** Items that stand in another order are a difference of the array itself. */
   * #align (level: Level): Steps<void> {
     const [a, b] = [level.firstA - 1, level.firstB - 1]
-    const places = level.ignored
+    const { at } = level
+    if (a === NONE || b === NONE) {
+      level.plan = yield * planOfOne(this.#a, a, this.#b, b)
+      return
+    }
     level.plan = yield * align(
-      { tape: this.#a, array: a, places, fingerprints: this.#fingerprintsA },
-      { tape: this.#b, array: b, places, fingerprints: this.#fingerprintsB },
-      false
+      { tape: this.#a, array: a, at, fingerprints: this.#fingerprintsA },
+      { tape: this.#b, array: b, at, fingerprints: this.#fingerprintsB },
+      at.unordered
     )
     if (level.plan.tooMany) this.#report.byIndex = true
     if (!level.plan.order) return
@@ -125,25 +129,49 @@ class Walk {
   }
 
   #child (level: Level, a: number, b: number): void {
-    const ignored = descend(level.ignored, level.segment)
-    if (isIgnored(ignored)) return
-    if (a === NONE || b === NONE) this.#differ(a, b)
-    else this.#pair(a, b, ignored)
+    const at = level.at.below(level.segment)
+    if (at.skipped) return
+    if (a === NONE) this.#lone(level, a, b, 'shadow', at)
+    else if (b === NONE) this.#lone(level, a, b, 'primary', at)
+    else this.#pair(a, b, at)
   }
 
-  #pair (a: number, b: number, ignored: IgnoredPlaces): void {
+  /** One side alone has it. */
+  #lone (level: Level, a: number, b: number, side: 'primary' | 'shadow', at: Standing): void {
+    if (at.free) this.#open(a, b, at)
+    else if (!mayLack(at, side, !level.array)) this.#differ(a, b)
+  }
+
+  #pair (a: number, b: number, at: Standing): void {
     const kind = this.#a.kind(a)
-    if ((kind === '{' || kind === '[') && kind === this.#b.kind(b)) {
-      if (!sameText(this.#a, a, this.#b, b)) this.#levels.push(levelOf(this.#a, a, this.#b, b, kind === '[', ignored))
+    if (isContainer(kind) && kind === this.#b.kind(b)) {
+      if ((at.inside || !at.opaque) && !sameText(this.#a, a, this.#b, b)) {
+        this.#levels.push(levelOf(this.#a, a, this.#b, b, kind === '[', at))
+      }
     } else if (!equalScalars(this.#a, a, this.#b, b)) {
-      this.#differ(a, b)
+      if (!matches(at, this.#a, a, this.#b, b)) this.#differ(a, b)
+      else if (at.inside && at.opaque) this.#open(a, b, at)
     }
+  }
+
+  /** What is on one side alone may hold what is to be compared. */
+  #open (a: number, b: number, at: Standing): void {
+    const ofA = a !== NONE && isContainer(this.#a.kind(a))
+    const ofB = b !== NONE && isContainer(this.#b.kind(b))
+    // Of an object and an array nothing belongs together.
+    if (ofA && ofB) this.#differ(a, b)
+    else if (ofA) this.#levels.push(levelOfOne(this.#a, a, 'a', at))
+    else if (ofB) this.#levels.push(levelOfOne(this.#b, b, 'b', at))
   }
 
   #differ (a: number, b: number, order = false): boolean {
     this.#pause -= PAIRS_A_DIFFERENCE
     return this.#report.add(this.#levels, a, b, order)
   }
+}
+
+function isContainer (kind: string): boolean {
+  return kind === '{' || kind === '['
 }
 
 /** They take memory for each node, and most documents need none. */

@@ -44,6 +44,7 @@ export class Comparison {
   /** Copies that are not settled. */
   #unsettled: number
   #over = false
+  #endpoint = ''
 
   constructor (owner: ComparisonOwner, keeper: PrimaryKeeper, copies: number, compare: boolean, guard: Guard) {
     this.#owner = owner
@@ -55,6 +56,10 @@ export class Comparison {
 
   get wantsPrimary (): boolean {
     return this.#state === 'open' && this.#unsettled > 0
+  }
+
+  nameEndpoint (name: string): void {
+    this.#endpoint = name
   }
 
   primaryWhole (
@@ -124,7 +129,7 @@ export class Comparison {
     } else {
       this.#primary.gather()
       answer.gather()
-      keeper.comparer.compare(this.#primary, answer, compared => this.tell(copy, compared))
+      keeper.comparer.compare(this.#primary, answer, this.#endpoint, compared => this.tell(copy, compared))
     }
   }
 

@@ -87,6 +87,10 @@ export class ThreadExchange implements ExchangeHandle {
     this.#bodyOpen = this.#primaryOpen = false
   }
 
+  nameEndpoint (name: string): void {
+    if (this.wantsPrimary) toThread.endpoint.write(this.#outbox, this.#id, name)
+  }
+
   primaryWhole (
     status: number, encoding: string, headers: string[] | null, body: string | Uint8Array, ms: number
   ): void {

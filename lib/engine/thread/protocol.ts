@@ -30,7 +30,9 @@ export const ToThread = {
   /** id, reason */
   PrimaryLost: 9,
   /** id, message */
-  Fail: 10
+  Fail: 10,
+  /** id, name */
+  Endpoint: 11
 } as const
 
 /** Operations from the thread; behind each: id, copy, its arguments. */

@@ -86,6 +86,14 @@ export const overflow = {
   read: (reader: OpReader) => reader.next<'memory' | 'thread'>()
 }
 
+/** The name of the request's endpoint. */
+export const endpoint = {
+  write ({ ops }: Outbox, id: number, name: string): void {
+    ops.push(ToThread.Endpoint, id, name)
+  },
+  read: (reader: OpReader) => reader.next<string>()
+}
+
 interface Head {
   readonly status: number
   readonly encoding: string

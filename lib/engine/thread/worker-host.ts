@@ -89,6 +89,7 @@ export class Host implements SinkHost, Holder {
         exchange?.upload?.overflow(reason)
         break
       }
+      case ToThread.Endpoint: { const name = toThread.endpoint.read(reader); exchange?.nameEndpoint(name); break }
       case ToThread.PrimaryWhole: {
         const { status, encoding, headers, body, ms } = toThread.primaryWhole.read(reader)
         exchange?.primaryWhole(status, encoding, headers, body, ms)

@@ -1,4 +1,3 @@
-import { namesIndex } from '../../ignored'
 import { NONE, sameText } from '../values'
 import { byContent } from './labels'
 import { byIdentity, byMember } from './identity'
@@ -26,7 +25,7 @@ export interface Plan {
 }
 
 /** An array of one side. */
-export interface Side extends Pick<Part, 'tape' | 'fingerprints' | 'places'> {
+export interface Side extends Pick<Part, 'tape' | 'fingerprints' | 'at'> {
   readonly array: number
 }
 
@@ -44,7 +43,7 @@ export function * align (a: Side, b: Side, unordered: Unordered): Steps<Plan> {
   const nodesA = yield * itemsOf(a.tape, a.array)
   const nodesB = yield * itemsOf(b.tape, b.array)
   const shorter = Math.min(nodesA.length, nodesB.length)
-  if (namesIndex(a.places)) return byIndex(nodesA, nodesB)
+  if (a.at.namesIndex) return byIndex(nodesA, nodesB)
   let index = 0
   while (index < shorter && sameText(a.tape, nodesA[index], b.tape, nodesB[index])) {
     if (++index % ITEMS_A_STEP === 0) yield
@@ -57,6 +56,13 @@ export function * align (a: Side, b: Side, unordered: Unordered): Steps<Plan> {
   const middle = new Middle(partOf(a, nodesA, index, behind), partOf(b, nodesB, index, behind), unordered)
   yield * middle.match()
   return { nodesA, nodesB, ...yield * middle.pairs(), order: middle.order, tooMany: middle.tooMany }
+}
+
+/** Of an array that one side alone has; `NONE`: the other's. */
+export function * planOfOne (tapeA: Tape, a: number, tapeB: Tape, b: number): Steps<Plan> {
+  const nodesA = a === NONE ? [] : yield * itemsOf(tapeA, a)
+  const nodesB = b === NONE ? [] : yield * itemsOf(tapeB, b)
+  return byIndex(nodesA, nodesB)
 }
 
 /** What is left of two arrays between what stands alike at both ends. */
@@ -186,8 +192,8 @@ function fromEnd (nodes: readonly number[], index: number): number {
   return nodes[nodes.length - 1 - index]
 }
 
-function partOf ({ tape, fingerprints, places }: Side, nodes: readonly number[], index: number, behind: number): Part {
-  return { tape, fingerprints, places, nodes: nodes.slice(index, nodes.length - behind), index, whole: nodes.length }
+function partOf ({ tape, fingerprints, at }: Side, nodes: readonly number[], index: number, behind: number): Part {
+  return { tape, fingerprints, at, nodes: nodes.slice(index, nodes.length - behind), index, whole: nodes.length }
 }
 
 function isContainer ({ tape, nodes }: Part, at: number): boolean {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { canonicalNumber } from '../../decimal'
-import { descend, isIgnored } from '../../ignored'
+import { standsFor } from '../../rules/values'
 import { keyAt } from '../keys'
 import type { Steps } from '../../../steps'
-import type { IgnoredPlaces } from '../../ignored'
+import type { Standing } from '../../rules/standing'
 import type { Tape } from '../../tape'
 
 /** Nodes between two places where the work can be put off, and characters that are worth one. */
@@ -25,7 +25,7 @@ interface Frame {
   readonly node: number
   readonly end: number
   readonly object: boolean
-  readonly places: IgnoredPlaces
+  readonly at: Standing
   /** The next child; of an object, its key. */
   next: number
   /** Children so far; of an object, without those that are left out. */
@@ -38,7 +38,7 @@ interface Frame {
 
 /**
  * A number of 53 bits for each value of a document, the same for equal values, however they are written: objects in
- * any order of their keys, numbers by value, all without what is ignored. Different values may have one number, such
+ * any order of their keys, numbers by value, all without what is ignored, and as alike as rules say. Different values may have one number, such
  * as very long texts of which only the middle differs: what has one number is compared all the same.
  */
 export class Fingerprints {
@@ -58,14 +58,14 @@ export class Fingerprints {
   }
 
   /**
-   * Reads items of an array that is at `places`, the first of them at `index`. Turns once a node and once a character:
+   * Reads items of an array that is at `array`, the first of them at `index`. Turns once a node and once a character:
    * whoever wrote the document chooses how often, as far as a tape is long.
    */
-  * read (items: readonly number[], index: number, places: IgnoredPlaces): Steps<void> {
+  * read (items: readonly number[], index: number, array: Standing): Steps<void> {
     for (let at = 0; at < items.length; at++) {
       const item = items[at]
-      const place = descend(places, String(index + at))
-      if (isIgnored(place)) this.#known[item] = IGNORED
+      const place = array.below(String(index + at))
+      if (place.skipped) this.#known[item] = IGNORED
       else if (this.#known[item] === 0) this.#enter(item, place)
       while (this.#frames.length > 0) {
         if (this.#turn()) yield
@@ -81,15 +81,20 @@ export class Fingerprints {
     return true
   }
 
-  #enter (node: number, places: IgnoredPlaces): void {
+  #enter (node: number, at: Standing): void {
     const kind = this.#tape.kind(node)
+    const common = at.exact ? null : standsFor(at, this.#tape, node)
+    if (common !== null) {
+      this.#end(node, this.#text(common))
+      return
+    }
     if (kind !== '{' && kind !== '[') {
       this.#end(node, this.#scalar(node))
       return
     }
     const end = this.#tape.nexts[node]
     const object = kind === '{'
-    this.#frames.push({ node, end, object, places, next: node + 1, count: 0, key: 0, low: SEED_LOW, high: SEED_HIGH })
+    this.#frames.push({ node, end, object, at, next: node + 1, count: 0, key: 0, low: SEED_LOW, high: SEED_HIGH })
   }
 
   #next (frame: Frame): void {
@@ -100,14 +105,15 @@ export class Fingerprints {
     }
     const key = frame.object ? keyAt(this.#tape, frame.next) : ''
     const node = frame.object ? frame.next + 1 : frame.next
-    const places = descend(frame.places, frame.object ? key.slice(1, -1) : String(frame.count))
+    const at = frame.at.below(frame.object ? key.slice(1, -1) : String(frame.count))
     frame.next = this.#tape.nexts[node]
-    const ignored = isIgnored(places)
+    // What may be missing says nothing.
+    const ignored = at.skipped || (at.optional && frame.object)
     // What stands behind it in an array has its place all the same.
     if (!ignored || !frame.object) frame.count++
     if (ignored) return
     if (frame.object) frame.key = this.#text(key)
-    this.#enter(node, places)
+    this.#enter(node, at)
   }
 
   /** A value is read: it goes into what holds it. */
@@ -146,7 +152,7 @@ function isDigit (source: string): boolean {
 function add (frame: Frame, value: number): void {
   const low = value | 0
   const high = (value / HIGH) | 0
-  if (frame.object) {
+  if (frame.object || frame.at.unordered !== false) {
     const keyHigh = (frame.key / HIGH) | 0
     frame.low = (frame.low + finish(Math.imul(frame.key | 0, 0x2545f491) ^ low)) | 0
     frame.high = (frame.high + finish(Math.imul(keyHigh, 0x27d4eb2f) ^ high ^ Math.imul(low, 0x165667b1))) | 0

@@ -1,5 +1,4 @@
 import { canonicalNumber } from '../../decimal'
-import { descend, isIgnored } from '../../ignored'
 import { keyAt } from '../keys'
 import type { Steps } from '../../../steps'
 import type { Tape } from '../../tape'
@@ -84,11 +83,12 @@ function rank (name: string): number {
 }
 
 /** The item's id as text that is the same however it is written; `null`: it has none. */
-function idOf ({ tape, nodes, index, places }: Part, at: number, name: string): string | null {
+function idOf ({ tape, nodes, index, at: array }: Part, at: number, name: string): string | null {
   const node = nodes[at]
   if (tape.kind(node) !== '{') return null
-  const place = descend(places, String(index + at))
-  if (isIgnored(place) || isIgnored(descend(place, name))) return null
+  const place = array.below(String(index + at)).below(name)
+  // What may be another text on each side is no id.
+  if (place.free || place.value !== null) return null
   const end = tape.nexts[node]
   for (let key = node + 1, members = 0; key < end && members < MAX_MEMBERS; key = tape.nexts[key + 1], members++) {
     if (keyAt(tape, key).slice(1, -1) === name) return textOf(tape, key + 1)

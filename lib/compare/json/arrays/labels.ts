@@ -6,9 +6,9 @@ import type { Labels, Part } from './part'
 export function * byContent (a: Part, b: Part): Steps<Labels> {
   const numbers = new Map<number, number>()
   const labels = { a: new Int32Array(a.nodes.length), b: new Int32Array(b.nodes.length) }
-  for (const [{ nodes, index, places, fingerprints }, of] of [[a, labels.a], [b, labels.b]] as const) {
+  for (const [{ nodes, index, at: place, fingerprints }, of] of [[a, labels.a], [b, labels.b]] as const) {
     const known = fingerprints()
-    yield * known.read(nodes, index, places)
+    yield * known.read(nodes, index, place)
     for (let at = 0; at < nodes.length; at++) {
       if (at % ITEMS_A_STEP === ITEMS_A_STEP - 1) yield
       const fingerprint = known.of(nodes[at])

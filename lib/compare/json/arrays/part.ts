@@ -1,4 +1,4 @@
-import type { IgnoredPlaces } from '../../ignored'
+import type { Standing } from '../../rules/standing'
 import type { Tape } from '../../tape'
 import type { Fingerprints } from './fingerprint'
 
@@ -8,8 +8,8 @@ export interface Part {
   /** Of the document, and made when they are first asked for. */
   readonly fingerprints: () => Fingerprints
   readonly nodes: readonly number[]
-  /** Of the array. */
-  readonly places: IgnoredPlaces
+  /** Of the array, among the rules. */
+  readonly at: Standing
   /** Of the first of them, in the whole array. */
   readonly index: number
   /** Items of the whole array. */

@@ -16,9 +16,12 @@ const ANY_DEPTH = 'a place with every level named: ** (any depth) is not support
 
 const NOTATION = 'a JSON pointer such as "/items/*/updatedAt", or a dotted path such as "user.lastSeen"'
 
-/** What a field of `ignoreJsonFields` must be, if it is not in a notation of ours; `null`: it is. */
-export function fieldFault (field: string): string | null {
-  if (field.startsWith('$..') || field.split(/[./[\]]/).includes('**')) return ANY_DEPTH
+/**
+ * What a place in JSON must be, if it is not in a notation of ours; `null`: it is. `anyDepth`: whether `**` may stand
+ * for any number of keys.
+ */
+export function fieldFault (field: string, anyDepth = false): string | null {
+  if (!anyDepth && (field.startsWith('$..') || field.split(/[./[\]]/).includes('**'))) return ANY_DEPTH
   const pointer = translate(field)
   if (pointer === null) return POINTER.test(field) || DOTTED.test(field) ? null : NOTATION
   if (!POINTER.test(pointer) || QUERY.test(pointer)) return NOTATION
@@ -30,7 +33,7 @@ export function fieldFault (field: string): string | null {
 /** The pointer that another tool's notation stands for; `null`: it is none of another tool. */
 function translate (field: string): string | null {
   // `$ref` is a name.
-  if (/^\$[.[]/.test(field)) return fromPath(field.slice(1))
+  if (/^\$[.[]/.test(field)) return fromPath(field.slice(1).replaceAll('..', '.**.'))
   if (field.startsWith('#/')) return decode(field.slice(1))
   if (field[0] === '/') return INDEX_IN_POINTER.test(field) ? fromPath(field) : null
   if (INDEX.test(field)) return fromPath(field)

@@ -1,0 +1,73 @@
+import type { CompareRule } from '../../../types/index'
+import { pathOf } from './at'
+import { Origins } from './origins'
+import { isFor, readRule } from './rule'
+import type { Rule } from './rule'
+import { StandingTable } from './table'
+import type { JsonRule } from './table'
+
+/** What answers are compared by. Plain data, and checked. */
+export interface RuleOptions {
+  readonly rules: readonly CompareRule[]
+  readonly ignoreJsonFields: readonly string[]
+  /** In lower case. */
+  readonly ignoreHeaders: readonly string[]
+  /** Of links: the primary's, each with the shadow's. */
+  readonly origins: Readonly<Record<string, string>>
+}
+
+/** Endpoints whose rules are remembered; past that, it begins anew. */
+const MAX_ENDPOINTS = 2000
+
+/** The rules for one endpoint. */
+export class RuleSet {
+  readonly json: StandingTable
+
+  constructor (rules: readonly Rule[], fields: readonly JsonRule[], origins: Origins | null) {
+    const ofJson = rules.flatMap(({ at, kind }) => at.on === 'json' ? [{ path: at.path, kind }] : [])
+    this.json = new StandingTable([...fields, ...ofJson], origins)
+  }
+}
+
+/** A mirror's rules, by endpoint. */
+export class Rules {
+  /** Whether some are not for every endpoint. */
+  readonly byEndpoint: boolean
+  readonly #rules: readonly Rule[]
+  readonly #fields: readonly JsonRule[]
+  readonly #origins: Origins | null
+  #byEndpoint = new Map<string, RuleSet>()
+  /** By the numbers of the rules in it: most endpoints have the same. */
+  #sets = new Map<string, RuleSet>()
+
+  constructor ({ rules, ignoreJsonFields, origins }: RuleOptions) {
+    this.#rules = rules.map(rule => readRule(rule) as Rule)
+    this.#fields = ignoreJsonFields.map(field => ({ path: pathOf(field), kind: { name: 'ignore' } }))
+    const pairs = Object.entries(origins)
+    this.#origins = pairs.length === 0 ? null : new Origins(pairs)
+    this.byEndpoint = this.#rules.some(({ endpoint }) => endpoint !== null)
+  }
+
+  of (endpoint: string): RuleSet {
+    const name = this.byEndpoint ? endpoint : ''
+    const known = this.#byEndpoint.get(name)
+    if (known !== undefined) return known
+    if (this.#byEndpoint.size === MAX_ENDPOINTS) {
+      this.#byEndpoint = new Map()
+      this.#sets = new Map()
+    }
+    const set = this.#setFor(name)
+    this.#byEndpoint.set(name, set)
+    return set
+  }
+
+  #setFor (endpoint: string): RuleSet {
+    const rules = this.#rules.filter(rule => isFor(rule, endpoint))
+    const key = this.#rules.map(rule => rules.includes(rule) ? '1' : '0').join('')
+    const known = this.#sets.get(key)
+    if (known !== undefined) return known
+    const set = new RuleSet(rules, this.#fields, this.#origins)
+    this.#sets.set(key, set)
+    return set
+  }
+}
