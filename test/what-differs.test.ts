@@ -56,7 +56,7 @@ const differences: Case[] = [
     name: 'the second of two cookies, which are secrets',
     primary: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=1'] },
     shadow: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=2'] },
-    expected: { headers: [{ name: 'set-cookie', primary: ['[redacted]', '[redacted]'], shadow: ['[redacted]', '[redacted]'] }], body: null }
+    expected: { headers: [{ name: 'set-cookie/b/value', primary: ['[redacted]'], shadow: ['[redacted]'] }], body: null }
   },
   { name: 'the same cookies', primary: { headers: ['set-cookie', 'a=1', 'set-cookie', 'b=1'] }, shadow: { headers: ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=1'] }, expected: 'matched' },
   {

@@ -3,7 +3,7 @@ import { BodyComparer } from './bodies'
 import { CodedComparer } from './coded'
 import type { Memory } from './bodies'
 import { isCoded } from './decode'
-import { diffHeaders, firstHeaders, ignoredHeaders, valueOf } from './headers'
+import { diffHeaders, firstHeaders, valueOf } from './headers'
 import type { JsonPlaces } from './json/diff'
 import { placesOf } from './places'
 import type { DifferencePlaces } from './places'
@@ -98,13 +98,11 @@ export function compareByStatus (primary: ComparedAnswer, shadow: ComparedAnswer
 /** Compares answers in detail: headers always, bodies only when their hashes differ. */
 export class AnswerComparer implements Comparer {
   readonly detailed = true
-  readonly #ignore: ReadonlySet<string>
   readonly #rules: Rules
   readonly #bodies: BodyComparer
 
   /** `memory`: what decoded bodies are held in. `guard`: what comes back later comes behind it. */
   constructor (options: DiffOptions, memory: Memory, guard?: Guard) {
-    this.#ignore = ignoredHeaders(options.ignoreHeaders)
     this.#rules = new Rules(options)
     this.#bodies = new BodyComparer({
       limit: options.maxBodyCapture,
@@ -121,7 +119,8 @@ export class AnswerComparer implements Comparer {
   compare (
     primary: ComparedAnswer, shadow: ComparedAnswer, endpoint: string, callback: (comparison: Comparison) => void
   ): void {
-    const headers = diffHeaders(primary.headers, shadow.headers, this.#ignore)
+    const differing = diffHeaders(primary.headers, shadow.headers, this.#rules.ignored)
+    const headers = differing.length === 0 ? differing : this.#rules.of(endpoint).headers.left(differing)
     if (primary.digest.equals(shadow.digest)) {
       callback(differenceOf(primary, shadow, headers, null))
       return

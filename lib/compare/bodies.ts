@@ -191,13 +191,21 @@ function * compareBytes (
     const outcome = yield * lookInto(primary, shadow, { at: rules.json.root, redactor })
     if (outcome !== null) return outcome
   }
+  const readable = text && !primary.includes(0) && !shadow.includes(0)
+  let offset = -1
+  if (readable && rules.text.any) {
+    const before = primary.toString()
+    const at = yield * rules.text.differ(before, shadow.toString())
+    if (at === -1) return MATCH
+    offset = Buffer.byteLength(before.slice(0, at))
+  }
   return {
     outcome: 'mismatch',
     difference: {
-      kind: text && !primary.includes(0) && !shadow.includes(0) ? 'text' : 'binary',
+      kind: readable ? 'text' : 'binary',
       primaryLength: primary.length,
       shadowLength: shadow.length,
-      offset: firstDifference(primary, shadow)
+      offset: offset === -1 ? firstDifference(primary, shadow) : offset
     }
   }
 }

@@ -36,7 +36,7 @@ export function placesOf (
   }
   for (const [index, { name, primary, shadow }] of headers.entries()) {
     const kind = primary.length === 0 ? 'added' : shadow.length === 0 ? 'removed' : 'changed'
-    const key = `${kind} header:${looksLikeId(name) ? '*' : name}`
+    const key = `${kind} header:${name.split('/').map(part => looksLikeId(part) ? '*' : part).join('/')}`
     if (keys.includes(key)) continue
     keys.push(key)
     firsts.push(index)

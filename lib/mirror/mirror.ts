@@ -30,6 +30,7 @@ import type { MismatchFilter } from '../options/mismatch-query'
 import type { MirrorPatch } from '../options/patch'
 import { HeadRules, MARK } from './head-rules'
 import { Period } from './period'
+import { RulesInForce } from './rules-in-force'
 import { changeMirror } from './switch'
 import type { Change, MainSwitch, Settings } from './switch'
 import { Judge } from '../verdict/judge'
@@ -77,6 +78,7 @@ export class Mirror implements MirrorState, Holder {
   readonly headRules: HeadRules
   readonly #conditions: Conditions
   readonly #judge: Judge
+  readonly rules: RulesInForce
   readonly #readKey: KeyReader<FastifyRequest>
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
@@ -101,6 +103,7 @@ export class Mirror implements MirrorState, Holder {
     })
     this.period = this.#newPeriod()
     this.#judge = new Judge(config)
+    this.rules = new RulesInForce(config.compare.rules)
     this.#conditions = new Conditions(config.conditions)
     this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
   }

@@ -97,6 +97,11 @@ export class RequestEntries {
     this.#unsettled?.push(entry)
   }
 
+  /** As far as it is known. */
+  get endpoint (): Endpoint {
+    return this.#endpoint
+  }
+
   /** Whether its endpoint is still to be told. */
   get unsettled (): boolean {
     return this.#unsettled !== null

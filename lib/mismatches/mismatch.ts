@@ -118,10 +118,17 @@ function requestBody ({ headers, body, complete }: MismatchedRequest, redactor: 
 }
 
 function headerOf ({ name, primary, shadow }: HeaderDifference, redactor: Redactor): HeaderDifference {
-  const shown = (value: string): string => cut(redactor.header(name, value), MAX_VALUE)
+  const shown = (value: string): string => {
+    return cut(isAttribute(name) ? redactor.text(value) : redactor.header(name, value), MAX_VALUE)
+  }
   return {
     name: cut(name, MAX_NAME),
     primary: primary.map(shown),
     shadow: shadow.map(shown)
   }
+}
+
+/** Of a cookie: what is no secret, though the cookie is one. */
+function isAttribute (name: string): boolean {
+  return name.startsWith('set-cookie/') && name.split('/').length > 2 && !name.endsWith('/value')
 }

@@ -15,6 +15,7 @@ import { decide } from './decision'
 import type { Decidable, Decision } from './decision'
 import { endpointAtStart, endpointByName, endpointByPath } from './endpoint'
 import { PrimaryAnswer, statusOf } from './primary-answer'
+import type { AnswerNamer } from './primary-answer'
 
 /**
  * One request that was chosen to be mirrored, from onRequest to the close of its response.
@@ -28,7 +29,7 @@ import { PrimaryAnswer, statusOf } from './primary-answer'
  *
  * In `sent` each backend has decided; an exchange has the copies, if there are any.
  */
-export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer {
+export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer, AnswerNamer {
   readonly mirror: Mirror
   readonly guard: Guard
   readonly key: string | undefined
@@ -68,7 +69,7 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer 
     this.#raw = request.raw
     this.#log = compare.logMismatches ? request.log : null
     this.#answer = compare.enabled
-      ? new PrimaryAnswer(engine.guard, mirror.id, engine.clock, compare.detailedDiff)
+      ? new PrimaryAnswer(engine.guard, mirror.id, engine.clock, compare.detailedDiff, this)
       : null
   }
 
@@ -166,6 +167,12 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer 
   /** Its answer differs: what is told of that has a name, though the client may not have all of the answer yet. */
   nameEndpoint (): void {
     this.#name(this.#status)
+  }
+
+  endpointFor (status: number): string | null {
+    if (!this.mirror.rules.byEndpoint) return null
+    this.#name(status)
+    return this.#entries.endpoint.name
   }
 
   /** `status`: the answer's; 0: there was none. */

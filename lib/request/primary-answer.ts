@@ -10,6 +10,12 @@ import { tapNodeStream, untapNodeStream } from '../tap/node-stream'
 import { tapWebStream } from '../tap/web-stream'
 import { flatHeaders } from './answer-headers'
 
+/** Whoever knows the endpoint of a request. */
+export interface AnswerNamer {
+  /** Its name, where rules go by it, else `null`; it is known from now on. `status`: of the answer. */
+  endpointFor (status: number): string | null
+}
+
 /**
  * The primary's answer to one request whose copies are compared with it: tells their exchange of it as it goes out to
  * the client.
@@ -24,6 +30,8 @@ export class PrimaryAnswer implements AnswerListener {
   readonly #clock: LoopClock
   /** Whether headers are compared. */
   readonly #diffs: boolean
+  readonly #namer: AnswerNamer
+  #status = 0
   #startedAt = 0
   /** The clock's, at the start. */
   #blocked = 0
@@ -38,11 +46,12 @@ export class PrimaryAnswer implements AnswerListener {
   #upstreamEncoding: string | null = null
   #upstreamHeaders: string[] | null = null
 
-  constructor (guard: Guard, mirrorId: string, clock: LoopClock, diffs: boolean) {
+  constructor (guard: Guard, mirrorId: string, clock: LoopClock, diffs: boolean, namer: AnswerNamer) {
     this.mirrorId = mirrorId
     this.guard = guard
     this.#clock = clock
     this.#diffs = diffs
+    this.#namer = namer
   }
 
   /** The primary begins to work on the request. */
@@ -95,7 +104,7 @@ export class PrimaryAnswer implements AnswerListener {
 
   #observe (exchange: ExchangeHandle, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const response = isResponse(payload) ? payload : null
-    const status = statusOf(reply, payload)
+    const status = this.#status = statusOf(reply, payload)
     const encoding = this.#upstreamEncoding ??
       codings(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding'))
     const headers = this.#diffs
@@ -104,6 +113,7 @@ export class PrimaryAnswer implements AnswerListener {
     const body = response === null ? payload : response.body
     const whole = body == null || request.raw.method === 'HEAD' || status === 204 || status === 304 ? '' : body
     if (typeof whole === 'string' || whole instanceof Uint8Array) {
+      this.#name(exchange)
       exchange.primaryWhole(status, encoding, headers, whole, this.#ms)
       this.#told = true
     } else {
@@ -123,8 +133,16 @@ export class PrimaryAnswer implements AnswerListener {
   }
 
   onAnswerEnd (): void {
-    this.exchange?.primaryEnds(this.#answer?.heldBack ? NaN : this.#ms)
+    if (this.exchange !== null) {
+      this.#name(this.exchange)
+      this.exchange.primaryEnds(this.#answer?.heldBack ? NaN : this.#ms)
+    }
     this.#told = true
+  }
+
+  #name (exchange: ExchangeHandle): void {
+    const endpoint = this.#namer.endpointFor(this.#status)
+    if (endpoint !== null) exchange.nameEndpoint(endpoint)
   }
 
   /** The response is closed: nothing more will come. */

@@ -101,7 +101,7 @@ export async function startTwins (t: Test, setup: TwinsSetup): Promise<Twins> {
   }
 }
 
-function answer (response: ServerResponse, reply: Reply): void {
+export function answer (response: ServerResponse, reply: Reply): void {
   if (typeof reply === 'function') {
     reply(response)
   } else {

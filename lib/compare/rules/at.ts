@@ -1,8 +1,9 @@
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
 import { ALWAYS_IGNORED } from '../header-names'
 import { globFrom } from './glob'
 import type { Glob } from './glob'
 import { fieldFault } from './notation'
+import { compilePattern } from './pattern'
 
 /** In a path: any one key or index, and any number of them. */
 export const ANY = Symbol('*')
@@ -77,13 +78,4 @@ function readText (pattern: string): At | string {
   if (typeof compiled === 'string') return `"text:" and ${compiled}`
   if (compiled.matches('')) return '"text:" and an RE2 regular expression that does not match empty text'
   return { on: 'text', pattern: compiled }
-}
-
-/** A regular expression, or as text what it must be. */
-export function compilePattern (pattern: string): RE2JS | string {
-  try {
-    return RE2JS.compile(pattern)
-  } catch (error) {
-    return `an RE2 regular expression (${(error as Error).message.slice(0, 120)})`
-  }
 }

@@ -1,9 +1,10 @@
 import type { CompareRule, RuleFormat } from '../../../types/index'
-import { compilePattern, readAt } from './at'
+import { readAt } from './at'
 import type { At } from './at'
 import { FORMATS, MAX_VALUE } from './formats'
 import { fitsGlob, globFrom } from './glob'
 import type { Glob } from './glob'
+import { MAX_TEXT, compilePattern } from './pattern'
 import { TOLERANCES, readTolerance } from './tolerance'
 
 /** Says whether two texts are alike, of which each is short enough to be looked into. */
@@ -109,7 +110,7 @@ function readUnordered (given: true | string, { on }: At): Kind | string {
 function readFormat (given: RuleFormat | { pattern: string }): ((text: string) => boolean) | string {
   if (typeof given === 'string') return FORMATS[given]
   const pattern = compilePattern(given.pattern)
-  return typeof pattern === 'string' ? `an object whose pattern is ${pattern}` : text => pattern.matches(text)
+  return typeof pattern === 'string' ? `an object whose pattern is ${pattern}` : text => text.length <= MAX_TEXT && pattern.matches(text)
 }
 
 function isShort (a: string, b: string): boolean {

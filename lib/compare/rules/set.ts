@@ -1,10 +1,14 @@
 import type { CompareRule } from '../../../types/index'
+import { ignoredHeaders } from '../headers'
 import { pathOf } from './at'
+import { fitsGlob, globFrom } from './glob'
+import { HeaderRules } from './headers'
 import { Origins } from './origins'
 import { isFor, readRule } from './rule'
 import type { Rule } from './rule'
 import { StandingTable } from './table'
 import type { JsonRule } from './table'
+import { TextRules } from './text'
 
 /** What answers are compared by. Plain data, and checked. */
 export interface RuleOptions {
@@ -22,10 +26,14 @@ const MAX_ENDPOINTS = 2000
 /** The rules for one endpoint. */
 export class RuleSet {
   readonly json: StandingTable
+  readonly headers: HeaderRules
+  readonly text: TextRules
 
   constructor (rules: readonly Rule[], fields: readonly JsonRule[], origins: Origins | null) {
     const ofJson = rules.flatMap(({ at, kind }) => at.on === 'json' ? [{ path: at.path, kind }] : [])
     this.json = new StandingTable([...fields, ...ofJson], origins)
+    this.headers = new HeaderRules(rules, origins)
+    this.text = new TextRules(rules, origins)
   }
 }
 
@@ -33,6 +41,8 @@ export class RuleSet {
 export class Rules {
   /** Whether some are not for every endpoint. */
   readonly byEndpoint: boolean
+  /** Headers that are never compared, by their names. */
+  readonly ignored: ReadonlySet<string>
   readonly #rules: readonly Rule[]
   readonly #fields: readonly JsonRule[]
   readonly #origins: Origins | null
@@ -40,8 +50,11 @@ export class Rules {
   /** By the numbers of the rules in it: most endpoints have the same. */
   #sets = new Map<string, RuleSet>()
 
-  constructor ({ rules, ignoreJsonFields, origins }: RuleOptions) {
-    this.#rules = rules.map(rule => readRule(rule) as Rule)
+  constructor ({ rules, ignoreHeaders, ignoreJsonFields, origins }: RuleOptions) {
+    const given = rules.map(rule => readRule(rule) as Rule)
+    const [spoken, silent] = split(ignoreHeaders, name => given.some(rule => isOfHeader(rule, name)))
+    this.ignored = ignoredHeaders(silent)
+    this.#rules = [...spoken.map(ignoreHeader), ...given]
     this.#fields = ignoreJsonFields.map(field => ({ path: pathOf(field), kind: { name: 'ignore' } }))
     const pairs = Object.entries(origins)
     this.#origins = pairs.length === 0 ? null : new Origins(pairs)
@@ -70,4 +83,18 @@ export class Rules {
     this.#sets.set(key, set)
     return set
   }
+}
+
+/** Those of which it is true, and the others. */
+function split (names: readonly string[], isTrue: (name: string) => boolean): [string[], string[]] {
+  return [names.filter(isTrue), names.filter(name => !isTrue(name))]
+}
+
+/** Whether a rule may say otherwise of a header that is to be ignored. */
+function isOfHeader ({ at }: Rule, name: string): boolean {
+  return at.on === 'header' ? fitsGlob(at.name, name) : at.on === 'cookie' && name === 'set-cookie'
+}
+
+function ignoreHeader (name: string): Rule {
+  return { at: { on: 'header', name: globFrom(name) }, endpoint: null, kind: { name: 'ignore' } }
 }
