@@ -62,6 +62,11 @@ export const NOT_COMPARED = {
     label: 'other encoding',
     meaning: 'The bodies come in content codings that could not be taken off, or not within maxBodyCapture.'
   },
+  conditional: {
+    class: 'left out',
+    label: 'conditional',
+    meaning: 'One side says 304, or 206, by an ETag or a date that the other did not give.'
+  },
   memory: { class: 'lost', label: 'no memory to compare', meaning: 'There was no memory for what a comparison needs.' },
   busy: { class: 'lost', label: 'too busy to compare', meaning: 'Too many comparisons waited already. The bytes are known to differ.' },
   thread: { class: 'lost', label: 'thread away', meaning: 'The worker thread died or fell behind.' },

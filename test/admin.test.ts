@@ -49,7 +49,7 @@ const SNAPSHOT = {
     matched: 0,
     mismatched: 0,
     notCompared: {
-      off: 0, primaryAborted: 0, primaryFailed: 0, hijacked: 0, encoding: 0, memory: 0, busy: 0, thread: 0, untapped: 0, closing: 0, error: 0
+      off: 0, primaryAborted: 0, primaryFailed: 0, hijacked: 0, encoding: 0, conditional: 0, memory: 0, busy: 0, thread: 0, untapped: 0, closing: 0, error: 0
     },
     mismatches: { status: 0, headers: 0, body: 0 },
     latency: {

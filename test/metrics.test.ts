@@ -8,7 +8,7 @@ const SKIPS: MirrorSkip[] = ['disabled', 'filtered', 'looped', 'upgraded', 'unsa
 const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'path', 'error']
 const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'slow', 'staleConnection', 'bodyTimeout', 'memory', 'thread', 'aborted', 'error']
 const NOT_COMPARED: NotComparedReason[] =
-  ['off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error']
+  ['off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'conditional', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error']
 
 const EMPTY = { count: 0, p50: null, p90: null, p95: null, p99: null, max: null }
 
@@ -242,7 +242,7 @@ const SAMPLE = `{
     "failure": { "timeout": 0, "connect": 0, "reset": 0, "body": 0, "slow": 0, "staleConnection": 0, "bodyTimeout": 0, "memory": 0, "thread": 0, "aborted": 0, "error": 0 },
     "status": { "2xx": 0, "3xx": 0, "4xx": 1, "5xx": 0 },
     "comparing": 0, "compared": 1, "matched": 0, "mismatched": 1,
-    "notCompared": { "off": 0, "primaryAborted": 0, "primaryFailed": 0, "hijacked": 0, "encoding": 0, "memory": 0,
+    "notCompared": { "off": 0, "primaryAborted": 0, "primaryFailed": 0, "hijacked": 0, "encoding": 0, "conditional": 0, "memory": 0,
       "busy": 0, "thread": 0, "untapped": 0, "closing": 0, "error": 0 },
     "mismatches": { "status": 1, "headers": 0, "body": 1 },
     "latency": {

@@ -912,9 +912,11 @@ declare namespace fastifyMirror {
 
   /** One value that differs. */
   export interface JsonDifference {
-    /** RFC 6901. Of an item that stands at another index in the shadow's array, the primary's index; of one that only the shadow has, its own. */
+    /**
+     * RFC 6901. An item of an array has the primary's index; one that only the shadow has has its own.
+     */
     pointer: string
-    /** `type`: a value of another JSON type. `order`: the array's items are the same, in another order. */
+    /** In what way. */
     change: PlaceKind
     /** The primary's value as compact JSON, masked and cut at 200 characters. Absent: it has none. */
     primary?: string
@@ -1242,6 +1244,7 @@ declare namespace fastifyMirror {
    * - `primaryFailed`: The primary's backend failed, so there is nothing to compare with.
    * - `hijacked`: The handler took the reply over.
    * - `encoding`: The bodies come in content codings that could not be taken off, or not within maxBodyCapture.
+   * - `conditional`: One side says 304, or 206, by an ETag or a date that the other did not give.
    * - `memory`: There was no memory for what a comparison needs.
    * - `busy`: Too many comparisons waited already. The bytes are known to differ.
    * - `thread`: The worker thread died or fell behind.
@@ -1250,8 +1253,8 @@ declare namespace fastifyMirror {
    * - `error`: The mirror itself failed; the log says how.
    */
   export type NotComparedReason =
-    | 'off' | 'primaryAborted' | 'primaryFailed' | 'hijacked' | 'encoding' | 'memory' | 'busy' | 'thread' | 'untapped'
-    | 'closing' | 'error'
+    | 'off' | 'primaryAborted' | 'primaryFailed' | 'hijacked' | 'encoding' | 'conditional' | 'memory' | 'busy'
+    | 'thread' | 'untapped' | 'closing' | 'error'
 
   /** A part of an answer. */
   export type MismatchPart = 'status' | 'headers' | 'body'

@@ -107,6 +107,10 @@ export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Exp
     return this.#state.connection === null && this.#state !== NEW
   }
 
+  get asked (): readonly string[] {
+    return this.#head.headers
+  }
+
   get goesOn (): boolean {
     return this.#state === NEW || this.#state.name === 'connecting' || this.#state.name === 'running'
   }
@@ -191,7 +195,7 @@ export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Exp
   }
 
   onHead (status: number, headers: Buffer[]): void {
-    if (status >= 200) this.answer.start(status, headers)
+    if (status >= 200) this.answer.start(status, headers, this.asked)
     else if (++this.#interim > MAX_INTERIM) this.abort('reset', FLOODED)
   }
 

@@ -69,7 +69,9 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
     this.#raw = request.raw
     this.#log = compare.logMismatches ? request.log : null
     this.#answer = compare.enabled
-      ? new PrimaryAnswer(engine.guard, mirror.id, engine.clock, compare.detailedDiff, this)
+      ? new PrimaryAnswer(
+        engine.guard, mirror.id, engine.clock, compare.detailedDiff ? 'all' : keptOf(request.raw), this
+      )
       : null
   }
 
@@ -267,6 +269,12 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
     this.#exchange?.fail(error)
     this.body?.drop()
   }
+}
+
+/** Where headers are not compared: a request by which it is left to the answer's validators whether it has a body. */
+function keptOf ({ headers }: IncomingMessage): 'validators' | 'none' {
+  const conditional = headers['if-none-match'] ?? headers['if-modified-since'] ?? headers['if-range']
+  return conditional === undefined ? 'none' : 'validators'
 }
 
 function observePayload (answer: PrimaryAnswer, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { validatorsOf } from '../compare/conditional'
 import type { LoopClock } from '../engine/loop-clock'
 import type { ExchangeHandle } from '../engine/types'
 import type { Guard } from '../guard'
@@ -16,6 +17,9 @@ export interface AnswerNamer {
   endpointFor (status: number): string | null
 }
 
+/** Which headers of an answer the comparison needs. */
+export type KeptHeaders = 'all' | 'validators' | 'none'
+
 /**
  * The primary's answer to one request whose copies are compared with it: tells their exchange of it as it goes out to
  * the client.
@@ -28,8 +32,7 @@ export class PrimaryAnswer implements AnswerListener {
   readonly guard: Guard
   readonly mirrorId: string
   readonly #clock: LoopClock
-  /** Whether headers are compared. */
-  readonly #diffs: boolean
+  readonly #kept: KeptHeaders
   readonly #namer: AnswerNamer
   #status = 0
   #startedAt = 0
@@ -46,11 +49,11 @@ export class PrimaryAnswer implements AnswerListener {
   #upstreamEncoding: string | null = null
   #upstreamHeaders: string[] | null = null
 
-  constructor (guard: Guard, mirrorId: string, clock: LoopClock, diffs: boolean, namer: AnswerNamer) {
+  constructor (guard: Guard, mirrorId: string, clock: LoopClock, kept: KeptHeaders, namer: AnswerNamer) {
     this.mirrorId = mirrorId
     this.guard = guard
     this.#clock = clock
-    this.#diffs = diffs
+    this.#kept = kept
     this.#namer = namer
   }
 
@@ -72,7 +75,7 @@ export class PrimaryAnswer implements AnswerListener {
     // Another one, that a user's function asks: the copies were sent where the first was asked.
     if (this.#remade) return
     this.#upstreamEncoding = codings(headers['content-encoding'])
-    if (this.#diffs) this.#upstreamHeaders = flatHeaders(headers)
+    this.#upstreamHeaders = this.#keep(headers)
     // Whatever was wrong before, this is an upstream's answer.
     this.failed = false
   }
@@ -107,9 +110,7 @@ export class PrimaryAnswer implements AnswerListener {
     const status = this.#status = statusOf(reply, payload)
     const encoding = this.#upstreamEncoding ??
       codings(response?.headers.get('content-encoding') ?? reply.getHeader('content-encoding'))
-    const headers = this.#diffs
-      ? this.#upstreamHeaders ?? flatHeaders(reply.getHeaders() as OutgoingHttpHeaders, response)
-      : null
+    const headers = this.#upstreamHeaders ?? this.#keep(reply.getHeaders() as OutgoingHttpHeaders, response)
     const body = response === null ? payload : response.body
     const whole = body == null || request.raw.method === 'HEAD' || status === 204 || status === 304 ? '' : body
     if (typeof whole === 'string' || whole instanceof Uint8Array) {
@@ -126,6 +127,12 @@ export class PrimaryAnswer implements AnswerListener {
         tapWebStream(whole, this.#answer)
       }
     }
+  }
+
+  #keep (headers: OutgoingHttpHeaders, response: Response | null = null): string[] | null {
+    if (this.#kept === 'none') return null
+    if (this.#kept === 'all') return flatHeaders(headers, response)
+    return validatorsOf(name => response?.headers.get(name) ?? headers[name])
   }
 
   onAnswerData (chunk: Uint8Array): void {

@@ -56,7 +56,7 @@ const SKIPS: Skip[] = ['disabled', 'filtered', 'looped', 'upgraded', 'unsampled'
 const DROPS: DropReason[] = ['inFlight', 'memory', 'breaker', 'closing', 'thread', 'path', 'error']
 const FAILURES: FailureReason[] = ['timeout', 'connect', 'reset', 'body', 'slow', 'staleConnection', 'bodyTimeout', 'memory', 'thread', 'aborted', 'error']
 const UNCOMPARED: NotComparedReason[] = [
-  'off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error'
+  'off', 'primaryAborted', 'primaryFailed', 'hijacked', 'encoding', 'conditional', 'memory', 'busy', 'thread', 'untapped', 'closing', 'error'
 ]
 const PARTS: MismatchPart[][] = [['status'], ['headers'], ['body'], ['status', 'body'], ['status', 'headers', 'body']]
 

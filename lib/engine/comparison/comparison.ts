@@ -1,5 +1,6 @@
 import { compareByStatus } from '../../compare/answers'
 import type { Comparison as Compared } from '../../compare/answers'
+import { isByValidator } from '../../compare/conditional'
 import { NO_DIGEST } from '../../compare/digest'
 import type { Guard, Holder } from '../../guard'
 import type { CopySink, Difference, NotComparedReason, PairLatency } from '../types'
@@ -11,6 +12,8 @@ import type { PrimaryKeeper } from './primary'
 export interface ComparableCopy extends Holder {
   readonly keeper: Keeper & PrimaryKeeper
   readonly answer: CopyAnswer
+  /** The headers that it was sent with. */
+  readonly asked: readonly string[]
   readonly sink: CopySink
   /** Its sink has heard the last. */
   readonly settled: boolean
@@ -124,6 +127,8 @@ export class Comparison {
     const { answer, keeper } = copy
     if (this.#state !== 'complete') {
       this.tell(copy, this.#state as NotComparedReason)
+    } else if (isByValidator(this.#primary, answer, copy.asked)) {
+      this.tell(copy, 'conditional')
     } else if (answer.headersLost) {
       this.tell(copy, compareByStatus(this.#primary, answer))
     } else {

@@ -1,6 +1,8 @@
 import type { CapturedBody, ComparedAnswer } from '../../compare/answer'
 import type { Comparer } from '../../compare/answers'
+import { isConditional, validatorsOf } from '../../compare/conditional'
 import { Digest, NO_DIGEST } from '../../compare/digest'
+import { valueOf } from '../../compare/headers'
 import { latin1 } from '../../compare/latin1'
 import type { Share } from '../budget'
 import { Capture } from './capture'
@@ -38,16 +40,20 @@ export class CopyAnswer implements ComparedAnswer {
     this.digest = compare ? new Digest() : NO_DIGEST
   }
 
-  start (status: number, headers: Buffer[]): void {
+  /** `asked`: the copy's headers. */
+  start (status: number, headers: Buffer[], asked: readonly string[]): void {
     this.status = status
-    if (this.digest !== NO_DIGEST) this.#keep(headers)
+    if (this.digest !== NO_DIGEST) this.#keep(headers, asked)
   }
 
-  #keep (headers: Buffer[]): void {
+  #keep (headers: Buffer[], asked: readonly string[]): void {
     const { comparer, share, maxCapture } = this.#keeper
     this.encoding = contentEncoding(headers)
     // As text of ISO 8859-1 (RFC 9110, section 5.5).
-    if (comparer.detailed) this.headers = headers.map(latin1)
+    if (comparer.detailed || isConditional(asked)) {
+      const all = headers.map(latin1)
+      this.headers = comparer.detailed ? all : validatorsOf(name => valueOf(all, name))
+    }
     // Nobody else has what this connection reads.
     if (comparer.keeps(this.encoding)) this.#capture = new Capture(share, maxCapture, true)
   }
