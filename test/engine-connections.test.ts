@@ -489,7 +489,7 @@ class Hold {
 
   /** On a busy machine a short answer may count as a long one, and wait again. */
   wait (resume: () => void): void {
-    if (this.open) setImmediate(resume)
+    if (this.open) globalThis.setImmediate(resume)
     else this.held.push(resume)
   }
 
@@ -557,7 +557,7 @@ testEngines(t, 'an answer that is held back fails, and nothing else, when its co
     let server: Socket | undefined
     const shadow = await answering(t, socket => {
       server = socket
-      for (const piece of pieces.slice(0, 2)) socket.write(typeof piece === 'string' ? piece : piece.subarray(0, 1000))
+      for (const piece of pieces.slice(0, 2)) socket.write(typeof piece === 'string' ? piece : piece.subarray(0, 10_000))
     })
     const sockets = clientSockets(t)
     const target = bench.target(shadow.url)
@@ -565,7 +565,7 @@ testEngines(t, 'an answer that is held back fails, and nothing else, when its co
     const { sink, ended } = bench.send(target)
     await until('it is held', () => hold.held.length > 0)
     const [client] = sockets
-    await until('all is there', () => client.bytesRead >= 1000)
+    await until('all is there', () => client.bytesRead >= 10_000)
     server?.resetAndDestroy()
     await until('the end is noticed', () => client.destroyed || client.readableLength === 0)
     hold.letGo()
