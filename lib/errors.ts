@@ -32,21 +32,26 @@ export const FST_MIRROR_ALREADY_REGISTERED = createError<'FST_MIRROR_ALREADY_REG
 /** Node's permission model is on, without leave to start workers. */
 export const FST_MIRROR_THREAD_NOT_ALLOWED = createError<'FST_MIRROR_THREAD_NOT_ALLOWED', []>(
   'FST_MIRROR_THREAD_NOT_ALLOWED',
-  'thread: true needs a worker thread, which Node\'s permission model forbids to this process; start Node with --allow-worker, too, or leave ' +
-  'out thread: true',
+  'thread: true needs a worker thread, which Node\'s permission model forbids to this process; ' +
+  'start Node with --allow-worker, too, or leave out thread: true',
   500, TypeError
 )
 
-/** Of a request, not of an option: a browser was made to ask by a page from elsewhere, with the rights of whoever sits before it. */
+/**
+ * Of a request, not of an option: a browser was made to ask by a page from elsewhere, with the rights of whoever sits
+ * before it.
+ */
 export const FST_MIRROR_OTHER_ORIGIN = createError<'FST_MIRROR_OTHER_ORIGIN', [origin: string, host: string]>(
   'FST_MIRROR_OTHER_ORIGIN',
-  'a page of another origin (%s) may not read or change anything at %s; a proxy between them must pass Host on, or trustProxy be set',
+  'a page of another origin (%s) may not read or change anything at %s; ' +
+  'a proxy between them must pass Host on, or trustProxy be set',
   403
 )
 
 /** Of a request: it asks for a name that `admin.hosts` does not have. */
 export const FST_MIRROR_OTHER_HOST = createError<'FST_MIRROR_OTHER_HOST', [host: string]>(
-  'FST_MIRROR_OTHER_HOST', 'the mirrors do not answer to the host %s; admin.hosts has the names that they answer to', 421
+  'FST_MIRROR_OTHER_HOST', 'the mirrors do not answer to the host %s; admin.hosts has the names that they answer to',
+  421
 )
 
 /** Of a request: `since` is no period. */

@@ -8,21 +8,26 @@ const LONGEST_NAME = 256
 
 /** Make a name a secret's wherever they stand in it, its words joined: `newUserPassword2`, `CLIENTSECRET`. */
 const PARTS = new RegExp([
-  'passw(?:or)?d', 'passphrase', 'passcode', 'secret(?!ar[iy])', 'token(?!i[sz])', 'credential', 'authori[sz]ation', 'signature',
-  'sess(?:ion)?id', '(?:api|private|access|account|master|encryption|signing|shared|subscription|client|storage)key', 'cardn(?:umber|um|o$)'
+  'passw(?:or)?d', 'passphrase', 'passcode', 'secret(?!ar[iy])', 'token(?!i[sz])', 'credential', 'authori[sz]ation',
+  'signature',
+  'sess(?:ion)?id', '(?:api|private|access|account|master|encryption|signing|shared|subscription|client|storage)key',
+  'cardn(?:umber|um|o$)'
 ].join('|'))
 
 /** Make a name a secret's as words of it, or as their plurals: `user_pin` is one, `opinion` is none. */
 const WORDS = new Set([
-  'auth', 'bearer', 'cookie', 'csc', 'csrf', 'cvc', 'cvv', 'jwt', 'otp', 'pass', 'pem', 'pfx', 'pin', 'pwd', 'sess', 'session', 'sid', 'sig', 'totp', 'xsrf'
+  'auth', 'bearer', 'cookie', 'csc', 'csrf', 'cvc', 'cvv', 'jwt', 'otp', 'pass', 'pem', 'pfx', 'pin', 'pwd', 'sess',
+  'session', 'sid', 'sig', 'totp', 'xsrf'
 ])
 
 /** Each kind has one of these in its letters: what has none is no secret's name, which most names are told by. */
-const STEMS = /auth|bearer|card|code|cookie|credential|cs[cr]|cv[cv]|jwt|key|otp|pass|pem|pfx|pin|pwd|secret|sess|sid|sig|token|xsrf/
+const STEMS =
+  /auth|bearer|card|code|cookie|credential|cs[cr]|cv[cv]|jwt|key|otp|pass|pem|pfx|pin|pwd|secret|sess|sid|sig|token|xsrf/
 
 /** `…_key` is a secret's name, but for these. */
 const HARMLESS_KEYS = new Set([
-  'cache', 'candidate', 'composite', 'foreign', 'group', 'hash', 'idempotency', 'index', 'message', 'object', 'partition', 'primary', 'public', 'range',
+  'cache', 'candidate', 'composite', 'foreign', 'group', 'hash', 'idempotency', 'index', 'message', 'object',
+  'partition', 'primary', 'public', 'range',
   'routing', 'row', 'shard', 'sort', 'translation', 'unique', 'websocket'
 ])
 
@@ -34,7 +39,9 @@ const ABOUT = new RegExp([
   '^access_control_allow_credentials$'
 ].join('|'))
 
-/** Whether a name is one of the usual kinds of secrets' names, without regard to case, to its spelling, and to digits. */
+/**
+ * Whether a name is one of the usual kinds of secrets' names, without regard to case, to its spelling, and to digits.
+ */
 export function isSecretName (name: string): boolean {
   if (name.length > LONGEST_NAME) return true
   return STEMS.test(lettersOf(name)) && partsOf(name).some(isSecretPart)
@@ -60,7 +67,8 @@ export class SecretNames {
   /** Whether a field, header or parameter of this name is one, `user[password]` and `user.password` included. */
   has (name: string): boolean {
     if (isSecretName(name)) return true
-    return this.#own.size > 0 && (this.#own.has(plain(name)) || partsOf(name).some((part) => this.#own.has(plain(part))))
+    return this.#own.size > 0 &&
+      (this.#own.has(plain(name)) || partsOf(name).some((part) => this.#own.has(plain(part))))
   }
 }
 
@@ -73,7 +81,10 @@ const PEM = '-----BEGIN'
 const JWT = 'eyJ'
 const TOKEN_RUN = /[\w.-]+/g
 
-/** A text without what is a secret by its look, whatever its name: JSON Web Tokens, and all that follows the beginning of a PEM. */
+/**
+ * A text without what is a secret by its look, whatever its name: JSON Web Tokens, and all that follows the beginning
+ * of a PEM.
+ */
 export function withoutSecretValues (text: string): string {
   const pem = text.indexOf(PEM)
   if (pem !== -1) text = text.slice(0, pem) + MASK

@@ -7,7 +7,10 @@ import { MAX_BYTES, SHARED } from './numbers'
 import type { Page } from './numbers'
 import { inTurns } from './verdicts'
 
-/** Endpoints that become JSON in one turn of the event loop, so that they are told of as of one moment where they are not very many. */
+/**
+ * Endpoints that become JSON in one turn of the event loop, so that they are told of as of one moment where they are
+ * not very many.
+ */
 const EACH_TURN = 10
 
 interface Told {
@@ -38,7 +41,9 @@ export class EndpointLists {
 }
 
 /** So many of the endpoints behind the one called `after`, and not too many for an answer. */
-export async function endpointPage ({ limit, limited, endpoints }: EndpointList, most: number, after: string | undefined): Promise<Page> {
+export async function endpointPage (
+  { limit, limited, endpoints }: EndpointList, most: number, after: string | undefined
+): Promise<Page> {
   // One that is not there any more began the list anew.
   const from = endpoints.findIndex(({ name }) => name === after) + 1
   const shown: Buffer[] = []

@@ -26,11 +26,13 @@ function isAnswered (reply: FastifyReply): boolean {
 }
 
 /**
- * The guard, with or without a callback, such that nothing goes on once it has answered, whatever it returns, throws or calls. What fails with
- * nothing fails all the same: Fastify takes an error that is `undefined` for none.
+ * The guard, with or without a callback, such that nothing goes on once it has answered, whatever it returns, throws or
+ * calls. What fails with nothing fails all the same: Fastify takes an error that is `undefined` for none.
  */
 export function asGuard (hook: AdminHook) {
-  return function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  return function (
+    this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction
+  ): void {
     let over = false
     const goOn = (error?: Error) => {
       if (over || isAnswered(reply)) return

@@ -1,6 +1,9 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 
-/** Of every answer of an admin route, whoever gives it: who asks next must be let in first, and no other page may have it. */
+/**
+ * Of every answer of an admin route, whoever gives it: who asks next must be let in first, and no other page may have
+ * it.
+ */
 export const HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
@@ -14,7 +17,9 @@ export function setHeaders (_request: FastifyRequest, reply: FastifyReply, done:
 }
 
 /** An onSend hook: the app's own hooks, which come before, may have set others. */
-export function keepHeaders (_request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: HookHandlerDoneFunction): void {
+export function keepHeaders (
+  _request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: HookHandlerDoneFunction
+): void {
   closeTo(reply)
   done()
 }

@@ -6,10 +6,12 @@ import { hostName } from '../options/host-name'
 const MAX_SHOWN = 100
 
 /**
- * An onRequest hook that answers only to these names. A web page may have its own name lead to this app's address for a moment (DNS
- * rebinding); to the browser both are one origin then, and nothing but the name that it asks for tells them apart.
+ * An onRequest hook that answers only to these names. A web page may have its own name lead to this app's address for a
+ * moment (DNS rebinding); to the browser both are one origin then, and nothing but the name that it asks for tells them
+ * apart.
  *
- * It is the name that the client sent, and not `request.host`: with `trustProxy` that may be a header, which any page can set.
+ * It is the name that the client sent, and not `request.host`: with `trustProxy` that may be a header, which any page
+ * can set.
  */
 export function answerOnlyTo (names: readonly string[]) {
   const known = new Set(names)

@@ -45,7 +45,8 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
   const endpoints = new EndpointLists()
   const { ignoreTrailingSlash, routerOptions } = fastify.initialConfig
   const slashes = ignoreTrailingSlash !== true && routerOptions?.ignoreTrailingSlash !== true
-  // In this order: whatever comes of the guard has the headers, and a page that is in disguise learns nothing of the guard.
+  // In this order: whatever comes of the guard has the headers, and a page that is in disguise learns nothing of the
+  // guard.
   const hooks = [
     setHeaders,
     watchReply,
@@ -87,7 +88,9 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
       const mirror = all().get((request as WithId).params.id)
       if (mirror === undefined) return notFound(request as WithId, reply)
       const { sort, endpoint } = request.query as MismatchFilter
-      return sendPage(request, reply, (most, after) => placePage(mirror.period.places.index(sort, endpoint), mirror.backends, most, after))
+      return sendPage(request, reply, (most, after) => {
+        return placePage(mirror.period.places.index(sort, endpoint), mirror.backends, most, after)
+      })
     })
     add('DELETE', '/:id/mismatches', schemas.clear, async (request, reply) => {
       return mirrors.clear((request as WithId).params.id) ? reply.code(204).send() : notFound(request as WithId, reply)
@@ -95,10 +98,13 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     add('GET', '/:id/mismatches/:place/curl', schemas.curl, async (request, reply) => {
       const { id, place } = request.params as { id: string, place: string }
       const { side, base } = request.query as { side: CurlSide, base?: string }
-      // The primary's side is this app, as whoever asks has reached it: never the Host of the mirrored request, which anybody chose.
+      // The primary's side is this app, as whoever asks has reached it: never the Host of the mirrored request, which
+      // anybody chose.
       const own = side === 'primary' ? `${request.protocol}://${request.host}` : undefined
       const command = mirrors.curl(id, place, side, base ?? own)
-      return command === undefined ? notFound(request as WithId, reply) : reply.type('text/plain; charset=utf-8').send(command + '\n')
+      return command === undefined
+        ? notFound(request as WithId, reply)
+        : reply.type('text/plain; charset=utf-8').send(command + '\n')
     })
   }
 
@@ -150,7 +156,9 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     if (slashes && more.others !== 'load') addOne(method, `${path}/`, { ...schema, hide: true }, handler, more)
   }
 
-  function addOne (method: string, path: string, schema: object, handler: RouteOptions['handler'], more: MoreOptions): void {
+  function addOne (
+    method: string, path: string, schema: object, handler: RouteOptions['handler'], more: MoreOptions
+  ): void {
     const { schema: users, onSend = [], ...rest } = admin.routeOptions as Partial<RouteOptions>
     const { others = 'none', ...own } = more
     fastify.route({
@@ -167,7 +175,9 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
   }
 }
 
-async function sendPage (request: FastifyRequest, reply: FastifyReply, read: (most: number, after: string | undefined) => Promise<Page>) {
+async function sendPage (
+  request: FastifyRequest, reply: FastifyReply, read: (most: number, after: string | undefined) => Promise<Page>
+) {
   const { after, ...rest } = request.query as { limit: number, after?: string }
   const { body, last } = await read(rest.limit, after)
   if (last !== null) {
@@ -177,13 +187,14 @@ async function sendPage (request: FastifyRequest, reply: FastifyReply, read: (mo
   return reply.type(JSON_TYPE).send(body)
 }
 
-const NO_GUARD = 'the page is only there behind a guard, and there is none: give the plugin admin.onRequest, a hook that answers 401 to whom is ' +
-  'no operator, such as the one for passwords in fastify-mirror\'s README, "Admin routes"'
+const NO_GUARD = 'the page is only there behind a guard, and there is none: give the plugin admin.onRequest, ' +
+  'a hook that answers 401 to whom is no operator, such as the one for passwords in docs/admin.md of fastify-mirror'
 
 function notFound ({ params }: WithId, reply: FastifyReply) {
+  const what = 'place' in params ? 'such place of mismatches, or no example of it' : 'mirror'
   return reply.code(404).send({
     statusCode: 404,
     error: 'Not Found',
-    message: `there is no ${'place' in params ? 'such place of mismatches, or no example of it' : 'mirror'} ${JSON.stringify(params)}`
+    message: `there is no ${what} ${JSON.stringify(params)}`
   })
 }

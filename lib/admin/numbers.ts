@@ -4,7 +4,9 @@ import { redactSnapshot } from '../metrics/snapshot'
 import type { Named } from '../mirror/registry'
 import { joined } from './joined'
 
-/** Milliseconds for which all who ask share what was read: to sort latencies for each of them would take clients' time. */
+/**
+ * Milliseconds for which all who ask share what was read: to sort latencies for each of them would take clients' time.
+ */
 export const SHARED = 1000
 /** Bytes of an answer's list, so that with what stands around it there are at most 2 MB. */
 export const MAX_BYTES = 1_900_000
@@ -38,8 +40,8 @@ export function tellAll (named: readonly Named[]): Telling[] {
 }
 
 /**
- * For those who have not shown who they are: what has a name by default would tell routes and hosts, and is called by its
- * position.
+ * For those who have not shown who they are: what has a name by default would tell routes and hosts, and is called by
+ * its position.
  */
 export function tellRedacted (named: readonly Named[]): Telling[] {
   const given = new Set(named.filter(({ given }) => given).map(({ id }) => id))
@@ -76,7 +78,9 @@ export class Numbers {
     const telling = this.#names().get(name)
     if (telling === undefined) return null
     const known = this.#told.get(name)
-    const { entry, begins } = known !== undefined && performance.now() - known.at <= SHARED ? known : this.#tell(telling)
+    const { entry, begins } = known !== undefined && performance.now() - known.at <= SHARED
+      ? known
+      : this.#tell(telling)
     return entry.subarray(begins)
   }
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type {
-  BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict, MismatchList, PlaceExample, PlaceSummary,
+  BackendSnapshot, BreakerState, EndpointList, EndpointSnapshot, LatencySummary, MirrorSnapshot, MirrorVerdict,
+  MismatchList, PlaceExample, PlaceSummary,
   VerdictWord
 } from '../../types/index'
 import type { Mirror } from '../mirror/mirror'
@@ -76,7 +77,10 @@ export type PlaceFilter = Pick<MismatchFilter, 'sort' | 'endpoint'>
 
 /** Places that are shown of one mirror: a store may hold thousands. */
 const MAX_PLACES = 200
-/** Bytes of the rows, of the places and of the endpoints. A mirror of a hundred backends takes as much again, and all is less than 2 MB. */
+/**
+ * Bytes of the rows, of the places and of the endpoints. A mirror of a hundred backends takes as much again, and all is
+ * less than 2 MB.
+ */
 const MAX_ROWS_BYTES = 600_000
 const MAX_PLACES_BYTES = 400_000
 const MAX_ENDPOINTS_BYTES = 200_000
@@ -97,7 +101,10 @@ interface Row {
 /** Which rows have room first: those that somebody ought to look at. */
 const RANKS: readonly VerdictWord[] = ['not ready', 'not enough data', 'ready']
 
-/** The rows of all mirrors. Percentiles are sorted for them, which is shared by all who look, and done between the requests of clients. */
+/**
+ * The rows of all mirrors. Percentiles are sorted for them, which is shared by all who look, and done between the
+ * requests of clients.
+ */
 export class PageRows {
   readonly #verdicts: Verdicts
   readonly #most: number
@@ -128,7 +135,9 @@ export class PageRows {
     for (const mirror of this.#verdicts.mirrors().values()) {
       const verdict = await this.#verdicts.of(mirror)
       const row = rowOf(mirror.snapshot(), verdict)
-      rows.push({ json: Buffer.from(JSON.stringify(row)), rank: row.enabled ? RANKS.indexOf(row.verdict) : RANKS.length })
+      rows.push({
+        json: Buffer.from(JSON.stringify(row)), rank: row.enabled ? RANKS.indexOf(row.verdict) : RANKS.length
+      })
       await nextTurn()
     }
     const shown = fitting(rows, this.#most)
@@ -144,7 +153,9 @@ function fitting (rows: readonly Row[], most: number): Row[] {
   return rows.filter(row => chosen.has(row))
 }
 
-function rowOf ({ id, enabled, percentage, seen, backends }: MirrorSnapshot, { verdict, since }: MirrorVerdict): PageRow {
+function rowOf (
+  { id, enabled, percentage, seen, backends }: MirrorSnapshot, { verdict, since }: MirrorVerdict
+): PageRow {
   return { id, enabled, percentage, seen, since, verdict, backends: backends.map(backendOf) }
 }
 
@@ -154,13 +165,18 @@ function backendOf ({ name, total, compared, mismatched, breaker, failure, laten
 }
 
 /** One mirror in full, as JSON. */
-export async function pageMirror (mirror: Mirror, filter: PlaceFilter, verdicts: Verdicts, lists: EndpointLists): Promise<Buffer> {
+export async function pageMirror (
+  mirror: Mirror, filter: PlaceFilter, verdicts: Verdicts, lists: EndpointLists
+): Promise<Buffer> {
   const verdict = Buffer.from(JSON.stringify(await verdicts.of(mirror)))
   await nextTurn()
   const endpoints = pageEndpoints(await lists.of(mirror))
   await nextTurn()
   const snapshot = JSON.stringify(mirror.snapshot())
-  return joined(`{"snapshot":${snapshot},"verdict":`, [verdict], ',"endpoints":', [endpoints], ',"places":', [pagePlaces(mirror, filter)], '}')
+  return joined(
+    `{"snapshot":${snapshot},"verdict":`, [verdict], ',"endpoints":', [endpoints], ',"places":',
+    [pagePlaces(mirror, filter)], '}'
+  )
 }
 
 /** Those that somebody ought to look at first, as far as there is room: of two hundred, and one backend, for all. */
@@ -199,6 +215,11 @@ function pagePlaces ({ period, backends }: Mirror, { sort, endpoint }: PlaceFilt
 export function pageExamples (mirror: Mirror | undefined, place: string, base: string): PagePlaceExamples | null {
   const found = mirror?.period.places.find(place)
   if (mirror === undefined || found === undefined) return null
-  const curl = (example: PlaceExample, side: 'shadow' | 'primary') => mirror.curlOf(example, side, side === 'primary' ? base : undefined) as string
-  return { examples: found.examples.map(example => ({ ...example, curl: { shadow: curl(example, 'shadow'), primary: curl(example, 'primary') } })) }
+  const curl = (example: PlaceExample, side: 'shadow' | 'primary') =>
+    mirror.curlOf(example, side, side === 'primary' ? base : undefined) as string
+  return {
+    examples: found.examples.map(
+      example => ({ ...example, curl: { shadow: curl(example, 'shadow'), primary: curl(example, 'primary') } })
+    )
+  }
 }

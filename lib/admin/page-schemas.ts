@@ -25,7 +25,9 @@ export const place = {
   },
   response: {
     200: all<PagePlaceExamples>({
-      examples: { type: 'array', items: object({ ...placeExample.properties, curl: object({ shadow: text, primary: text }) }) }
+      examples: {
+        type: 'array', items: object({ ...placeExample.properties, curl: object({ shadow: text, primary: text }) })
+      }
     }),
     404: notFound
   }

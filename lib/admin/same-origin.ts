@@ -2,15 +2,18 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { FST_MIRROR_OTHER_ORIGIN } from '../errors'
 
 /**
- * An onRequest hook that refuses what a page of another origin makes a browser send, cookies and passwords included: a form's POST
- * needs no leave of this app, and a read none of it where the app gives other origins leave of all. Browsers say where a request comes from:
- * in Sec-Fetch-Site where the connection is secure, else in Origin. What is no browser says neither, and has no rights of somebody else.
+ * An onRequest hook that refuses what a page of another origin makes a browser send, cookies and passwords included: a
+ * form's POST needs no leave of this app, and a read none of it where the app gives other origins leave of all.
+ * Browsers say where a request comes from: in Sec-Fetch-Site where the connection is secure, else in Origin. What is no
+ * browser says neither, and has no rights of somebody else.
  *
  * Behind a proxy that changes Host, over plain HTTP, the two agree only with `trustProxy`.
  *
  * @see https://words.filippo.io/csrf/ which compares the ways, and Go's http.CrossOriginProtection, which is this one
  */
-export function refuseOtherOrigins (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+export function refuseOtherOrigins (
+  request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction
+): void {
   const { 'sec-fetch-site': site, origin } = request.headers
   const own = site === undefined
     ? origin === undefined || hostOf(origin) === request.host.toLowerCase()

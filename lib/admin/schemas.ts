@@ -48,7 +48,9 @@ const mirror = object({
   routes: { type: 'array', items: object({ method: { type: 'array', items: text }, url: text }) },
   enabled: flag,
   percentage: number,
-  ...counts('seen', 'disabled', 'filtered', 'looped', 'upgraded', 'unsampled', 'pending', 'unhandled', 'mirrored').properties,
+  ...counts(
+    'seen', 'disabled', 'filtered', 'looped', 'upgraded', 'unsampled', 'pending', 'unhandled', 'mirrored'
+  ).properties,
   backends: { type: 'array', items: object(backendProperties) }
 })
 
@@ -128,12 +130,18 @@ const place = object({
 export const placeOrder = { type: 'string', enum: ['rarest', 'frequent', 'newest', 'status'], default: 'rarest' }
 
 export const mismatches = {
-  summary: 'Where one mirror\'s answers differ, the rarest place first; those that do not fit are where the header Link says',
+  summary:
+    'Where one mirror\'s answers differ, the rarest place first; those that do not fit are where the header Link says',
   params: ofMirror,
   querystring: object({ ...page, sort: placeOrder, endpoint: text }),
   response: {
     200: object({
-      limit: count, limited: flag, withoutExample: count, unsorted: count, total: count, places: { type: 'array', items: place }
+      limit: count,
+      limited: flag,
+      withoutExample: count,
+      unsorted: count,
+      total: count,
+      places: { type: 'array', items: place }
     }),
     404: notFound
   }
@@ -174,7 +182,8 @@ const reason = object({
   limit: number,
   needed: nullableCount,
   endpoints: {
-    type: 'array', items: object({ name: text, share: number, compared: count, mismatched: count, needed: nullableCount, text })
+    type: 'array',
+    items: object({ name: text, share: number, compared: count, mismatched: count, needed: nullableCount, text })
   }
 })
 
@@ -191,13 +200,14 @@ const verdictAnswer = object({
 
 /** `wait`: seconds. */
 const ofVerdict = {
-  type: 'object', properties: { gate: text, wait: { type: 'integer', minimum: 0, maximum: 3600, default: 0 }, since: text }
+  type: 'object',
+  properties: { gate: text, wait: { type: 'integer', minimum: 0, maximum: 3600, default: 0 }, since: text }
 }
 
 const noVerdict = { 400: badRequest, 409: badRequest, 503: badRequest }
 
 export const verdict = {
-  summary: 'Whether what has been counted allows to release; with ?gate 417 unless it is ready, with &wait once that is decided',
+  summary: 'Whether the counts allow to release; with ?gate 417 unless it is ready, with &wait once that is decided',
   params: ofMirror,
   querystring: ofVerdict,
   response: { 200: verdictAnswer, 417: verdictAnswer, 404: notFound, ...noVerdict }
@@ -212,11 +222,17 @@ export const verdictOfAll = {
 }
 
 const endpointCounts = counts(
-  'mirrored', 'inFlight', 'comparing', 'compared', 'matched', 'mismatched', 'failed', 'lost', 'leftOut', 'pairs', 'slower'
+  'mirrored', 'inFlight', 'comparing', 'compared', 'matched', 'mismatched', 'failed', 'lost', 'leftOut', 'pairs',
+  'slower'
 ).properties
 
 const endpointBackend = object({
-  name: text, verdict: nullableText, ...endpointCounts, p95: milliseconds, p99: milliseconds, latestMismatch: nullableText
+  name: text,
+  verdict: nullableText,
+  ...endpointCounts,
+  p95: milliseconds,
+  p99: milliseconds,
+  latestMismatch: nullableText
 })
 
 export const endpoints = {
@@ -227,7 +243,9 @@ export const endpoints = {
     200: object({
       limit: count,
       limited: flag,
-      endpoints: { type: 'array', items: object({ name: text, share: number, backends: { type: 'array', items: endpointBackend } }) }
+      endpoints: {
+        type: 'array', items: object({ name: text, share: number, backends: { type: 'array', items: endpointBackend } })
+      }
     }),
     404: notFound
   }
@@ -253,6 +271,10 @@ export const switchAll = {
 export const update = {
   summary: 'Switches one mirror and its backends, sets their percentages, and connects anew',
   params: ofMirror,
-  body: object({ ...settings, reconnect: { type: 'boolean', enum: [true] }, backends: { type: 'object', additionalProperties: object(settings) } }),
+  body: object({
+    ...settings,
+    reconnect: { type: 'boolean', enum: [true] },
+    backends: { type: 'object', additionalProperties: object(settings) }
+  }),
   response: { 200: mirror, 400: badRequest, 404: notFound }
 }

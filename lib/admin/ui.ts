@@ -34,8 +34,9 @@ const TYPES: Readonly<Record<string, string>> = {
  */
 const HEADERS = {
   ...OF_ALL,
-  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
   'referrer-policy': 'no-referrer'
 }
 
@@ -48,10 +49,12 @@ interface OfAny { mirror?: string }
 interface OfPlace { mirror: string, place: string, base: string }
 
 /**
- * The page for people, at `{prefix}/ui`, its files and its data below that: what it shows is made for it alone. What it changes, it
- * changes by the routes that everybody has.
+ * The page for people, at `{prefix}/ui`, its files and its data below that: what it shows is made for it alone. What it
+ * changes, it changes by the routes that everybody has.
  */
-export function addPage (mirrors: Mirrors, verdicts: Verdicts, endpoints: EndpointLists, rows: PageRows, add: AddRoute): void {
+export function addPage (
+  mirrors: Mirrors, verdicts: Verdicts, endpoints: EndpointLists, rows: PageRows, add: AddRoute
+): void {
   for (const name of readdirSync(FOLDER)) addFile(name, readFileSync(join(FOLDER, name)))
   addFile('reasons.mjs', REASONS)
   const instance = randomUUID()
@@ -63,7 +66,8 @@ export function addPage (mirrors: Mirrors, verdicts: Verdicts, endpoints: Endpoi
     const mirror = id === undefined ? undefined : find(id)
     const one = mirror === undefined ? 'null' : [await pageMirror(mirror, filter, verdicts, endpoints)]
     const prefix = request.routeOptions.url?.replace(/\/ui\/state\/?$/, '')
-    const rest = JSON.stringify({ instance, prefix, time: new Date().toISOString(), enabled: mirrors.enabled, more }).slice(0, -1)
+    const rest =
+      JSON.stringify({ instance, prefix, time: new Date().toISOString(), enabled: mirrors.enabled, more }).slice(0, -1)
     return reply.headers(HEADERS).type(JSON_TYPE).send(joined(`${rest},"mirrors":[`, shown, '],"mirror":', one, '}'))
   })
   add('GET', '/ui/place', schemas.place, async (request, reply) => {
@@ -74,7 +78,9 @@ export function addPage (mirrors: Mirrors, verdicts: Verdicts, endpoints: Endpoi
 
   function addFile (name: string, content: Buffer | string): void {
     const headers = { ...HEADERS, 'content-type': TYPES[extname(name)] }
-    add('GET', name === PAGE ? '/ui' : `/ui/${name}`, schemas.file, async (request: FastifyRequest, reply: FastifyReply) => {
+    add('GET', name === PAGE ? '/ui' : `/ui/${name}`, schemas.file, async (
+      request: FastifyRequest, reply: FastifyReply
+    ) => {
       // Its links are relative to the path without a slash at its end, which some apps ignore.
       if (name === PAGE && /^[^?]*\/(?:\?|$)/.test(request.raw.url as string)) return reply.redirect('../ui')
       return reply.headers(headers).send(content)

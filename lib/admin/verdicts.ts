@@ -12,7 +12,9 @@ interface Told {
   verdict: Promise<MirrorVerdict>
 }
 
-/** The verdicts on mirrors, made at most once a second in one period, and on one backend in a turn of the event loop. */
+/**
+ * The verdicts on mirrors, made at most once a second in one period, and on one backend in a turn of the event loop.
+ */
 export class Verdicts {
   readonly mirrors: () => ReadonlyMap<string, Mirror>
   readonly #told = new Map<Mirror, Told>()

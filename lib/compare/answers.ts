@@ -55,8 +55,8 @@ export interface Comparer {
 }
 
 /**
- * Compares answers by status and hash, those of coded bodies by what they decode to: the same content comes in other bytes from each compressor,
- * and from each version of one.
+ * Compares answers by status and hash, those of coded bodies by what they decode to: the same content comes in other
+ * bytes from each compressor, and from each version of one.
  */
 export class HashComparer implements Comparer {
   readonly detailed = false
@@ -82,8 +82,9 @@ export class HashComparer implements Comparer {
       this.#coded.compare(primary, shadow, outcome => {
         if (outcome === 'match') callback(differenceOf(primary, shadow, [], null))
         else if (outcome === 'mismatch') callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: 'off' }))
-        else if (outcome === 'not decodable' || outcome === 'too long') callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: outcome }))
-        else callback(withoutBodies(primary, shadow, [], outcome))
+        else if (outcome === 'not decodable' || outcome === 'too long') {
+          callback(differenceOf(primary, shadow, [], { kind: 'hash', reason: outcome }))
+        } else callback(withoutBodies(primary, shadow, [], outcome))
       })
     }
   }
@@ -145,19 +146,23 @@ export class AnswerComparer implements Comparer {
 /** `null`: there was no memory for it. */
 function captured ({ body, headers, encoding }: ComparedAnswer) {
   if (body === 'memory') return null
-  return { bytes: body === 'too long' ? null : body, contentType: valueOf(headers, 'content-type'), contentEncoding: encoding }
+  return {
+    bytes: body === 'too long' ? null : body, contentType: valueOf(headers, 'content-type'), contentEncoding: encoding
+  }
 }
 
 /** The bodies can not be compared; where something else differs, that is a difference all the same. */
 function withoutBodies (
-  primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[], reason: HashReason & ('encoding' | 'memory' | 'busy' | 'error')
+  primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[],
+  reason: HashReason & ('encoding' | 'memory' | 'busy' | 'error')
 ): Comparison {
   const difference = differenceOf(primary, shadow, headers, null)
   return difference === null ? reason : { ...difference, body: { kind: 'hash', reason } }
 }
 
 function differenceOf (
-  primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[], body: BodyDifference | null, ofJson?: JsonPlaces
+  primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[], body: BodyDifference | null,
+  ofJson?: JsonPlaces
 ): Difference | null {
   const differs: MismatchPart[] = []
   if (primary.status !== shadow.status) differs.push('status')

@@ -29,7 +29,10 @@ export interface CodedComparerOptions {
   guard?: Guard
 }
 
-/** Compares pairs of bodies of which one at least is coded, by the hashes of what they decode to. Of one that is not coded the hash is known. */
+/**
+ * Compares pairs of bodies of which one at least is coded, by the hashes of what they decode to. Of one that is not
+ * coded the hash is known.
+ */
 export class CodedComparer {
   readonly #limit: number
   readonly #memory: Memory
@@ -37,7 +40,9 @@ export class CodedComparer {
   readonly #slices: Slices
   readonly #guard: Guard
 
-  constructor ({ limit, memory, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD }: CodedComparerOptions) {
+  constructor (
+    { limit, memory, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD }: CodedComparerOptions
+  ) {
     this.#limit = limit
     this.#memory = memory
     this.#decoder = decoder
@@ -48,8 +53,11 @@ export class CodedComparer {
   /** Calls back once, at once or later; until then both bodies are held. */
   compare (primary: ComparedAnswer, shadow: ComparedAnswer, onOutcome: (outcome: CodedOutcome) => void): void {
     const decided = (before: Digest | DecodedLength, after: Digest | DecodedLength): void => {
-      if (typeof before === 'object' && typeof after === 'object') onOutcome(before.equals(after) ? 'match' : 'mismatch')
-      else onOutcome(undecided(lengthOf(primary, before), lengthOf(shadow, after), this.#limit))
+      if (typeof before === 'object' && typeof after === 'object') {
+        onOutcome(
+          before.equals(after) ? 'match' : 'mismatch'
+        )
+      } else onOutcome(undecided(lengthOf(primary, before), lengthOf(shadow, after), this.#limit))
     }
     this.#decode(primary, before => {
       if (typeof before !== 'object' && isFinal(before)) decided(before, before)
@@ -87,6 +95,8 @@ function * digestOf (bytes: Buffer): Steps<Digest> {
   return digest
 }
 
-function lengthOf ({ encoding }: ComparedAnswer, decoded: Digest | DecodedLength): { contentEncoding: string, length: DecodedLength } {
+function lengthOf (
+  { encoding }: ComparedAnswer, decoded: Digest | DecodedLength
+): { contentEncoding: string, length: DecodedLength } {
   return { contentEncoding: encoding, length: typeof decoded === 'object' ? decoded.length : decoded }
 }

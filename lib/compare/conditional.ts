@@ -43,7 +43,9 @@ export function isByValidator (primary: ComparedAnswer, shadow: ComparedAnswer, 
     const since = valueOf(asked, 'if-modified-since')
     // The shadow could not say so where it was not asked; that it says so unasked is its own fault.
     if (etags === '' && since === undefined) return primarySaysIt
-    return etags === '' ? !isNotAfter(valueOf(known, 'last-modified'), since as string) : !lists(etags, valueOf(known, 'etag'))
+    return etags === ''
+      ? !isNotAfter(valueOf(known, 'last-modified'), since as string)
+      : !lists(etags, valueOf(known, 'etag'))
   }
   if (valueOf(asked, 'range') === undefined) return primarySaysIt
   const range = valueOf(asked, 'if-range')

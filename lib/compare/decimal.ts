@@ -3,8 +3,8 @@ const SAFE_DIGITS = 15
 const CARRY = 10 ** SAFE_DIGITS
 
 /**
- * The one way to write a JSON number's value, with all its digits: equal numbers, and only they, give equal text, so `1.0`,
- * `1`, `10e-1` are one, and 9007199254740993 is not 9007199254740992. The sign of zero does not count.
+ * The one way to write a JSON number's value, with all its digits: equal numbers, and only they, give equal text, so
+ * `1.0`, `1`, `10e-1` are one, and 9007199254740993 is not 9007199254740992. The sign of zero does not count.
  */
 export function canonicalNumber (source: string): string {
   const negative = source[0] === '-'
@@ -44,7 +44,10 @@ function sum (exponent: string, shift: number): string {
   return (negative ? '-' : '') + withoutLeadingZeros(high + String(low).padStart(SAFE_DIGITS, '0'))
 }
 
-/** The number that comes after, or before: the last digit that is not `full` changes by `step`, and those behind it become `empty`. */
+/**
+ * The number that comes after, or before: the last digit that is not `full` changes by `step`, and those behind it
+ * become `empty`.
+ */
 function next (digits: string, full: string, empty: string, step: number): string {
   let at = digits.length - 1
   while (digits[at] === full) at--

@@ -38,7 +38,9 @@ class Job implements Holder {
   readonly guard: Guard
   readonly #decoder: Decoder
 
-  constructor (decoder: Decoder, body: Buffer, codings: Coding[], limit: number, onDecoded: (result: Decoded) => void, guard: Guard) {
+  constructor (
+    decoder: Decoder, body: Buffer, codings: Coding[], limit: number, onDecoded: (result: Decoded) => void, guard: Guard
+  ) {
     this.#decoder = decoder
     this.body = body
     this.codings = codings
@@ -81,7 +83,8 @@ export class Decoder {
    * No step of the decoding gives more than `limit` bytes. What comes back later comes behind `guard`.
    */
   decode (
-    body: Buffer, contentEncoding: string | undefined, limit: number, onDecoded: (result: Decoded) => void, guard = UNTOLD
+    body: Buffer, contentEncoding: string | undefined, limit: number, onDecoded: (result: Decoded) => void,
+    guard = UNTOLD
   ): void {
     const names = codingsOf(contentEncoding)
     // HEAD, 204 and 304 have no body, whatever their headers say.

@@ -13,8 +13,8 @@ const EMPTY = hash(ALGORITHM, '')
 export class Digest {
   length = 0
   /**
-   * All of the body so far, as long as that was one small piece; a byte a character. Text, for bytes would be a piece of a socket's
-   * read buffer, or of one that Node shares among many, and keep it alive.
+   * All of the body so far, as long as that was one small piece; a byte a character. Text, for bytes would be a piece
+   * of a socket's read buffer, or of one that Node shares among many, and keep it alive.
    */
   #text = ''
   #hash: Hash | null = null

@@ -1,8 +1,8 @@
 const PERCENT = 0x25
 
 /**
- * Percent-encoding taken off (RFC 3986, section 2.1), a `%` that begins none left as it is, bytes that are no UTF-8 replaced. In
- * linear time and without exceptions, which cost more than the work.
+ * Percent-encoding taken off (RFC 3986, section 2.1), a `%` that begins none left as it is, bytes that are no UTF-8
+ * replaced. In linear time and without exceptions, which cost more than the work.
  */
 export function decodePercent (text: string): string {
   if (!text.includes('%')) return text

@@ -14,8 +14,8 @@ const MAX_ENCODINGS = 3
 const MAX_WORDS = 4096
 
 /**
- * What the masking of one example may take, in characters that are looked through; past it text is masked unread. What a text, and a
- * character of words are worth of them.
+ * What the masking of one example may take, in characters that are looked through; past it text is masked unread. What
+ * a text, and a character of words are worth of them.
  */
 const MAX_WORK = 9 * 1024
 const WORK_A_TEXT = 24
@@ -37,19 +37,25 @@ export interface KeptBody {
 
 /** Masks the values of secrets: where they are named, whatever holds them. */
 export interface Redactor {
-  /** An example begins: all that is masked until the next one begins takes a bounded time, whatever it is. Before the first there is no bound. */
+  /**
+   * An example begins: all that is masked until the next one begins takes a bounded time, whatever it is. Before the
+   * first there is no bound.
+   */
   begin(): void
   /** Whether a field, header or parameter of this name is one, `user[password]` and `user.password` included. */
   isSecret (name: string): boolean
-  /** A header's value: all of a secret one's; of others what follows a secret parameter's name, as in `location`, and user info of URLs. */
+  /**
+   * A header's value: all of a secret one's; of others what follows a secret parameter's name, as in `location`, and
+   * user info of URLs.
+   */
   header (name: string, value: string): string
   /** A flat list of headers. */
   headers (list: readonly string[]): string[]
   /** A path with query. */
   path (path: string): string
   /**
-   * Any text, in which the first name of a secret with a separator behind it, or JSON that names one, hides all that follows; user
-   * info of URLs, JSON Web Tokens and keys in PEM are hidden, too.
+   * Any text, in which the first name of a secret with a separator behind it, or JSON that names one, hides all that
+   * follows; user info of URLs, JSON Web Tokens and keys in PEM are hidden, too.
    */
   text (text: string): string
   /** A form body, or a query. */
@@ -57,14 +63,16 @@ export interface Redactor {
   /** A value of a JSON document as compact text, masked, then cut. */
   json (tape: Tape, node: number, max: number): string
   /**
-   * What may be kept of a request body: at most `max` bytes of masked JSON or a masked form; other text only where the user
-   * names no secrets and no usual one is mentioned in it; `null`: nothing. What begins as JSON does is JSON, whatever its type says.
-   * `complete` says whether `bytes` is all of it.
+   * What may be kept of a request body: at most `max` bytes of masked JSON or a masked form; other text only where the
+   * user names no secrets and no usual one is mentioned in it; `null`: nothing. What begins as JSON does is JSON,
+   * whatever its type says. `complete` says whether `bytes` is all of it.
    */
   body (bytes: Uint8Array, contentType: string | undefined, complete: boolean, max: number): KeptBody | null
 }
 
-/** A redactor for the usual secrets and the user's. Names are compared without case, `-` and `_`: `apiKey` is `api_key`. */
+/**
+ * A redactor for the usual secrets and the user's. Names are compared without case, `-` and `_`: `apiKey` is `api_key`.
+ */
 export function createRedactor (names: readonly string[]): Redactor {
   return new NamedSecrets(names)
 }

@@ -14,7 +14,10 @@ export interface Masking {
   mentionsSecret (text: string): boolean
 }
 
-/** Characters behind those that are shown, in which a value may turn out to be a secret: `{"value":…,"name":"password"}`. */
+/**
+ * Characters behind those that are shown, in which a value may turn out to be a secret:
+ * `{"value":…,"name":"password"}`.
+ */
 const AHEAD = 256
 
 export interface Rendered {

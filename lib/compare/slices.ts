@@ -47,8 +47,8 @@ function step (job: Job<unknown>): boolean {
 }
 
 /**
- * Does long work in short slices, so that whatever else this thread has to do is never held up by a big document, nor by
- * many: one job at a time, a few milliseconds at a stretch, a fifth of the time in all.
+ * Does long work in short slices, so that whatever else this thread has to do is never held up by a big document, nor
+ * by many: one job at a time, a few milliseconds at a stretch, a fifth of the time in all.
  */
 export class Slices {
   readonly #waiting: Array<Job<unknown>> = []
@@ -63,8 +63,8 @@ export class Slices {
   }
 
   /**
-   * Takes a job in, unless too many wait, and answers whether it did. Calls back with its result: before it returns where
-   * the job is short and none waits. A job that throws behind `guard` has the result `broken`.
+   * Takes a job in, unless too many wait, and answers whether it did. Calls back with its result: before it returns
+   * where the job is short and none waits. A job that throws behind `guard` has the result `broken`.
    */
   run<T> (steps: Steps<T>, callback: (result: T) => void, guard = UNTOLD, broken = undefined as T): boolean {
     if (this.#waiting.length === MAX_WAITING) return false

@@ -11,9 +11,9 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * A JSON text's values in the order in which they stand, as places in the text: a few integers each, whatever they hold. So
- * nothing is made of keys such as `__proto__`, numbers keep all their digits, and two equal pieces of text are equal
- * values. An object's children are a key and a value in turn.
+ * A JSON text's values in the order in which they stand, as places in the text: a few integers each, whatever they
+ * hold. So nothing is made of keys such as `__proto__`, numbers keep all their digits, and two equal pieces of text are
+ * equal values. An object's children are a key and a value in turn.
  */
 export class Tape {
   readonly text: string

@@ -33,7 +33,9 @@ export function undecided (primary: Side, shadow: Side, limit: number): Undecide
   if (isFinal(other)) return other
   // Neither is coded, or one is within the limit and the other is not.
   if (isKnown(one) && isKnown(other)) return 'too long'
-  if ((isWithin(one, limit) && other === 'too long') || (one === 'too long' && isWithin(other, limit))) return 'too long'
+  if ((isWithin(one, limit) && other === 'too long') || (one === 'too long' && isWithin(other, limit))) {
+    return 'too long'
+  }
   const broken = one === 'not decodable' || other === 'not decodable'
   return broken && sameCodings(primary.contentEncoding, shadow.contentEncoding) ? 'not decodable' : 'encoding'
 }

@@ -27,19 +27,32 @@ export type Kind = typeof KIND[keyof typeof KIND]
 
 const KINDS = 11
 
-const UNANSWERED: Readonly<Record<ReasonClass, Kind>> = { failure: KIND.failed, lost: KIND.lost, 'left out': KIND.leftOut }
-const ANSWERED: Readonly<Record<ReasonClass, Kind>> = { failure: KIND.uncompared, lost: KIND.uncompared, 'left out': KIND.aside }
+const UNANSWERED: Readonly<Record<ReasonClass, Kind>> = {
+  failure: KIND.failed, lost: KIND.lost, 'left out': KIND.leftOut
+}
+const ANSWERED: Readonly<Record<ReasonClass, Kind>> = {
+  failure: KIND.uncompared, lost: KIND.uncompared, 'left out': KIND.aside
+}
 
 /** What the reasons of a backend's books are here. */
 export const KIND_OF_DROP: Readonly<Record<DropReason, Kind>> = kindsOf(DROPPED, UNANSWERED)
 export const KIND_OF_FAILURE: Readonly<Record<FailureReason, Kind>> = kindsOf(FAILED, UNANSWERED)
-export const KIND_OF_UNCOMPARED: Readonly<Record<NotComparedReason, Kind>> = { ...kindsOf(NOT_COMPARED, ANSWERED), busy: KIND.busy }
-
-function kindsOf<R extends string> (reasons: Readonly<Record<R, Reason>>, kinds: Readonly<Record<ReasonClass, Kind>>): Record<R, Kind> {
-  return Object.fromEntries(Object.entries<Reason>(reasons).map(([name, reason]) => [name, kinds[reason.class]])) as Record<R, Kind>
+export const KIND_OF_UNCOMPARED: Readonly<Record<NotComparedReason, Kind>> = {
+  ...kindsOf(NOT_COMPARED, ANSWERED), busy: KIND.busy
 }
 
-/** One endpoint's counters of one backend. Each request is in one of them, whatever moves: so their sums are the backend's books. */
+function kindsOf<R extends string> (
+  reasons: Readonly<Record<R, Reason>>, kinds: Readonly<Record<ReasonClass, Kind>>
+): Record<R, Kind> {
+  return Object.fromEntries(
+    Object.entries<Reason>(reasons).map(([name, reason]) => [name, kinds[reason.class]])
+  ) as Record<R, Kind>
+}
+
+/**
+ * One endpoint's counters of one backend. Each request is in one of them, whatever moves: so their sums are the
+ * backend's books.
+ */
 export class EndpointBooks {
   readonly counts = new Float64Array(KINDS)
   /** Pairs that were slower than the limit. */

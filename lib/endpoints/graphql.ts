@@ -7,8 +7,8 @@ const ESCAPED_SPACE = /\\[nrt]/g
 const MAX_QUERY = 2048
 
 /**
- * The name of a GraphQL operation, from the request's query string or the first bytes of its body, JSON or the document itself; `undefined`: it
- * has none, or none there. It is what the client says, not proven by reading the document.
+ * The name of a GraphQL operation, from the request's query string or the first bytes of its body, JSON or the document
+ * itself; `undefined`: it has none, or none there. It is what the client says, not proven by reading the document.
  */
 export function operationName (url: string, bodyHead: Uint8Array): string | undefined {
   const at = url.indexOf('?')
@@ -21,7 +21,9 @@ export function operationName (url: string, bodyHead: Uint8Array): string | unde
   const [, name] = OPERATION_NAME.exec(body) ?? []
   if (name !== undefined) return name
   const query = QUERY.exec(body)
-  return nameOfDocument(query === null ? body : body.slice(query.index + query[0].length).replace(ESCAPED_SPACE, newLine))
+  return nameOfDocument(
+    query === null ? body : body.slice(query.index + query[0].length).replace(ESCAPED_SPACE, newLine)
+  )
 }
 
 const NAME = /^[_A-Za-z][_0-9A-Za-z]*$/

@@ -16,13 +16,14 @@ const DOLLAR = 36
 
 /** Files of these kinds are many, and served alike. */
 const ASSETS = new Set([
-  'avif', 'bmp', 'css', 'gif', 'ico', 'jpeg', 'jpg', 'js', 'map', 'mjs', 'mp3', 'mp4', 'otf', 'pdf', 'png', 'svg', 'ttf', 'webm', 'webp', 'woff', 'woff2'
+  'avif', 'bmp', 'css', 'gif', 'ico', 'jpeg', 'jpg', 'js', 'map', 'mjs', 'mp3', 'mp4', 'otf', 'pdf', 'png', 'svg',
+  'ttf', 'webm', 'webp', 'woff', 'woff2'
 ])
 
 /**
- * A path with `*` for what looks like an id, so that requests of one kind come to one name. It depends on the path alone: on no other path, no
- * order and no answer, and is the same in every process. Whatever the path, no more than its first segments are looked at, and of each no more
- * than a name has.
+ * A path with `*` for what looks like an id, so that requests of one kind come to one name. It depends on the path
+ * alone: on no other path, no order and no answer, and is the same in every process. Whatever the path, no more than
+ * its first segments are looked at, and of each no more than a name has.
  * @param path in origin form, without its query
  */
 export function foldPath (path: string): string {
@@ -105,7 +106,10 @@ function isIdPart (length: number, digits: number, hexLetters: number, turns: nu
   return (length >= 8 && digits + hexLetters === length) || (length >= 6 && turns >= 4)
 }
 
-/** A segment in which a character stands that no name has. Parameters (`cart;session=1`) and keys (`Orders(5)`) leave the name before them. */
+/**
+ * A segment in which a character stands that no name has. Parameters (`cart;session=1`) and keys (`Orders(5)`) leave
+ * the name before them.
+ */
 function foldOdd (path: string, from: number, at: number, char: number): string {
   if (at === from || (char !== SEMICOLON && char !== PARENTHESIS)) return '*'
   const name = foldSegment(path, from, at, false) ?? path.slice(from, at)

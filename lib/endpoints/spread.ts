@@ -5,7 +5,9 @@ const LEAST = 2 ** -4
 const DOUBLINGS = 20
 const SIDE = PER_DOUBLING * DOUBLINGS
 
-/** How differences of milliseconds are spread, negative ones too: counts by size, which can be taken back and added up. */
+/**
+ * How differences of milliseconds are spread, negative ones too: counts by size, which can be taken back and added up.
+ */
 export class Spread {
   /** From the most negative to the largest; 0 is in the middle. */
   readonly #counts = new Uint32Array(2 * SIDE + 1)

@@ -13,10 +13,10 @@ const ADDED_BY_CURL = ['accept', 'user-agent']
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
 /**
- * The request of an example as one line for a shell, with curl, aimed at a base URL such as `http://shadow:9000/v2`. It is for
- * sh, bash, dash, zsh and fish (3.4 or later), not for PowerShell, cmd or csh, which quote in other ways. Whatever the request
- * holds, the shell reads no more of it than words, and nothing in the line is unseen or obeyed by a terminal.
- * Masked values stay masked; of a body that was cut it sends what there is.
+ * The request of an example as one line for a shell, with curl, aimed at a base URL such as `http://shadow:9000/v2`. It
+ * is for sh, bash, dash, zsh and fish (3.4 or later), not for PowerShell, cmd or csh, which quote in other ways.
+ * Whatever the request holds, the shell reads no more of it than words, and nothing in the line is unseen or obeyed by
+ * a terminal. Masked values stay masked; of a body that was cut it sends what there is.
  *
  * @param host the Host to send; default: that of the URL
  */
@@ -63,8 +63,8 @@ function headerWords (name: string, value: string): string[] {
 }
 
 /**
- * In single quotes nothing means anything to a shell, but a quote to all of them and a backslash to fish. In double quotes both
- * are the same to all.
+ * In single quotes nothing means anything to a shell, but a quote to all of them and a backslash to fish. In double
+ * quotes both are the same to all.
  */
 function quote (text: string): string {
   const words = text.match(/[^'\\]+|['\\]+/g) ?? ['']
@@ -77,8 +77,9 @@ function quoteHeader (header: string): string {
 }
 
 /**
- * A format for printf (POSIX, XCU printf) that prints the bytes. All but a few are octal, so that not even an interactive
- * shell, which looks for `!` in double quotes, finds something in it; a `-` that begins it would be an option.
+ * A format for printf (POSIX, XCU printf) that prints the bytes. All but a few are octal, so that not even an
+ * interactive shell, which looks for `!` in double quotes, finds something in it; a `-` that begins it would be an
+ * option.
  */
 function format (bytes: Buffer): string {
   let text = ''

@@ -6,7 +6,10 @@ const PERIOD = 10_000
 const LINES = 10
 const FIRSTS = 10
 
-/** Which mismatches are logged: a bounded number in a period, and of what more comes the first of each kind. The rest is told of as a number. */
+/**
+ * Which mismatches are logged: a bounded number in a period, and of what more comes the first of each kind. The rest is
+ * told of as a number.
+ */
 export class Lines {
   readonly #tell: (suppressed: number) => void
   /** What is told at the end of a period is of no request. */

@@ -58,13 +58,14 @@ export interface MismatchInput {
 function endOfHeaders (list: HeaderList): number {
   let length = 0
   let end = 0
-  while (end < Math.min(list.length, MAX_REQUEST_LINES * 2) && (length += list[end].length + list[end + 1].length) <= MAX_REQUEST_HEADERS) end += 2
+  while (end < Math.min(list.length, MAX_REQUEST_LINES * 2) &&
+    (length += list[end].length + list[end + 1].length) <= MAX_REQUEST_HEADERS) end += 2
   return end
 }
 
 /**
- * The one place in which a mismatch loses its secrets and its excess; nothing else of it is to be kept, logged or handed
- * on. Values of JSON differences come masked and cut already. Throws nothing.
+ * The one place in which a mismatch loses its secrets and its excess; nothing else of it is to be kept, logged or
+ * handed on. Values of JSON differences come masked and cut already. Throws nothing.
  */
 export function createMismatch (input: MismatchInput, redactor: Redactor): Mismatch {
   redactor.begin()
@@ -93,7 +94,8 @@ function firstDifferences (body: BodyDifference): BodyDifference {
 }
 
 function requestOf (request: MismatchedRequest, redactor: Redactor): MismatchRequest {
-  // Cut, then masked: what masks a value stands before it. What tells most comes first, before the redactor has had enough.
+  // Cut, then masked: what masks a value stands before it. What tells most comes first, before the redactor has had
+  // enough.
   const path = redactor.path(beginning(request.path, MAX_PATH))
   const sentPath = request.sentPath === request.path ? path : redactor.path(beginning(request.sentPath, MAX_PATH))
   const body = requestBody(request, redactor)
@@ -104,7 +106,8 @@ function requestOf (request: MismatchedRequest, redactor: Redactor): MismatchReq
     sentPath,
     headers,
     body: body === null ? null : body.text,
-    truncated: request.truncated === true || Math.max(request.path.length, request.sentPath.length) > MAX_PATH || headers.length < request.headers.length || body?.truncated === true
+    truncated: request.truncated === true || Math.max(request.path.length, request.sentPath.length) > MAX_PATH ||
+      headers.length < request.headers.length || body?.truncated === true
   }
 }
 

@@ -34,7 +34,8 @@ export class Place implements CountingPlace {
   readonly #examples: [Example | null, Example | null, Example | null] = [null, null, null]
 
   constructor (
-    mirror: { readonly id: string }, endpoint: Endpoint, where: string, kind: PlaceKind | null, time: number, nth: number
+    mirror: { readonly id: string }, endpoint: Endpoint, where: string, kind: PlaceKind | null, time: number,
+    nth: number
   ) {
     this.#mirror = mirror
     this.endpoint = endpoint

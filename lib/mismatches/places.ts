@@ -105,7 +105,9 @@ export class Places {
     this.#withoutExample++
   }
 
-  /** Keeps a mismatch as an example of each of its places, as far as there is memory. `counted`: what `count` returned. */
+  /**
+   * Keeps a mismatch as an example of each of its places, as far as there is memory. `counted`: what `count` returned.
+   */
   keep (counted: readonly Place[], input: MismatchInput, difference: Difference, redactor: Redactor): void {
     if (this.#closed) return
     // Each with the first key that it was counted for.

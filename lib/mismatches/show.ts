@@ -9,7 +9,8 @@ export interface NamedBackend {
 /** Without the examples, which take time to mask. `backends`: the mirror's. */
 export function summaryOf ({ place, share }: ListedPlace, backends: readonly NamedBackend[]): PlaceSummary {
   const { id, endpoint, where, kind, count, counts, first, last } = place
-  const ofBackends = backends.map(({ name }, index) => ({ name, count: counts[index] ?? 0 })).filter(({ count }) => count > 0)
+  const ofBackends =
+    backends.map(({ name }, index) => ({ name, count: counts[index] ?? 0 })).filter(({ count }) => count > 0)
   const [since, latest] = [first, last].map(time => new Date(time).toISOString())
   return { id, endpoint: endpoint.name, where, kind, count, share, first: since, last: latest, backends: ofBackends }
 }

@@ -1,6 +1,6 @@
 /**
- * The share of the main thread's time that one kind of work may take. Time that is not used adds up to `most` milliseconds, for what
- * comes at once.
+ * The share of the main thread's time that one kind of work may take. Time that is not used adds up to `most`
+ * milliseconds, for what comes at once.
  */
 export class TimeShare {
   readonly #share: number
@@ -18,7 +18,10 @@ export class TimeShare {
     this.#at = clock()
   }
 
-  /** A piece of work begins. What is returned must be given to `end`, whatever happens. `null`: the share is used up, the work must not be done. */
+  /**
+   * A piece of work begins. What is returned must be given to `end`, whatever happens. `null`: the share is used up,
+   * the work must not be done.
+   */
   begin (): number | null {
     const now = this.#clock()
     this.#left = Math.min(this.#most, this.#left + (now - this.#at) * this.#share)

@@ -18,7 +18,9 @@ export function readBackends (blocks: readonly BackendBlock[], place: Place): Ba
   const names = new Set<string>()
   for (const [index, { name }] of blocks.entries()) {
     if (name === undefined) continue
-    if (names.has(name)) throw invalid(place, ['backends', `${index}`, 'name'], 'a name that no other backend has', name)
+    if (names.has(name)) {
+      throw invalid(place, ['backends', `${index}`, 'name'], 'a name that no other backend has', name)
+    }
     names.add(name)
   }
   return blocks.map((block, index) => {

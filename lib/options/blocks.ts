@@ -25,7 +25,9 @@ export interface MirrorBlock {
   endpoint: MirrorConfig['endpoint']
   maxEndpoints: number
   maxPlaces: number
-  verdict: Omit<VerdictConfig, 'maxSlowdown' | 'maxEndpointMismatchRate'> & { maxSlowdown?: number, maxEndpointMismatchRate: number }
+  verdict: Omit<VerdictConfig, 'maxSlowdown' | 'maxEndpointMismatchRate'> & {
+    maxSlowdown?: number, maxEndpointMismatchRate: number
+  }
 }
 
 export interface BackendBlock {

@@ -8,7 +8,10 @@ export type EndpointOption = 'auto' | 'graphql' | ((request: EndpointRequest) =>
 
 /** A mirror's options as the rest of the plugin reads them: validated, complete, in one spelling. */
 export interface MirrorConfig {
-  /** Until the app is ready, the route of another mirror may turn out to have the same default id: then neither keeps it. */
+  /**
+   * Until the app is ready, the route of another mirror may turn out to have the same default id: then neither keeps
+   * it.
+   */
   id: string
   /** Whether the user gave the id, so that it may be shown to whoever reaches the app. */
   readonly named: boolean
@@ -26,7 +29,9 @@ export interface MirrorConfig {
   readonly preserveHost: boolean
   /** In lower case. */
   readonly removeHeaders: readonly string[]
-  readonly rewriteRequestHeaders: ((request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders) | null
+  readonly rewriteRequestHeaders: ((
+    request: FastifyRequest, headers: IncomingHttpHeaders
+  ) => IncomingHttpHeaders) | null
   readonly compare: CompareConfig
   readonly endpoint: EndpointOption
   readonly maxEndpoints: number

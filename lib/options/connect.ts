@@ -49,8 +49,8 @@ const TLS: Readonly<Record<string, OptionSchema>> = {
 }
 
 /**
- * `backends[].connect`: of undici's connector, `net.connect` and `tls.connect` what has an effect on a connection to a shadow. Host, port,
- * ALPN and Nagle's algorithm are undici's and ours to say.
+ * `backends[].connect`: of undici's connector, `net.connect` and `tls.connect` what has an effect on a connection to a
+ * shadow. Host, port, ALPN and Nagle's algorithm are undici's and ours to say.
  */
 export const connectSchema: OptionSchema = {
   type: 'object',

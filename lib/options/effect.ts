@@ -9,9 +9,9 @@ const SWITCHES = [
 ] as const
 
 /**
- * The first key of a route's options that can have no effect, for nothing or too little is compared, and the switch of `compare` that it needs. A switch that is given, here or in the
- * defaults, is meant as it is: `enabled: false` switches off a comparison that stays written down. And what only the defaults give may be
- * for other routes.
+ * The first key of a route's options that can have no effect, for nothing or too little is compared, and the switch of
+ * `compare` that it needs. A switch that is given, here or in the defaults, is meant as it is: `enabled: false`
+ * switches off a comparison that stays written down. And what only the defaults give may be for other routes.
  * @param own the route's options @param merged those with the defaults under them; nothing filled in
  */
 export function idleKey (own: Options, merged: Options): { keys: string[], needs: string } | null {
@@ -28,5 +28,6 @@ export function idleKey (own: Options, merged: Options): { keys: string[], needs
 
 /** What asks for nothing. */
 function isOff (value: unknown): boolean {
-  return value === undefined || value === false || (typeof value === 'object' && Object.keys(value as object).length === 0)
+  return value === undefined || value === false ||
+    (typeof value === 'object' && Object.keys(value as object).length === 0)
 }

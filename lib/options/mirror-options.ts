@@ -39,10 +39,14 @@ export function readMirrorOptions (raw: unknown, defaults: Record<string, unknow
   return toConfig(block, slugOf(route), place)
 }
 
-/** Checks `defaults` as far as they go: no backends are needed. @returns a copy, in one spelling, no default filled in */
+/**
+ * Checks `defaults` as far as they go: no backends are needed. @returns a copy, in one spelling, no default filled in
+ */
 export function readDefaults (raw: Record<string, unknown>, place: Place): Record<string, unknown> {
   const somewhere = { backends: [{ url: 'http://localhost' }] }
-  toConfig(validateMirror(mergeOptions(somewhere, copyOptions(raw, mirrorSchema, place), mirrorSchema), place), '', place)
+  toConfig(
+    validateMirror(mergeOptions(somewhere, copyOptions(raw, mirrorSchema, place), mirrorSchema), place), '', place
+  )
   return copyOptions(raw, mirrorSchema, place)
 }
 
@@ -81,7 +85,8 @@ function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
 function readConditions (block: MirrorBlock['conditions'], place: Place): ConditionsConfig {
   return {
     methods: block.methods.length === 0 ? null : new Set(block.methods.map(method => method.toUpperCase())),
-    headers: Object.entries(block.headers).map(([name, expected]) => [name, expected === true || expected.toLowerCase()]),
+    headers: Object.entries(block.headers)
+      .map(([name, expected]) => [name, expected === true || expected.toLowerCase()]),
     pathRegex: block.pathRegex ? compileRegex(block.pathRegex, place) : null
   }
 }

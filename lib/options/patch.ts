@@ -24,7 +24,9 @@ export function readMirrorPatch (raw: unknown, id: string, names: readonly strin
   })
 }
 
-function readBackends (raw: Record<string, unknown>, names: readonly string[], place: Place): Map<string, BackendPatch> {
+function readBackends (
+  raw: Record<string, unknown>, names: readonly string[], place: Place
+): Map<string, BackendPatch> {
   const patches = new Map<string, BackendPatch>()
   for (const [name, patch] of Object.entries(raw)) {
     if (!names.includes(name)) throw unknownKey(place, ['backends', name], patch, names)

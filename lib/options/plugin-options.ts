@@ -41,7 +41,9 @@ function readAdmin (block: PluginBlock['admin'], place: Place): AdminConfig | nu
   if (block === false) return null
   const { prefix, onRequest = [], hosts, routeOptions } = block
   const both = onRequest.findIndex(hook => isAsyncFunction(hook) && hook.length > 2)
-  if (both !== -1) throw invalid(place, ['admin', 'onRequest', `${both}`], 'either async or with a callback', onRequest[both])
+  if (both !== -1) {
+    throw invalid(place, ['admin', 'onRequest', `${both}`], 'either async or with a callback', onRequest[both])
+  }
   return {
     prefix,
     onRequest: onRequest as AdminHook[],

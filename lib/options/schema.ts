@@ -119,7 +119,8 @@ const compare = object({
       type: 'string',
       pattern: SINGLE_NAME,
       maxLength: 256,
-      allowed: 'a single name such as "ssn", of 1 to 256 characters, without any of / * . [ ]: it hides user.ssn and user[ssn], too'
+      allowed: 'a single name such as "ssn", of 1 to 256 characters, without any of / * . [ ]: ' +
+        'it hides user.ssn and user[ssn], too'
     },
     1000, 'names'
   )
@@ -133,7 +134,8 @@ export const mirrorSchema: OptionSchema = {
       type: 'string',
       label: true,
       not: { anyOf: [{ enum: RESERVED }, { pattern: DOTS }] },
-      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui" and "verdict", and without "." or ".." between slashes`
+      allowed: `1 to ${MAX_LABEL} characters, without control characters, other than "ui" and "verdict", ` +
+        'and without "." or ".." between slashes'
     },
     enabled: flag(true),
     percentage,
@@ -233,7 +235,11 @@ export const pluginSchema: OptionSchema = {
         },
         hosts: {
           type: 'array',
-          items: { type: 'string', host: true, allowed: 'a host name or an address, without a port, such as "ops.example.com" or "::1"' },
+          items: {
+            type: 'string',
+            host: true,
+            allowed: 'a host name or an address, without a port, such as "ops.example.com" or "::1"'
+          },
           minItems: 1,
           maxItems: 1000,
           allowed: 'an array of 1 to 1000 host names or addresses'
@@ -273,7 +279,11 @@ export const pluginSchema: OptionSchema = {
 export const mismatchQuerySchema: OptionSchema = {
   type: 'object',
   properties: {
-    sort: { enum: ['rarest', 'frequent', 'newest', 'status'], default: 'rarest', allowed: '"rarest", "frequent", "newest" or "status"' },
+    sort: {
+      enum: ['rarest', 'frequent', 'newest', 'status'],
+      default: 'rarest',
+      allowed: '"rarest", "frequent", "newest" or "status"'
+    },
     endpoint: { type: 'string', allowed: 'the name of an endpoint' },
     limit: integer(1, 5000, 100)
   },

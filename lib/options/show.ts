@@ -5,7 +5,10 @@ const MAX_TEXT = 80
 const MAX_DEPTH = 3
 const MAX_ENTRIES = 10
 
-/** Options whose values may be keys, passwords or tokens, besides what is named like one: an error message ends up in logs. */
+/**
+ * Options whose values may be keys, passwords or tokens, besides what is named like one: an error message ends up in
+ * logs.
+ */
 const SECRET = /^(?:ca|connect|crl)$|cert|key/i
 
 /**

@@ -4,22 +4,26 @@ import type { OptionsRoute } from './route'
 
 /** What no mirror may be called: the admin routes have it beside the ids. */
 export const RESERVED: readonly string[] = ['ui', 'verdict']
-/** Nor may this be in an id. Clients and proxies resolve it in a path, and what was meant for it would come to another. */
+/**
+ * Nor may this be in an id. Clients and proxies resolve it in a path, and what was meant for it would come to another.
+ */
 export const DOTS = '(?:^|[/\\\\])\\.{1,2}(?:[/\\\\]|$)'
 
 /** Characters of the hash that tells routes of one slug apart. */
 const MARK = 8
 
 /**
- * A mirror's id made from its route: `get-users-id` for `GET /users/:id`, `users-id` where it has several methods. It can stand in a
- * path as it is.
+ * A mirror's id made from its route: `get-users-id` for `GET /users/:id`, `users-id` where it has several methods. It
+ * can stand in a path as it is.
  */
 export function slugOf (route: OptionsRoute): string {
   const slug = wordsOf(route)
   return slug.length > MAX_LABEL || RESERVED.includes(slug) ? markedSlugOf(route) : slug
 }
 
-/** The same for a route that shares its slug with another: ends in a hash of method and URL, the same in every process. */
+/**
+ * The same for a route that shares its slug with another: ends in a hash of method and URL, the same in every process.
+ */
 export function markedSlugOf (route: OptionsRoute): string {
   const whole = `${[route.method].flat().sort()} ${route.url}`
   const mark = createHash('sha256').update(whole).digest('hex').slice(0, MARK)

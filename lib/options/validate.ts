@@ -28,7 +28,9 @@ ajv.addKeyword({
 ajv.addKeyword({ keyword: 'registry', validate: (_: true, value: unknown) => isRegistry(value) })
 ajv.addKeyword({ keyword: 'host', type: 'string', validate: (_: true, value: string) => bareHost(value) !== null })
 ajv.addKeyword({ keyword: 'label', type: 'string', validate: (_: true, value: string) => isLabel(value) })
-ajv.addKeyword({ keyword: 'jsonField', type: 'string', validate: (_: true, value: string) => fieldFault(value) === null })
+ajv.addKeyword({
+  keyword: 'jsonField', type: 'string', validate: (_: true, value: string) => fieldFault(value) === null
+})
 
 const isMirrorBlock = ajv.compile<MirrorBlock>(mirrorSchema)
 const isPluginBlock = ajv.compile<PluginBlock>(pluginSchema)
@@ -38,12 +40,16 @@ const isBackendPatch = ajv.compile<BackendPatch>(backendPatchSchema)
 const isMismatchQuery = ajv.compile<MismatchQuery>(mismatchQuerySchema)
 const isSwitchPatch = ajv.compile<Partial<SwitchState>>(switchPatchSchema)
 
-/** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+/**
+ * Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION
+ */
 export function validateMirror (options: Record<string, unknown>, place: Place): MirrorBlock {
   return validate(isMirrorBlock, options, place)
 }
 
-/** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+/**
+ * Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION
+ */
 export function validatePlugin (options: Record<string, unknown>, place: Place): PluginBlock {
   return validate(isPluginBlock, options, place)
 }
@@ -63,7 +69,9 @@ export function validateBackendPatch (patch: Record<string, unknown>, place: Pla
   return validate(isBackendPatch, patch, place)
 }
 
-/** Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+/**
+ * Fills in the defaults and gives the same object back. @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION
+ */
 export function validateMismatchQuery (query: Record<string, unknown>, place: Place) {
   return validate(isMismatchQuery, query, place)
 }
@@ -91,7 +99,9 @@ function explain (errors: ErrorObject[], options: Record<string, unknown>, place
   const schema = error.parentSchema as OptionSchema
   const { allowed } = error.keyword === 'required' ? propertyOf(schema, error.params.missingProperty) : schema
   const value = error.propertyName ?? valueAt(options, keys)
-  return invalid(place, keys, error.keyword === 'jsonField' ? fieldFault(value as string) as string : allowed as string, value)
+  return invalid(
+    place, keys, error.keyword === 'jsonField' ? fieldFault(value as string) as string : allowed as string, value
+  )
 }
 
 function isUnknownKey (error: ErrorObject): boolean {
@@ -113,5 +123,7 @@ function valueAt (options: unknown, keys: readonly string[]): unknown {
 /** By what it can do: prom-client need not be there, may be there twice, and has forks. */
 function isRegistry (value: unknown): boolean {
   const registry = Object(value) as Partial<PrometheusRegistry>
-  return [registry.registerMetric, registry.getSingleMetric, registry.removeSingleMetric].every(method => typeof method === 'function')
+  return [registry.registerMetric, registry.getSingleMetric, registry.removeSingleMetric].every(
+    method => typeof method === 'function'
+  )
 }

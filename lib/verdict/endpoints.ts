@@ -55,7 +55,9 @@ export class EndpointJudge {
     return compared >= this.#limits.minCoverage * (compared + lost + failed)
   }
 
-  /** What the endpoints of one backend say together; nothing, where they say nothing. `total`: requests of all of them. */
+  /**
+   * What the endpoints of one backend say together; nothing, where they say nothing. `total`: requests of all of them.
+   */
   reasons (endpoints: readonly EndpointFacts[], total: number, context: RateContext): VerdictReason[] {
     const judged: Judged[] = []
     let small = 0
@@ -85,27 +87,49 @@ export class EndpointJudge {
     const rate = judged.length === 0 ? null : open.length / judged.length
     if (open.length > 0) {
       const named = open.sort(worstFirst).slice(0, NAMED).map(each => this.#await(each, total, context))
-      const text = `endpoints: ${of(open, judged)} not shown to be within the limit of ${percent(limit)} yet: ${list(named, open.length)}`
+      const found = `${of(open, judged)} not shown to be within the limit of ${percent(limit)} yet`
+      const text = `endpoints: ${found}: ${list(named, open.length)}`
       return [{ ...reason, state: 'undecided', count: open.length, rate, endpoints: named, text }]
     }
     const leftOut = small === 0
       ? ''
       : `; left out as too small: ${small} with ${percent(smallRequests / total)} of the requests`
-    return [{ ...reason, state: 'good', count: 0, rate, text: `endpoints: ${judged.length} within the limit of ${percent(limit)}${leftOut}` }]
+    return [{
+      ...reason,
+      state: 'good',
+      count: 0,
+      rate,
+      text: `endpoints: ${judged.length} within the limit of ${percent(limit)}${leftOut}`
+    }]
   }
 
   /** Why an endpoint is bad. */
   #accuse ({ name, books, mirrored }: Judged, total: number, context: RateContext): EndpointReason {
     const { maxSlowdown } = this.#limits
     const words = [
-      judgeRate(this.#mismatches, mismatches(books), { about: 'mismatches', of: 'comparisons', limit: limitOf(this.#mismatches) }, context),
-      judgeRate(this.#failures, failures(books), { about: 'failures', of: 'copies', limit: limitOf(this.#failures) }, context),
+      judgeRate(this.#mismatches, mismatches(books), {
+        about: 'mismatches',
+        of: 'comparisons',
+        limit: limitOf(this.#mismatches)
+      }, context),
+      judgeRate(this.#failures, failures(books), {
+        about: 'failures',
+        of: 'copies',
+        limit: limitOf(this.#failures)
+      }, context),
       judgeRate(this.#slowdown, slow(books), {
-        about: 'slowdown', of: 'pairs', bad: ` are slower by more than ${maxSlowdown} ms`, limit: `the ${percent(this.#slowdown.limit)} that may be`
+        about: 'slowdown',
+        of: 'pairs',
+        bad: ` are slower by more than ${maxSlowdown} ms`,
+        limit: `the ${percent(this.#slowdown.limit)} that may be`
       }, context)
     ].filter(({ state }) => state === 'bad').map(({ text }) => text)
     const share = mirrored / total
-    return { ...numbers(name, share, books), needed: null, text: `${name} (${percent(share)} of the requests; ${words.join('; ')})` }
+    return {
+      ...numbers(name, share, books),
+      needed: null,
+      text: `${name} (${percent(share)} of the requests; ${words.join('; ')})`
+    }
   }
 
   /** What an endpoint needs. */
@@ -119,7 +143,7 @@ export class EndpointJudge {
     let text = `${name} (${percent(share)} of the requests${found}; `
     if (compared >= this.#enough && mismatched === 0) text += 'too few of its copies were compared'
     else if (needed === null) text += 'too close to the limit for any number of comparisons to settle it'
-    else text += `${needed} more comparisons${age > 0 && compared > 0 ? `, in about ${span(needed / compared * age)} at the pace so far` : ''}`
+    else text += `${needed} more comparisons${age > 0 && compared > 0 ? atPace(needed / compared * age) : ''}`
     return { ...numbers(name, share, books), needed, text: text + ')' }
   }
 }
@@ -152,6 +176,10 @@ function worstFirst (a: Judged, b: Judged): number {
 
 function rateOf ({ mismatched, compared }: EndpointBooks): number {
   return mismatched === 0 ? 0 : mismatched / compared
+}
+
+function atPace (ms: number): string {
+  return `, in about ${span(ms)} at the pace so far`
 }
 
 function of (some: readonly Judged[], all: readonly Judged[]): string {

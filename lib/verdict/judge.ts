@@ -38,7 +38,9 @@ export interface MirrorFacts {
 }
 
 /** How often the tests of a mirror, and of an endpoint, may err. */
-export function sharesOf ({ verdict, backends, maxEndpoints }: Pick<MirrorConfig, 'verdict' | 'maxEndpoints'> & { backends: readonly unknown[] }): Shares {
+export function sharesOf (
+  { verdict, backends, maxEndpoints }: Pick<MirrorConfig, 'verdict' | 'maxEndpoints'> & { backends: readonly unknown[] }
+): Shares {
   const tests = (verdict.maxSlowdown === null ? 2 : 3) * backends.length
   // Beside those of the table what came later, and what was not found.
   return shareErrors(verdict.confidence, { own: tests, endpoint: (maxEndpoints + 2) * tests })
@@ -55,7 +57,9 @@ export class Judge {
   readonly #slowdown: RateTest | null
   readonly #endpoints: EndpointJudge
 
-  constructor ({ verdict, compare, backends, maxEndpoints }: Pick<MirrorConfig, 'verdict' | 'compare' | 'backends' | 'maxEndpoints'>) {
+  constructor ({
+    verdict, compare, backends, maxEndpoints
+  }: Pick<MirrorConfig, 'verdict' | 'compare' | 'backends' | 'maxEndpoints'>) {
     this.#limits = verdict
     this.#compares = compare.enabled
     const { own, endpoint } = sharesOf({ verdict, backends, maxEndpoints })
@@ -70,7 +74,10 @@ export class Judge {
     return word([this.#endpoints.judge(books)])
   }
 
-  /** Any bad reason makes a backend not ready; else any undecided one asks for more data. A mirror is as its worst backend. */
+  /**
+   * Any bad reason makes a backend not ready; else any undecided one asks for more data. A mirror is as its worst
+   * backend.
+   */
   verdict (backends: readonly BackendFacts[], mirror: MirrorFacts): Judged {
     return atOnce(this.steps(backends, mirror))
   }
@@ -86,7 +93,9 @@ export class Judge {
     return { verdict: worst(judged.map(({ verdict }) => verdict)), backends: judged }
   }
 
-  #reasons ({ books, breaker, since, outages, endpoints }: BackendFacts, { age, unsampled }: MirrorFacts): VerdictReason[] {
+  #reasons (
+    { books, breaker, since, outages, endpoints }: BackendFacts, { age, unsampled }: MirrorFacts
+  ): VerdictReason[] {
     const { confidence, maxSlowdown, minCoverage, minDuration } = this.#limits
     const context = { confidence, age }
     const reasons: VerdictReason[] = []
@@ -94,7 +103,9 @@ export class Judge {
       // What is still being compared, or is known to differ in bytes alone and was not looked into, may be either.
       const open = books.comparing + books.notCompared.busy
       const seen = { count: books.mismatched, total: books.compared, open, doubtful: books.unread }
-      const words = { about: 'mismatches', of: 'comparisons', limit: `the limit of ${percent(this.#mismatches.limit)}` } as const
+      const words = {
+        about: 'mismatches', of: 'comparisons', limit: `the limit of ${percent(this.#mismatches.limit)}`
+      } as const
       reasons.push(judgeRate(this.#mismatches, seen, words, context))
     }
     const failed = failedCopies(books)
@@ -105,7 +116,9 @@ export class Judge {
     reasons.push(judgeCoverage(books, minCoverage, this.#compares))
     if (breaker !== 'closed') reasons.push(refuseBreaker(breaker, since))
     if (age < minDuration) reasons.push(awaitDuration(age, minDuration))
-    return [...reasons, ...tellOutages(outages), ...tellCapped(books), ...tellLeftOut(books, unsampled + books.unsampled)]
+    return [
+      ...reasons, ...tellOutages(outages), ...tellCapped(books), ...tellLeftOut(books, unsampled + books.unsampled)
+    ]
   }
 }
 
@@ -114,14 +127,21 @@ function judgeSlowdown (
 ): VerdictReason {
   const { difference } = books.latency
   const seen = { count: books.slower, total: difference.count }
-  const words = { about: 'slowdown', of: 'pairs', bad: ` are slower by more than ${limit} ms`, limit: `the ${percent(MAX_SLOWER)} that may be` } as const
+  const words = {
+    about: 'slowdown',
+    of: 'pairs',
+    bad: ` are slower by more than ${limit} ms`,
+    limit: `the ${percent(MAX_SLOWER)} that may be`
+  } as const
   return { ...judgeRate(test, seen, words, context), p95: difference.summary().p95, limit }
 }
 
 function refuseBreaker (breaker: BreakerState, since: Date | null): VerdictReason {
   const ms = since === null ? 0 : Date.now() - since.getTime()
   const began = since === null ? '' : ` since ${since.toISOString()}, for ${span(ms)}`
-  return { about: 'breaker', state: 'bad', count: ms, text: `breaker: ${breaker}${began}: the backend failed again and again` }
+  return {
+    about: 'breaker', state: 'bad', count: ms, text: `breaker: ${breaker}${began}: the backend failed again and again`
+  }
 }
 
 function awaitDuration (age: number, minDuration: number): VerdictReason {

@@ -46,21 +46,30 @@ export function failedCopies (books: Outcomes): number {
 }
 
 /** Whether enough was compared of what should have been. A share, not a sample: no confidence is needed. */
-export function judgeCoverage (books: Outcomes & Pick<BackendBooks, 'compared'>, minCoverage: number, compares: boolean): VerdictReason {
+export function judgeCoverage (
+  books: Outcomes & Pick<BackendBooks, 'compared'>, minCoverage: number, compares: boolean
+): VerdictReason {
   const lost = counted(books, 'lost', 'failure')
   const { compared } = books
   const of = compared + sum(lost)
   const rate = of === 0 ? null : compared / of
   const reason = { about: 'coverage' as const, count: compared, of, rate, limit: minCoverage }
   if (!compares) {
-    return { ...reason, state: 'undecided', text: 'coverage: this mirror compares nothing; set compare.enabled to get a verdict' }
+    return {
+      ...reason,
+      state: 'undecided',
+      text: 'coverage: this mirror compares nothing; set compare.enabled to get a verdict'
+    }
   }
-  if (rate === null) return { ...reason, state: minCoverage === 0 ? 'good' : 'undecided', text: 'coverage: nothing was compared yet' }
+  if (rate === null) {
+    return { ...reason, state: minCoverage === 0 ? 'good' : 'undecided', text: 'coverage: nothing was compared yet' }
+  }
   const found = `coverage: ${compared} of ${of} copies were compared, ${percent(rate)}`
   const losses = lost.length === 0 ? '' : `; lost: ${list(lost)}`
   if (rate >= minCoverage) return { ...reason, state: 'good', text: found + losses }
   const most = lost[0].reason
-  const text = `${found}; at least ${percent(minCoverage)} are needed${losses}. Most of all ${most.label}: ${most.meaning}`
+  const text =
+    `${found}; at least ${percent(minCoverage)} are needed${losses}. Most of all ${most.label}: ${most.meaning}`
   return { ...reason, state: 'undecided', text }
 }
 
@@ -71,12 +80,14 @@ export function tellCapped ({ dropped }: Outcomes): VerdictReason[] {
     .filter(({ count }) => count > 0)
   const count = sum(capped)
   if (count === 0) return []
-  const text = `sample: ${count} copies were dropped at limits of the mirror (${list(capped)}), mostly in busy moments: ` +
-    'what was compared is no random sample'
+  const text = `sample: ${count} copies were dropped at limits of the mirror (${list(capped)}), ` +
+    'mostly in busy moments: what was compared is no random sample'
   return [{ about: 'sample', state: 'told', count, text }]
 }
 
-/** What says nothing of the backend, by choice or by nature. `unsampled`: requests that were not sent to it by a roll. */
+/**
+ * What says nothing of the backend, by choice or by nature. `unsampled`: requests that were not sent to it by a roll.
+ */
 export function tellLeftOut (books: Outcomes, unsampled: number): VerdictReason[] {
   const leftOut = counted(books, 'left out')
   const count = sum(leftOut) + unsampled

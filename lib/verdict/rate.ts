@@ -36,15 +36,24 @@ export function judgeRate (test: RateTest, seen: Seen, words: RateWords, context
     limit: test.limit,
     ...unsure > 0 ? { unsure } : {}
   }
-  const found = total === 0 ? `${words.about}: no ${words.of} yet` : `${words.about}: ${count} of ${total} ${words.of}${words.bad ?? ''}, ${percent(count / total)}`
+  const found = total === 0
+    ? `${words.about}: no ${words.of} yet`
+    : `${words.about}: ${count} of ${total} ${words.of}${words.bad ?? ''}, ${percent(count / total)}`
   const atLeast = `at least ${percentBeside(low, test.limit)}`
   const atMost = `at most ${percentBeside(high, test.limit)}`
   const sure = `${found}; with ${percent(context.confidence)} confidence`
   if (state === 'bad') {
-    return { ...reason, text: test.limit === 0 ? `${found}; one is over ${words.limit}` : `${sure} ${atLeast}; over ${words.limit}` }
+    return {
+      ...reason,
+      text: test.limit === 0
+        ? `${found}; one is over ${words.limit}`
+        : `${sure} ${atLeast}; over ${words.limit}`
+    }
   }
   if (state === 'good') {
-    return { ...reason, text: `${sure} ${atMost}; ${test.limit === 0 ? 'none, and enough to keep' : 'within'} ${words.limit}` }
+    return {
+      ...reason, text: `${sure} ${atMost}; ${test.limit === 0 ? 'none, and enough to keep' : 'within'} ${words.limit}`
+    }
   }
   const { needed, text } = whatSettles(test, seen, words, context.age)
   if (total === 0) return { ...reason, needed, text: `${found}; ${text}` }

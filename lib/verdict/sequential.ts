@@ -1,19 +1,24 @@
 /**
  * A sequential test of a rate against a limit, which may be looked at as often as one likes.
  *
- * Each of n outcomes is bad (k of them) or not. For a limit L and an alternative whose odds are s times those of L, the likelihood ratio
- * of the outcomes is `sᵏ / (1 + (s - 1) L)ⁿ`. At a true rate of L it is a martingale that begins with 1. With s < 1 it is a
- * supermartingale for every true rate over L as well, with s > 1 for every one under it; so is a mixture of such ratios with weights
- * that add up to 1. By Ville's inequality it *ever* reaches 1/α with a probability of at most α. So "the rate is under L" may be said
- * as soon as the mixture over s < 1 reaches 1/α, and "over L" as soon as that over s > 1 does; no look makes either wrong more often.
+ * Each of n outcomes is bad (k of them) or not. For a limit L and an alternative whose odds are s times those of L, the
+ * likelihood ratio of the outcomes is `sᵏ / (1 + (s - 1) L)ⁿ`. At a true rate of L it is a martingale that begins with
+ * 1. With s < 1 it is a supermartingale for every true rate over L as well, with s > 1 for every one under it; so is a
+ * mixture of such ratios with weights that add up to 1. By Ville's inequality it *ever* reaches 1/α with a probability
+ * of at most α. So "the rate is under L" may be said as soon as the mixture over s < 1 reaches 1/α, and "over L" as
+ * soon as that over s > 1 does; no look makes either wrong more often.
  *
- * The limits that are not refuted so make a confidence sequence. For each s the ratio is monotone in L, so these limits are an
- * interval, and L lies outside of it just when the test decides: number and word can not disagree. State is k and n alone.
+ * The limits that are not refuted so make a confidence sequence. For each s the ratio is monotone in L, so these limits
+ * are an interval, and L lies outside of it just when the test decides: number and word can not disagree. State is k
+ * and n alone.
  *
  * @see Ville (1939), Étude critique de la notion de collectif
- * @see Robbins (1970), Statistical methods related to the law of the iterated logarithm, Ann. Math. Statist. 41, 1397-1409
- * @see Howard, Ramdas, McAuliffe, Sekhon (2021), Time-uniform, nonparametric, nonasymptotic confidence sequences, Ann. Statist. 49, 1055-1080
- * @see Waudby-Smith, Ramdas (2024), Estimating means of bounded random variables by betting, J. R. Stat. Soc. B 86, 1-27
+ * @see Robbins (1970), Statistical methods related to the law of the iterated logarithm, Ann. Math. Statist. 41,
+ * 1397-1409
+ * @see Howard, Ramdas, McAuliffe, Sekhon (2021), Time-uniform, nonparametric, nonasymptotic confidence sequences, Ann.
+ * Statist. 49, 1055-1080
+ * @see Waudby-Smith, Ramdas (2024), Estimating means of bounded random variables by betting, J. R. Stat. Soc. B 86,
+ * 1-27
  */
 export class Mixture {
   readonly #odds: Float64Array
@@ -48,22 +53,29 @@ export class Mixture {
 }
 
 /**
- * Of what is under its limit. Much weight on none at all, which is what is hoped for; some close to the limit, which is what many
- * comparisons are needed for.
+ * Of what is under its limit. Much weight on none at all, which is what is hoped for; some close to the limit, which is
+ * what many comparisons are needed for.
  */
 const UNDER = new Mixture([
   [0, 0.4], [0.5, 0.16], [0.7, 0.12], [0.82, 0.1], [0.9, 0.08], [0.95, 0.06], [0.98, 0.05], [0.99, 0.03]
 ])
 
-/** Of what is over its limit. A single one among the first never suffices: the highest odds times their weight is too little. */
+/**
+ * Of what is over its limit. A single one among the first never suffices: the highest odds times their weight is too
+ * little.
+ */
 const OVER = new Mixture([
-  [1.02, 0.02], [1.05, 0.02], [1.1, 0.03], [1.2, 0.06], [1.4, 0.1], [1.7, 0.15], [2, 0.2], [3, 0.2], [6, 0.1], [15, 0.07], [50, 0.05]
+  [1.02, 0.02], [1.05, 0.02], [1.1, 0.03], [1.2, 0.06], [1.4, 0.1], [1.7, 0.15], [2, 0.2], [3, 0.2], [6, 0.1],
+  [15, 0.07], [50, 0.05]
 ])
 
 /** Of none at all, and of nothing else: for a limit of 0, where the first one decides anyway. */
 const NONE = new Mixture([[0, 1]])
 
-/** No number of outcomes proves that none is ever bad. A limit of 0 is kept when there was none, and enough to refute this rate: 2995. */
+/**
+ * No number of outcomes proves that none is ever bad. A limit of 0 is kept when there was none, and enough to refute
+ * this rate: 2995.
+ */
 const AS_GOOD_AS_ZERO = 0.001
 
 /** No more outcomes than these are foretold. */
@@ -74,7 +86,9 @@ const TINY = 1e-15
 
 export type Judgement = 'good' | 'bad' | 'undecided'
 
-/** How often a test may err, in one period, however often it is asked: by finding good what is not, and bad what is not. */
+/**
+ * How often a test may err, in one period, however often it is asked: by finding good what is not, and bad what is not.
+ */
 export interface Errors {
   readonly good: number
   readonly bad: number
@@ -84,7 +98,10 @@ export interface Errors {
 export interface Seen {
   readonly count: number
   readonly total: number
-  /** Others, of which it is not known yet whether they are: they count as bad against good, and as none of it against bad. */
+  /**
+   * Others, of which it is not known yet whether they are: they count as bad against good, and as none of it against
+   * bad.
+   */
   readonly open?: number
   /** Of `count`, those that may be none: likewise. */
   readonly doubtful?: number
@@ -129,7 +146,9 @@ export class RateTest {
     const high = this.#highest(count + open, total + open)
     // An end is found only as well as the search for it; the judgement stands.
     const judgement = this.judge(seen)
-    return [judgement === 'bad' ? Math.max(low, this.limit) : low, judgement === 'good' ? Math.min(high, this.#goal) : high]
+    return [
+      judgement === 'bad' ? Math.max(low, this.limit) : low, judgement === 'good' ? Math.min(high, this.#goal) : high
+    ]
   }
 
   #lowest (count: number, total: number): number {
@@ -159,8 +178,8 @@ export class RateTest {
   }
 
   /**
-   * The total at which it is decided, if `rate` of all are bad; `null`: it never is, or not within any sensible number. The mixture is
-   * convex in the total, so it is over its goal from there on.
+   * The total at which it is decided, if `rate` of all are bad; `null`: it never is, or not within any sensible number.
+   * The mixture is convex in the total, so it is over its goal from there on.
    */
   decidedAt (rate: number): number | null {
     const decides = (total: number) => this.judge({ count: rate * total, total }) !== 'undecided'

@@ -9,11 +9,12 @@ export interface Shares {
 }
 
 /**
- * `ready` needs every test to pass, so each may be wrong as often as the whole. For `not ready` one that fails is enough, so they share: half
- * is for the mirror's own tests, half for those of its endpoints, whether there will be that many or not. So a share depends on the
- * options alone: on no order, and on no process.
+ * `ready` needs every test to pass, so each may be wrong as often as the whole. For `not ready` one that fails is
+ * enough, so they share: half is for the mirror's own tests, half for those of its endpoints, whether there will be
+ * that many or not. So a share depends on the options alone: on no order, and on no process.
  *
- * `own`: tests of the mirror, over all of its backends. `endpoint`: tests of all the endpoints that there may be, over all backends.
+ * `own`: tests of the mirror, over all of its backends. `endpoint`: tests of all the endpoints that there may be, over
+ * all backends.
  */
 export function shareErrors (confidence: number, tests: { own: number, endpoint: number }): Shares {
   // Written so that 0.95 gives 0.05, and not a trifle more.

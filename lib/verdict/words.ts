@@ -14,7 +14,9 @@ export function percentBeside (rate: number, limit: number): string {
   return percent(rate, 15)
 }
 
-const UNITS: ReadonlyArray<readonly [ms: number, name: string]> = [[86_400_000, 'd'], [3_600_000, 'h'], [60_000, 'min'], [1000, 's'], [1, 'ms']]
+const UNITS: ReadonlyArray<readonly [ms: number, name: string]> = [
+  [86_400_000, 'd'], [3_600_000, 'h'], [60_000, 'min'], [1000, 's'], [1, 'ms']
+]
 
 /** Milliseconds as people say them, in one unit of which there are at least two: `12 min`, `90 s`. */
 export function span (ms: number): string {

@@ -29,7 +29,8 @@ export function createConfidence () {
   const picture = svg('svg', { class: 'chart', role: 'img', height: HEIGHT })
   const frame = el('div', { class: 'chart-frame confidence' }, picture)
   const node = el('figure', {}, frame, el('figcaption', { class: 'quiet' },
-    'The rate of mismatches over comparisons, the band in which it lies with the verdict’s confidence, and the limit (dashed).'))
+    'The rate of mismatches over comparisons, the band in which it lies with the verdict’s confidence, ' +
+    'and the limit (dashed).'))
   /** @type {{ intervals: Intervals, limit: number } | null} */
   let drawn = null
   new ResizeObserver(draw).observe(frame)
@@ -52,7 +53,8 @@ export function createConfidence () {
     const bottom = Math.max(LEAST, limit / BELOW_LIMIT)
     const top = Math.min(1, Math.max(limit * 3, ...seen.map(({ high }) => high)))
     const [least, most] = [Math.min(seen[0].of, last.of / 2), last.of]
-    const x = (/** @type {number} */ of) => LEFT + Math.log(of / least) / Math.log(most / least) * (width - LEFT - RIGHT)
+    const x = (/** @type {number} */ of) =>
+      LEFT + Math.log(of / least) / Math.log(most / least) * (width - LEFT - RIGHT)
     const y = (/** @type {number} */ rate) => {
       const height = Math.log(Math.max(bottom, Math.min(top, rate)) / bottom) / Math.log(top / bottom)
       return TOP + (1 - height) * (HEIGHT - TOP - BOTTOM)

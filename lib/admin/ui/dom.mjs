@@ -50,7 +50,10 @@ export function byId (id) {
   return /** @type {HTMLElement} */ (document.getElementById(id))
 }
 
-/** Touches nothing that is as it should be, so that what somebody has selected stays so. @param {Node} node @param {string} text */
+/**
+ * Touches nothing that is as it should be, so that what somebody has selected stays so. @param {Node} node @param
+ * {string} text
+ */
 export function setText (node, text) {
   if (node.textContent !== text) node.textContent = text
 }
@@ -70,8 +73,8 @@ export function setAttribute (element, name, value) {
  */
 
 /**
- * Keeps one part for each item below `parent`, in the order of the items. Nodes stay where they are if they can: one that is moved
- * loses the focus.
+ * Keeps one part for each item below `parent`, in the order of the items. Nodes stay where they are if they can: one
+ * that is moved loses the focus.
  * @template Data
  * @param {Element} parent
  * @param {(data: Data) => string} keyOf

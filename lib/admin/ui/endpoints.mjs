@@ -23,14 +23,18 @@ export function createEndpoints () {
   const title = el('h3')
   const input = el('input', { type: 'search', 'aria-label': 'Endpoints', placeholder: 'Filter', input: render })
   const order = el('select', { change: render },
-    el('option', { value: 'worst' }, 'worst'), el('option', { value: 'busiest' }, 'busiest'), el('option', { value: 'slowest' }, 'slowest'),
+    el('option', { value: 'worst' }, 'worst'), el('option', { value: 'busiest' }, 'busiest'),
+    el('option', { value: 'slowest' }, 'slowest'),
     el('option', { value: 'latest' }, 'latest mismatch'), el('option', { value: 'name' }, 'by name'))
   const tools = el('div', { class: 'tools' }, input, el('label', { class: 'sorting' }, 'First ', order))
   const note = el('p', { class: 'quiet' })
   const body = el('tbody')
   const heads = ['Endpoint', 'Requests', 'Compared', 'Differ', 'Failed', 'Lost', 'p95 ms', 'p99 ms', 'Last mismatch']
   const table = el('div', { class: 'sideways' },
-    el('table', { class: 'endpoints' }, el('thead', {}, el('tr', {}, ...heads.map(head => el('th', { scope: 'col' }, head)))), body))
+    el(
+      'table', { class: 'endpoints' },
+      el('thead', {}, el('tr', {}, ...heads.map(head => el('th', { scope: 'col' }, head)))), body
+    ))
   const node = el('section', { class: 'part' }, el('div', { class: 'heading' }, title, tools), note, table)
   let several = false
   const show = keyed(body, keyOf, line => createLine(line, several, () => /** @type {Data} */ (data).now))
@@ -50,7 +54,8 @@ export function createEndpoints () {
     several = endpoints.some(({ backends }) => backends.length > 1)
     const lines = endpoints.flatMap(({ name, share, backends }) => backends.map(backend => ({ name, share, backend })))
     const wanted = input.value.trim().toLowerCase()
-    const found = lines.filter(({ name, backend }) => name.toLowerCase().includes(wanted) || backend.verdict === wanted).sort(ORDERS[order.value])
+    const found = lines.filter(({ name, backend }) => name.toLowerCase().includes(wanted) || backend.verdict === wanted)
+      .sort(ORDERS[order.value])
     node.hidden = total === 0
     tools.hidden = lines.length <= FEW
     setText(title, `${count(total)} ${total === 1 ? 'endpoint' : 'endpoints'}`)
@@ -94,7 +99,9 @@ function createLine ({ name, backend }, several, time) {
   const state = el('span', { class: 'hidden' })
   const cells = Array.from({ length: 8 }, () => el('td'))
   const node = el('tr', {},
-    el('th', { scope: 'row' }, sign, state, el('code', {}, foreign(name)), several ? el('span', { class: 'quiet' }, ` ${foreign(backend.name)}`) : ''), ...cells)
+    el('th', { scope: 'row' }, sign, state, el('code', {}, foreign(name)), several
+      ? el('span', { class: 'quiet' }, ` ${foreign(backend.name)}`)
+      : ''), ...cells)
   return {
     node,
     update ({ share, backend: { verdict, compared, mismatched, failed, lost, p95, p99, latestMismatch } }) {
@@ -102,7 +109,8 @@ function createLine ({ name, backend }, several, time) {
       setText(sign, verdict === null ? '' : SIGNS[verdict])
       setText(state, verdict === null ? '' : ` ${verdict}: `)
       const texts = [
-        percent(share, 1), shortCount(compared), mismatched === 0 ? '0' : `${shortCount(mismatched)} · ${percent(mismatched, compared)}`, shortCount(failed),
+        percent(share, 1), shortCount(compared),
+        mismatched === 0 ? '0' : `${shortCount(mismatched)} · ${percent(mismatched, compared)}`, shortCount(failed),
         shortCount(lost), ms(p95), ms(p99), latestMismatch === null ? '–' : at(latestMismatch, time())
       ]
       for (const [i, cell] of cells.entries()) setText(cell, texts[i])

@@ -26,7 +26,9 @@ export function createExamples ({ examples }, asked, nameOf, reload) {
   if (first === undefined) replace(one, el('p', { class: 'quiet' }, 'There was no time or no memory for an example.'))
   else choose(first)
   return {
-    node: el('div', {}, el('p', { class: 'buttons', hidden: examples.length < 2 }, ...choices), el('p', {}, newer), one),
+    node: el(
+      'div', {}, el('p', { class: 'buttons', hidden: examples.length < 2 }, ...choices), el('p', {}, newer), one
+    ),
     update ({ last }) {
       newer.hidden = last === asked.last
     }
@@ -34,7 +36,9 @@ export function createExamples ({ examples }, asked, nameOf, reload) {
 
   /** @param {Example} example */
   function choose (example) {
-    for (const [index, button] of choices.entries()) setAttribute(button, 'aria-pressed', String(examples[index] === example))
+    for (const [index, button] of choices.entries()) {
+      setAttribute(button, 'aria-pressed', String(examples[index] === example))
+    }
     replace(one, createExample(example, example.rarest === asked.id ? '' : rarer(nameOf(example.rarest))))
   }
 }
@@ -47,7 +51,9 @@ function rarer (name) {
 /** @param {Example} example @param {string} note */
 function createExample (example, note) {
   return el('div', { class: 'example' },
-    el('p', {}, el('code', { class: 'request' }, `${foreign(example.request.method)} ${foreign(example.request.path)}`)),
+    el('p', {}, el(
+      'code', { class: 'request' }, `${foreign(example.request.method)} ${foreign(example.request.path)}`
+    )),
     el('p', { class: 'quiet' }, `The ${example.uses.join(', ')}, at ${at(example.time, Date.now())}.${note}`),
     differencesOf(example),
     requestOf(example),
@@ -64,7 +70,9 @@ function differencesOf ({ primaryStatus, shadowStatus, primaryHash, shadowHash, 
   if (body?.kind === 'json') {
     for (const { pointer, primary, shadow } of body.differences) row(pointer === '' ? 'body' : pointer, primary, shadow)
     if (body.truncated) remark('There are more differences.')
-    if (body.byIndex) remark('An array has too many items that differ or stand elsewhere: it was compared index by index.')
+    if (body.byIndex) {
+      remark('An array has too many items that differ or stand elsewhere: it was compared index by index.')
+    }
   } else if (body?.kind === 'hash') {
     row(`mark of the body (not looked into: ${body.reason})`, primaryHash, shadowHash)
   } else if (body !== null) {
@@ -84,13 +92,17 @@ function differencesOf ({ primaryStatus, shadowStatus, primaryHash, shadowHash, 
 
   /** @param {string} where @param {string | undefined} primary @param {string | undefined} shadow */
   function row (where, primary, shadow) {
-    rows.push(el('tr', {}, el('th', { scope: 'row' }, foreign(where)), value('primary', primary), value('shadow', shadow)))
+    rows.push(
+      el('tr', {}, el('th', { scope: 'row' }, foreign(where)), value('primary', primary), value('shadow', shadow))
+    )
   }
 }
 
 /** @param {string} side @param {string | undefined} text */
 function value (side, text) {
-  return el('td', { 'data-side': side }, text === undefined ? el('em', {}, 'absent') : el('code', {}, text === '' ? ' ' : foreign(text)))
+  return el('td', { 'data-side': side }, text === undefined
+    ? el('em', {}, 'absent')
+    : el('code', {}, text === '' ? ' ' : foreign(text)))
 }
 
 /** @param {string[]} values */
@@ -104,7 +116,9 @@ function requestOf ({ request: { path, sentPath, headers, body, truncated } }) {
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
   return el('details', {},
     el('summary', {}, 'The request'),
-    ...(sentPath === path ? [] : [el('p', {}, 'The shadow was asked for ', el('code', { class: 'request' }, foreign(sentPath)))]),
+    ...(sentPath === path
+      ? []
+      : [el('p', {}, 'The shadow was asked for ', el('code', { class: 'request' }, foreign(sentPath)))]),
     el('pre', { tabindex: 0, 'aria-label': 'Headers' }, foreign(lines.join('\n'))),
     ...(body === null ? [] : [el('pre', { tabindex: 0, 'aria-label': 'Body' }, foreign(body))]),
     ...(truncated ? [el('p', { class: 'quiet' }, 'Something is left out because of its length.')] : [])
@@ -115,7 +129,8 @@ function requestOf ({ request: { path, sentPath, headers, body, truncated } }) {
 function curlOf (curl) {
   const told = el('span', { role: 'status', class: 'quiet' })
   // Also for where the clipboard can not be written: over plain HTTP, browsers forbid it.
-  const text = el('textarea', { readonly: true, rows: 3, spellcheck: false, hidden: true, 'aria-label': 'curl command' })
+  const text =
+    el('textarea', { readonly: true, rows: 3, spellcheck: false, hidden: true, 'aria-label': 'curl command' })
   const buttons = [copy('shadow', 'Copy curl to the shadow'), copy('primary', 'Copy curl to the primary')]
   const shells = el('p', { class: 'quiet' }, 'The lines are for sh, bash, zsh and fish, not for PowerShell or cmd.')
   return [el('p', { class: 'buttons' }, ...buttons, told), shells, text]

@@ -49,14 +49,21 @@ export function stagesOf (mirror, backend) {
   }
 }
 
-/** @param {any} mirror any of its numbers @param {Record<string, string>} words @param {string[]} keys @returns {Leaver[]} */
+/**
+ * @param {any} mirror any of its numbers @param {Record<string, string>} words @param {string[]} keys @returns
+ * {Leaver[]}
+ */
 function pick (mirror, words, keys) {
   return keys.map(key => ({ key, label: words[key], count: mirror[key], bad: false }))
 }
 
-/** @param {Record<string, number>} counts @param {Record<string, { label: string }>} words @param {string} what @param {boolean} bad @returns {Leaver[]} */
+/**
+ * @param {Record<string, number>} counts @param {Record<string, { label: string }>} words @param {string} what @param
+ * {boolean} bad @returns {Leaver[]}
+ */
 function reasons (counts, words, what, bad) {
-  return Object.entries(counts).map(([key, count]) => ({ key: what + key, label: what + (words[key]?.label ?? key), count, bad }))
+  return Object.entries(counts)
+    .map(([key, count]) => ({ key: what + key, label: what + (words[key]?.label ?? key), count, bad }))
 }
 
 /** @returns {import('./dom.mjs').Part<{ mirror: Mirror, backend: Backend }>} */
@@ -83,7 +90,9 @@ export function createFlow () {
     const showLosses = keyed(losses, leaver => leaver.key, createLoss)
     return {
       node: el('li', {},
-        svg('svg', { class: 'band', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, gone, band),
+        svg('svg', {
+          class: 'band', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true'
+        }, gone, band),
         el('div', { class: 'stage' }, el('span', { class: 'stage-name' }, name), total, share),
         losses
       ),

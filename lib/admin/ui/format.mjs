@@ -16,7 +16,10 @@ export function shortCount (value) {
   return value < 10_000 ? whole.format(value) : compact.format(value)
 }
 
-/** `0.51 %`. A share that is not nothing never looks like nothing, nor one that is not all like all. @param {number} part @param {number} all */
+/**
+ * `0.51 %`. A share that is not nothing never looks like nothing, nor one that is not all like all. @param {number}
+ * part @param {number} all
+ */
 export function percent (part, all) {
   if (all === 0) return '–'
   const share = part / all * 100
@@ -38,7 +41,10 @@ export function rate (value) {
   return `${value === 0 || value >= 10 ? whole.format(Math.round(value)) : value.toFixed(1)}/s`
 }
 
-/** The time of day; the day as well, if it is not that of `now`. @param {string | number} time @param {string | number} now */
+/**
+ * The time of day; the day as well, if it is not that of `now`. @param {string | number} time @param {string | number}
+ * now
+ */
 export function at (time, now) {
   const date = new Date(time)
   const today = date.toDateString() === new Date(now).toDateString()
@@ -55,10 +61,14 @@ export function span (milliseconds) {
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`
 }
 
-// Control characters, those that turn text around or join it, halves of surrogate pairs, blank letters, and white space but the usual.
+// Control characters, those that turn text around or join it, halves of surrogate pairs, blank letters, and white space
+// but the usual.
 const UNSEEN = /(?![\t\n ])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu
 
-/** Text of whoever sent it, with nothing hidden: `\u{202e}` for a character that would turn the rest around. @param {string} text */
+/**
+ * Text of whoever sent it, with nothing hidden: `\u{202e}` for a character that would turn the rest around. @param
+ * {string} text
+ */
 export function foreign (text) {
   return text.replace(UNSEEN, character => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 }

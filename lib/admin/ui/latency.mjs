@@ -43,7 +43,8 @@ export function createLatency () {
 
   const shown = el('div', {},
     el('p', { class: 'legend', 'aria-hidden': 'true' },
-      el('span', { class: 'primary' }, 'primary'), el('span', { class: 'shadow' }, 'shadow'), el('span', {}, 'p50'), el('span', { class: 'dashed' }, 'p95')
+      el('span', { class: 'primary' }, 'primary'), el('span', { class: 'shadow' }, 'shadow'), el('span', {}, 'p50'),
+      el('span', { class: 'dashed' }, 'p95')
     ),
     frame,
     el('div', { class: 'sideways', tabindex: '0', role: 'region', 'aria-label': 'Percentiles of latency' }, table),
@@ -59,7 +60,8 @@ export function createLatency () {
       for (const [i, side] of SIDES.entries()) {
         for (const [j, name] of PERCENTILES.entries()) setText(cells[i][j], ms(latency[side][name]))
       }
-      setText(samples, `Of the last ${lastOf(latency.shadow)} answers, and of the last ${lastOf(latency.difference)} that were compared.`)
+      const compared = lastOf(latency.difference)
+      setText(samples, `Of the last ${lastOf(latency.shadow)} answers, and of the last ${compared} that were compared.`)
       draw(points, now, latency.shadow, latency.primary)
     }
   }
@@ -77,7 +79,10 @@ export function createLatency () {
     const y = (/** @type {number} */ value) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM)
 
     setAttribute(picture, 'width', width)
-    setAttribute(picture, 'aria-label', `Latency since ${at(since, now)}: shadow p95 ${ms(shadow.p95)} ms, primary p95 ${ms(primary.p95)} ms`)
+    setAttribute(
+      picture, 'aria-label',
+      `Latency since ${at(since, now)}: shadow p95 ${ms(shadow.p95)} ms, primary p95 ${ms(primary.p95)} ms`
+    )
     replace(picture,
       ...ticks.flatMap(tick => [
         svg('line', { class: 'grid', x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
@@ -85,7 +90,9 @@ export function createLatency () {
       ]),
       svg('text', { x: LEFT, y: HEIGHT - 4 }, at(since, now)),
       svg('text', { x: width - RIGHT, y: HEIGHT - 4, 'text-anchor': 'end' }, at(now, now)),
-      ...LINES.map(([side, name]) => svg('path', { class: `line ${side} ${name}`, d: lineOf(points, side, name, x, y) }))
+      ...LINES.map(
+        ([side, name]) => svg('path', { class: `line ${side} ${name}`, d: lineOf(points, side, name, x, y) })
+      )
     )
   }
 }

@@ -42,7 +42,9 @@ export function createList () {
     const { rows, more } = data
     filter.hidden = rows.length <= FEW
     const wanted = input.value.trim().toLowerCase()
-    const shown = wanted === '' ? rows : rows.filter(row => row.id.toLowerCase().includes(wanted) || wordOf(row).startsWith(wanted))
+    const shown = wanted === ''
+      ? rows
+      : rows.filter(row => row.id.toLowerCase().includes(wanted) || wordOf(row).startsWith(wanted))
     setText(summary, summaryOf(rows, shown) + leftOut(more))
     show(shown)
   }
@@ -63,7 +65,9 @@ function summaryOf (rows, shown) {
   if (rows.length === 0) return 'No route has a mirror.'
   if (shown.length < rows.length) return `${shown.length} of ${rows.length} mirrors`
   const words = rows.map(wordOf)
-  const counts = ['not ready', 'not enough data', 'ready', 'off'].map(word => ({ word, number: words.filter(one => one === word).length }))
+  const counts = ['not ready', 'not enough data', 'ready', 'off'].map(
+    word => ({ word, number: words.filter(one => one === word).length })
+  )
   return counts.filter(({ number }) => number > 0).map(({ word, number }) => `${number} ${word}`).join(' · ')
 }
 

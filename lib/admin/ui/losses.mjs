@@ -6,7 +6,8 @@ import { DROPPED, FAILED, NOT_COMPARED } from './reasons.mjs'
 
 /**
  * @typedef {import('../../../types/index').BackendSnapshot} Backend
- * @typedef {{ key: string, kind: string, bad: boolean, label: string, meaning: string, count: number, of: number }} Loss
+ * @typedef {{ key: string, kind: string, bad: boolean, label: string, meaning: string, count: number, of: number }}
+ * Loss
  */
 
 /** @param {Backend} backend @returns {Loss[]} the most frequent first */
@@ -18,9 +19,14 @@ function lossesOf ({ offered, dropped, total, failure, success, notCompared }) {
   ].filter(loss => loss.count > 0).sort((a, b) => b.count - a.count)
 }
 
-/** @param {string} kind @param {boolean} bad @param {Record<string, number>} counts @param {Record<string, import('../../reasons').Reason>} words @param {number} of */
+/**
+ * @param {string} kind @param {boolean} bad @param {Record<string, number>} counts @param {Record<string,
+ * import('../../reasons').Reason>} words @param {number} of
+ */
 function rows (kind, bad, counts, words, of) {
-  return Object.entries(counts).map(([key, count]) => ({ key: `${kind} ${key}`, kind, bad, of, count, label: words[key]?.label ?? key, meaning: words[key]?.meaning ?? '' }))
+  return Object.entries(counts).map(([key, count]) => ({
+    key: `${kind} ${key}`, kind, bad, of, count, label: words[key]?.label ?? key, meaning: words[key]?.meaning ?? ''
+  }))
 }
 
 /** @returns {import('./dom.mjs').Part<Backend>} */
@@ -36,7 +42,9 @@ export function createLosses () {
       none.hidden = losses.length > 0
       show(losses)
       const answers = Object.entries(backend.status).filter(([, number]) => number > 0)
-      setText(classes, answers.length === 0 ? '' : `The shadow answered ${answers.map(([name, number]) => `${name} ${count(number)}`).join(', ')}.`)
+      setText(classes, answers.length === 0
+        ? ''
+        : `The shadow answered ${answers.map(([name, number]) => `${name} ${count(number)}`).join(', ')}.`)
     }
   }
 }
@@ -48,7 +56,9 @@ function createLoss ({ kind, bad, label, meaning }) {
   const bar = el('meter', { min: 0, 'aria-hidden': 'true' })
   return {
     node: el('li', { class: bad ? 'bad' : null },
-      el('p', { class: 'why' }, number, el('span', {}, el('strong', {}, label), el('span', { class: 'quiet' }, ` ${kind}`)), share), bar, el('p', { class: 'quiet' }, meaning)),
+      el('p', { class: 'why' }, number, el('span', {}, el('strong', {}, label), el(
+        'span', { class: 'quiet' }, ` ${kind}`
+      )), share), bar, el('p', { class: 'quiet' }, meaning)),
     update (loss) {
       setText(number, count(loss.count))
       setText(share, percent(loss.count, loss.of))

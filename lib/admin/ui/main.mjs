@@ -81,15 +81,21 @@ function remember ({ time, mirrors, mirror }) {
   const when = Date.parse(time)
   for (const { id, since, seen, backends } of mirrors) {
     counts.of(instance, id, since).add(when, seen)
-    for (const { name, primary, shadow } of backends) latencies.of(instance, id, since, name).add(when, { primary, shadow })
+    for (const { name, primary, shadow } of backends) {
+      latencies.of(instance, id, since, name).add(when, { primary, shadow })
+    }
   }
   if (mirror === null) return
   const { snapshot, verdict } = mirror
   for (const { name, reasons } of verdict.backends) {
     const history = intervals.of(instance, snapshot.id, verdict.since, name)
-    for (const interval of reasons.map(intervalOf)) if (interval !== null && interval.of !== history.last?.value.of) history.add(when, interval)
+    for (const interval of reasons.map(intervalOf)) {
+      if (interval !== null && interval.of !== history.last?.value.of) history.add(when, interval)
+    }
   }
-  for (const { id, count } of mirror.places.places) counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
+  for (const { id, count } of mirror.places.places) {
+    counts.of(instance, mirror.snapshot.id, mirror.verdict.since, id).add(when, count)
+  }
 }
 
 /** @param {Error} error */
@@ -97,7 +103,8 @@ function onLost (error) {
   lostSince ||= Date.now()
   document.documentElement.setAttribute('data-lost', '')
   const hint = error instanceof Refused ? 'Reload the page to sign in again.' : 'Trying again.'
-  setText(byId('lost'), `Contact lost (${foreign(error.message)}). ${state === null ? '' : `What you see is as of ${at(lastAnswer, Date.now())}. `}${hint}`)
+  const age = state === null ? '' : `What you see is as of ${at(lastAnswer, Date.now())}. `
+  setText(byId('lost'), `Contact lost (${foreign(error.message)}). ${age}${hint}`)
   tellTime()
 }
 
@@ -192,7 +199,10 @@ function renderMirror (selected, now) {
   } else {
     shown = null
     const known = state?.mirrors.some(({ id }) => id === selected)
-    replace(detail, el('a', { class: 'back', href: '#' }, '‹ All mirrors'), el('p', { class: 'quiet' }, known ? 'Loading' : `There is no mirror ${foreign(selected)}.`))
+    replace(
+      detail, el('a', { class: 'back', href: '#' }, '‹ All mirrors'),
+      el('p', { class: 'quiet' }, known ? 'Loading' : `There is no mirror ${foreign(selected)}.`)
+    )
   }
 }
 
@@ -219,10 +229,17 @@ function actionsFor (id) {
   function askReset () {
     const dialog = el('dialog', { 'aria-labelledby': 'reset-title', close: () => dialog.remove() },
       el('h2', { id: 'reset-title' }, `Count ${foreign(id)} anew?`),
-      el('p', {}, 'Its counters, latencies and mismatches begin at nothing, as for a new version of a shadow. What was counted so far is gone.'),
+      el('p', {}, 'Its counters, latencies and mismatches begin at nothing, as for a new version of a shadow. ' +
+        'What was counted so far is gone.'),
       el('form', { method: 'dialog', class: 'buttons' },
         el('button', { type: 'submit' }, 'Keep counting'),
-        el('button', { type: 'submit', class: 'danger', click: () => { attempt(() => ask('POST', `${pathOf(id)}/reset`)) } }, 'Count anew')
+        el('button', {
+          type: 'submit',
+          class: 'danger',
+          click: () => {
+            attempt(() => ask('POST', `${pathOf(id)}/reset`))
+          }
+        }, 'Count anew')
       )
     )
     document.body.append(dialog)

@@ -57,7 +57,9 @@ export function createMirror (id, { change, askReset, load, choose }) {
     update (now) {
       data = now
       const { snapshot } = now.mirror
-      setText(routes, snapshot.routes.map(({ method, url }) => `${method.length > MANY ? `${method.length} methods` : method.join(' ')} ${foreign(url)}`).join(', '))
+      setText(routes, snapshot.routes.map(
+        ({ method, url }) => `${method.length > MANY ? `${method.length} methods` : method.join(' ')} ${foreign(url)}`
+      ).join(', '))
       switches.update({ ...snapshot, stopped: now.stopped })
       verdict.update({ verdict: now.mirror.verdict, now: now.now, intervalsOf: now.intervalsOf })
       showBackends(snapshot.backends)
@@ -83,7 +85,9 @@ export function createMirror (id, { change, askReset, load, choose }) {
     return {
       node: el('section', { class: 'backend' },
         el('div', { class: 'heading' },
-          el('div', {}, el('h3', {}, foreign(name), ' ', breaker), foreign(url) === foreign(name) ? '' : el('p', { class: 'routes' }, foreign(url))),
+          el('div', {}, el('h3', {}, foreign(name), ' ', breaker), foreign(url) === foreign(name)
+            ? ''
+            : el('p', { class: 'routes' }, foreign(url))),
           own.node
         ),
         flow.node,
@@ -94,7 +98,9 @@ export function createMirror (id, { change, askReset, load, choose }) {
         breaker.hidden = backend.breaker === 'closed'
         setText(breaker, `breaker ${backend.breaker}`)
         // One backend that gets all of it has the mirror's switch.
-        setAttribute(own.node, 'hidden', mirror.snapshot.backends.length === 1 && backend.enabled && backend.percentage === 100)
+        setAttribute(
+          own.node, 'hidden', mirror.snapshot.backends.length === 1 && backend.enabled && backend.percentage === 100
+        )
         own.update(backend)
         flow.update({ mirror: mirror.snapshot, backend })
         latency.update({ backend, points: latenciesOf(name), now })

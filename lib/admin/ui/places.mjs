@@ -26,15 +26,21 @@ const ALL = 'all endpoints'
 export function createPlaces (load, choose) {
   const title = el('h3')
   const note = el('p', { class: 'quiet' })
-  const order = el('select', { change: ask }, ...Object.entries(ORDERS).map(([value, name]) => el('option', { value }, name)))
+  const order = el(
+    'select', { change: ask }, ...Object.entries(ORDERS).map(([value, name]) => el('option', { value }, name))
+  )
   const endpoint = el('select', { change: ask, 'aria-label': 'Endpoint' })
   const showEndpoints = keyed(endpoint, (/** @type {string} */ name) => name, name => {
     return { node: el('option', { value: name }, name === '' ? ALL : foreign(name)), update () {} }
   })
   const tools = el('div', { class: 'tools' }, endpoint, el('label', { class: 'sorting' }, 'First ', order))
-  const table = el('table', { class: 'places' }, el('thead', {}, el('tr', {}, ...HEADS.map(head => el('th', { scope: 'col' }, head)))))
+  const table = el(
+    'table', { class: 'places' }, el('thead', {}, el('tr', {}, ...HEADS.map(head => el('th', { scope: 'col' }, head))))
+  )
   const body = el('div', { class: 'sideways' }, table)
-  const rows = keyed(table, (/** @type {Place} */ { id }) => id, place => createPlace(place, load, () => /** @type {Data} */ (data)))
+  const rows = keyed(
+    table, (/** @type {Place} */ { id }) => id, place => createPlace(place, load, () => /** @type {Data} */ (data))
+  )
   /** @type {Data | null} */
   let data = null
   /** Ids in the order shown, and what they were asked for with. @type {string[]} */
@@ -50,7 +56,9 @@ export function createPlaces (load, choose) {
   }
 
   function ask () {
-    choose({ sort: /** @type {Filter['sort']} */ (order.value), endpoint: endpoint.value === '' ? undefined : endpoint.value })
+    choose({
+      sort: /** @type {Filter['sort']} */ (order.value), endpoint: endpoint.value === '' ? undefined : endpoint.value
+    })
   }
 
   function render () {
@@ -61,9 +69,17 @@ export function createPlaces (load, choose) {
     setText(note, [
       total > 0 ? '' : filtered ? 'None is stored of this endpoint.' : 'None is stored.',
       total > places.length ? `${count(places.length)} are shown.` : '',
-      limited ? `${count(limit)} places are stored at most: what came later, or is too much at once, is counted as “(other places)”, by endpoint.` : '',
-      withoutExample > 0 ? `${count(withoutExample)} were counted without an example: mismatches take at most 5 % of the main thread’s time.` : '',
-      unsorted > 0 ? `${count(unsorted)} were not looked at, and are counted as “(other places)”, for the same reason.` : ''
+      limited
+        ? `${count(limit)} places are stored at most: what came later, or is too much at once, ` +
+          'is counted as “(other places)”, by endpoint.'
+        : '',
+      withoutExample > 0
+        ? `${count(withoutExample)} were counted without an example: ` +
+          'mismatches take at most 5 % of the main thread’s time.'
+        : '',
+      unsorted > 0
+        ? `${count(unsorted)} were not looked at, and are counted as “(other places)”, for the same reason.`
+        : ''
     ].join(' ').trim())
     note.hidden = note.textContent === ''
     tools.hidden = total === 0 && !filtered
@@ -77,7 +93,8 @@ export function createPlaces (load, choose) {
 
     // Whoever reads or points at a row does not want it to move.
     const asked = JSON.stringify(filter)
-    const still = askedFor === asked && (table.matches(':hover, :focus-within') || table.querySelector('[aria-expanded=true]') !== null)
+    const still = askedFor === asked &&
+      (table.matches(':hover, :focus-within') || table.querySelector('[aria-expanded=true]') !== null)
     const ordered = still ? asShown(places, shown) : places
     askedFor = asked
     shown = ordered.map(({ id }) => id)
@@ -99,9 +116,12 @@ function createPlace (place, load, data) {
   const [number, share, first, last] = Array.from({ length: 4 }, () => el('td', { class: 'number' }))
   const isStatus = where.startsWith('status ')
   const backends = el('span', { class: 'quiet' })
-  const button = el('button', { type: 'button', class: 'place', 'aria-expanded': 'false', 'aria-controls': panelId, click: toggle },
+  const button = el(
+    'button', { type: 'button', class: 'place', 'aria-expanded': 'false', 'aria-controls': panelId, click: toggle },
     el('span', { class: 'turn', 'aria-hidden': 'true' }, '›'),
-    el('code', { class: isStatus ? 'chip bad' : 'chip' }, foreign(where)), kind === null || isStatus ? '' : el('span', { class: 'kind' }, kind), backends
+    el('code', { class: isStatus ? 'chip bad' : 'chip' }, foreign(where)),
+    kind === null || isStatus ? '' : el('span', { class: 'kind' }, kind), backends
+
   )
   const panel = el('td', { id: panelId, class: 'panel', colspan: HEADS.length })
   const opened = el('tr', { hidden: true }, panel)
@@ -111,7 +131,9 @@ function createPlace (place, load, data) {
 
   return {
     node: el('tbody', {},
-      el('tr', {}, el('th', { scope: 'row' }, button), el('td', { class: 'of' }, el('code', {}, foreign(endpoint))), number, share, el('td', {}, trend.node), first, last),
+      el('tr', {}, el('th', { scope: 'row' }, button), el('td', { class: 'of' }, el(
+        'code', {}, foreign(endpoint)
+      )), number, share, el('td', {}, trend.node), first, last),
       opened
     ),
     update (now) {
@@ -121,7 +143,9 @@ function createPlace (place, load, data) {
       setText(share, percent(now.share, 1))
       setText(first, at(now.first, time))
       setText(last, at(now.last, time))
-      setText(backends, all > 1 && now.backends.length < all ? `only ${now.backends.map(({ name }) => foreign(name)).join(', ')}` : '')
+      setText(backends, all > 1 && now.backends.length < all
+        ? `only ${now.backends.map(({ name }) => foreign(name)).join(', ')}`
+        : '')
       trend.update({ counts: countsOf(id), place: now, now: time })
       examples?.update(now)
     }

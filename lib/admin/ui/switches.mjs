@@ -4,7 +4,8 @@ import { el, setAttribute, setText } from './dom.mjs'
 
 /**
  * @typedef {{ enabled?: boolean, percentage?: number }} Change
- * @typedef {{ enabled: boolean, percentage: number, stopped?: boolean }} Setting `stopped`: with all mirrors, whatever it says itself
+ * @typedef {{ enabled: boolean, percentage: number, stopped?: boolean }} Setting `stopped`: with all mirrors, whatever
+ * it says itself
  */
 
 let made = 0
@@ -17,10 +18,22 @@ let made = 0
 export function createSwitches (of, send) {
   const id = `switch-${++made}`
   const word = el('span', { 'aria-hidden': 'true' })
-  const toggle = el('button', { type: 'button', role: 'switch', class: 'switch', 'aria-label': `Mirroring of ${of}`, click: flip },
-    el('span', { class: 'knob', 'aria-hidden': 'true' }), word)
+  const toggle = el(
+    'button', { type: 'button', role: 'switch', class: 'switch', 'aria-label': `Mirroring of ${of}`, click: flip },
+    el('span', { class: 'knob', 'aria-hidden': 'true' }), word
+  )
   const input = el('input', {
-    id, type: 'number', min: 0, max: 100, step: 'any', required: true, inputmode: 'decimal', autocomplete: 'off', 'aria-label': `Percentage of ${of}`, input: edit, keydown: revertOnEscape
+    id,
+    type: 'number',
+    min: 0,
+    max: 100,
+    step: 'any',
+    required: true,
+    inputmode: 'decimal',
+    autocomplete: 'off',
+    'aria-label': `Percentage of ${of}`,
+    input: edit,
+    keydown: revertOnEscape
   })
   const apply = el('button', { type: 'submit' }, 'Apply')
   const error = el('p', { class: 'error', role: 'alert' })
@@ -31,7 +44,9 @@ export function createSwitches (of, send) {
   return {
     node: el('div', { class: 'switches' },
       toggle,
-      el('form', { novalidate: true, submit: applyPercentage }, input, el('label', { for: id, 'aria-hidden': 'true' }, '%'), apply),
+      el('form', {
+        novalidate: true, submit: applyPercentage
+      }, input, el('label', { for: id, 'aria-hidden': 'true' }, '%'), apply),
       error
     ),
     update (now) {

@@ -1,4 +1,5 @@
-// What goes over the network: only to the admin routes, beside this page, whatever path they have on their way through proxies.
+// What goes over the network: only to the admin routes, beside this page, whatever path they have on their way through
+// proxies.
 
 const TIMEOUT = 8000
 
@@ -21,15 +22,21 @@ export async function ask (method, path, query = {}, body, signal) {
   for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value)
   const timeout = AbortSignal.timeout(TIMEOUT)
   /** @type {RequestInit} */
-  const init = { method, cache: 'no-store', signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) }
-  if (body !== undefined) Object.assign(init, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const init = {
+    method, cache: 'no-store', signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+  }
+  if (body !== undefined) {
+    Object.assign(init, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  }
   const response = await fetch(url, init).catch(error => {
     throw signal?.aborted ? error : new Error(timeout.aborted ? 'no answer' : 'not reachable', { cause: error })
   })
   if (response.status === 204) return null
   const text = await response.text()
   const answer = parse(text)
-  if (response.status === 401 || response.status === 403) throw new Refused(`${response.status}: ${answer?.message ?? 'not allowed'}`)
+  if (response.status === 401 || response.status === 403) {
+    throw new Refused(`${response.status}: ${answer?.message ?? 'not allowed'}`)
+  }
   if (!response.ok) throw new Error(`${response.status}: ${answer?.message ?? response.statusText}`)
   // Such as the form of a proxy that wants somebody to sign in.
   if (answer === null) throw new Refused('something else than numbers was answered')

@@ -20,7 +20,9 @@ export function createTrend () {
   const bars = Array.from({ length: BARS }, (_, i) => svg('rect', { x: i * BAR, width: BAR - 1 }))
   const text = el('span', { class: 'number' })
   return {
-    node: el('span', { class: 'trend' }, svg('svg', { width: BARS * BAR, height: TALL, 'aria-hidden': 'true' }, ...bars), text),
+    node: el(
+      'span', { class: 'trend' }, svg('svg', { width: BARS * BAR, height: TALL, 'aria-hidden': 'true' }, ...bars), text
+    ),
     update ({ counts, place, now }) {
       const gains = gainsOf(counts, now)
       const most = Math.max(...gains, 1)
@@ -46,7 +48,9 @@ function gainsOf (counts, now) {
     const from = place(points[i - 1].time)
     const to = place(points[i].time)
     const gained = (points[i].value - points[i - 1].value) / (to - from)
-    for (let bar = Math.floor(from); bar < to; bar++) gains[bar] += gained * (Math.min(to, bar + 1) - Math.max(from, bar))
+    for (let bar = Math.floor(from); bar < to; bar++) {
+      gains[bar] += gained * (Math.min(to, bar + 1) - Math.max(from, bar))
+    }
   }
   return gains
 }

@@ -26,7 +26,9 @@ export function createVerdict (askReset) {
   const show = keyed(backends, (/** @type {BackendVerdict} */ { name }) => name, createBackend)
   const node = el('section', { class: 'verdict' },
     el('h3', { class: 'hidden' }, 'Verdict'),
-    el('p', { class: 'word' }, sign, word, since, el('button', { type: 'button', class: 'plain', click: askReset }, 'Count anew…')),
+    el('p', { class: 'word' }, sign, word, since, el(
+      'button', { type: 'button', class: 'plain', click: askReset }, 'Count anew…'
+    )),
     missing, backends
   )
   return {
@@ -67,7 +69,10 @@ function missingFor (backends) {
   const bad = new Set(reasons.filter(({ state }) => state === 'bad').map(({ about }) => about))
   if (bad.size > 0) return `What keeps it from being ready: ${[...bad].join(', ')}.`
   const open = reasons.filter(({ state }) => state === 'undecided')
-  /** Of each kind what the backend needs that is furthest from it; `null`: no number is known. @type {Map<string, number | null>} */
+  /**
+   * Of each kind what the backend needs that is furthest from it; `null`: no number is known. @type {Map<string, number
+   * | null>}
+   */
   const needs = new Map()
   for (const { about, needed = null } of open) {
     const known = needs.get(about)

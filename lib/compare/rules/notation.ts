@@ -11,8 +11,9 @@ const INDEX_IN_POINTER = /\[(?:\d*|\*)\](?=[/[]|$)/
 /** What has no translation: filters, slices, negative indices. */
 const QUERY = /\[[^\]]*\]|[?@]/
 
-const ANY_DEPTH = 'a place with every level named: ** (any depth) is not supported, as it would also hide differences where nobody has ' +
-  'looked. Name each place, such as "/updatedAt" and "/items/*/updatedAt"; a key that is ** is "/~2~2"'
+const ANY_DEPTH = 'a place with every level named: ** (any depth) is not supported, as it would also hide ' +
+  'differences where nobody has looked. Name each place, such as "/updatedAt" and "/items/*/updatedAt"; ' +
+  'a key that is ** is "/~2~2"'
 
 const NOTATION = 'a JSON pointer such as "/items/*/updatedAt", or a dotted path such as "user.lastSeen"'
 

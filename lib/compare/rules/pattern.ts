@@ -1,6 +1,8 @@
 import { RE2JS } from 're2js'
 
-/** Characters of a text in which nothing is looked for past that, and of an expression's machine: their product is time. */
+/**
+ * Characters of a text in which nothing is looked for past that, and of an expression's machine: their product is time.
+ */
 export const MAX_TEXT = 4096
 const MAX_SIZE = 256
 
@@ -8,7 +10,9 @@ const MAX_SIZE = 256
 export function compilePattern (pattern: string): RE2JS | string {
   try {
     const compiled = RE2JS.compile(pattern)
-    return compiled.programSize() <= MAX_SIZE ? compiled : 'a smaller RE2 regular expression, with fewer or shorter repetitions'
+    return compiled.programSize() <= MAX_SIZE
+      ? compiled
+      : 'a smaller RE2 regular expression, with fewer or shorter repetitions'
   } catch (error) {
     return `an RE2 regular expression (${(error as Error).message.slice(0, 120)})`
   }

@@ -63,7 +63,10 @@ export function readRule (given: CompareRule): Rule | RuleFault {
   const effective = EFFECTIVE[place]
   if (!effective.includes(name)) {
     const article = /^[aeiou]/.test(effective[0]) ? 'an' : 'a'
-    return { key: name, allowed: `left out: for ${WHERE[place]} it has no effect, where a rule may be ${article} ${effective.join(', ')}` }
+    return {
+      key: name,
+      allowed: `left out: for ${WHERE[place]} it has no effect, where a rule may be ${article} ${effective.join(', ')}`
+    }
   }
   if (name === 'only' && at.on === 'json' && at.path.length === 0) {
     return { key: 'only', allowed: 'left out: the whole document is compared anyway' }
@@ -110,7 +113,9 @@ function readUnordered (given: true | string, { on }: At): Kind | string {
 function readFormat (given: RuleFormat | { pattern: string }): ((text: string) => boolean) | string {
   if (typeof given === 'string') return FORMATS[given]
   const pattern = compilePattern(given.pattern)
-  return typeof pattern === 'string' ? `an object whose pattern is ${pattern}` : text => text.length <= MAX_TEXT && pattern.matches(text)
+  return typeof pattern === 'string'
+    ? `an object whose pattern is ${pattern}`
+    : text => text.length <= MAX_TEXT && pattern.matches(text)
 }
 
 function isShort (a: string, b: string): boolean {

@@ -176,7 +176,10 @@ class Answers {
     const { floor, free, selected, value } = this
     const isOpaque = value !== null && (value.name === 'type' || value.name === 'presence')
     return {
-      floor: isOpaque ? Math.max(floor, this.#valueBy + 1) : floor, free: free || isOpaque, selected, adding: this.#adding
+      floor: isOpaque ? Math.max(floor, this.#valueBy + 1) : floor,
+      free: free || isOpaque,
+      selected,
+      adding: this.#adding
     }
   }
 }

@@ -10,7 +10,8 @@ const PERCENT = /^(\d{1,9}(?:\.\d{1,9})?) ?%$/
 /** A number as JSON has it: in headers, and in text, too. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
-export const TOLERANCES = `a number over 0, a share such as "1%", or a time such as "2s" or "5m", at most ${MAX_DURATION / 86_400_000} days`
+export const TOLERANCES =
+  `a number over 0, a share such as "1%", or a time such as "2s" or "5m", at most ${MAX_DURATION / 86_400_000} days`
 
 /**
  * What is meant by a tolerance; `null`: it is none. Of numbers, also of those that are text, or of date-times: of

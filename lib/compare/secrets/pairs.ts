@@ -1,7 +1,9 @@
 import type { Tape } from '../tape'
 
 /** Members that hold a name, the value of which is in another member: `{"name":"password","value":"x"}`. */
-const NAMING = new Set(['attribute', 'field', 'header', 'id', 'k', 'key', 'label', 'n', 'name', 'param', 'parameter', 'property', 'variable'])
+const NAMING = new Set(
+  ['attribute', 'field', 'header', 'id', 'k', 'key', 'label', 'n', 'name', 'param', 'parameter', 'property', 'variable']
+)
 /** Members of an object that is a name with its value: more of them are looked at in no object. */
 const MAX_MEMBERS = 32
 /** Characters of a member's name, and of a name, with their quotes. */
@@ -18,8 +20,8 @@ interface Names {
 export type SecretMembers = 'none' | 'values' | 'others'
 
 /**
- * `others`: one member says the name of a secret, so that others hold it. `values`: the text ends within the object, and no member
- * has said a name yet.
+ * `others`: one member says the name of a secret, so that others hold it. `values`: the text ends within the object,
+ * and no member has said a name yet.
  */
 export function secretMembers (tape: Tape, node: number, names: Names): SecretMembers {
   const end = tape.nexts[node] || tape.size
@@ -41,7 +43,8 @@ export function isSecretMember (name: string, members: SecretMembers): boolean {
 
 /** Whether a value is text that is a secret's name, so that the one behind it may be the secret. */
 export function isSecretText (tape: Tape, node: number, names: Names): boolean {
-  return tape.kind(node) === '"' && tape.ends[node] - tape.starts[node] <= LONGEST_NAME && names.isSecret(tape.string(node))
+  return tape.kind(node) === '"' && tape.ends[node] - tape.starts[node] <= LONGEST_NAME &&
+    names.isSecret(tape.string(node))
 }
 
 function isNaming (name: string): boolean {

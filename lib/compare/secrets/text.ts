@@ -9,7 +9,8 @@ const CLOSERS = /["'`\])\\]*/y
 const SEPARATORS = /[=:>|("'`\t\n\r]/g
 const SEPARATORS_OF_FLAG = /[=:>|("'`\s]/g
 /** Stands before a name that is itself a value: `{"name":"password","value":…}`, `<field name="password" value=…`. */
-const NAMES_ONE = /(?<![\p{L}\p{N}])(?:attribute|field|header|id|k|key|label|n|name|param|parameter|property|variable)["'`\\]{0,4}\s{0,9}(?:=>?|:|>)\s{0,9}[\\"'`]{0,4}$/iu
+const NAMES_ONE =
+  /(?<![\p{L}\p{N}])(?:attribute|field|header|id|k|key|label|n|name|param|parameter|property|variable)["'`\\]{0,4}\s{0,9}(?:=>?|:|>)\s{0,9}[\\"'`]{0,4}$/iu
 const LONGEST_BEFORE = 48
 /** Two words, or what stands between quotes, that may be a name together. */
 const LONGEST_PAIR = 128
@@ -28,9 +29,9 @@ export function mentions (text: string, names: SecretNames): boolean {
 }
 
 /**
- * Hides what follows a secret's name and a separator, in any language that writes the name first: from the first of them on, all of
- * it, so that nothing has to be known of where a value ends. Where the name is a value itself, its own may stand before it, and
- * all of the text is hidden. In linear time.
+ * Hides what follows a secret's name and a separator, in any language that writes the name first: from the first of
+ * them on, all of it, so that nothing has to be known of where a value ends. Where the name is a value itself, its own
+ * may stand before it, and all of the text is hidden. In linear time.
  */
 export function hideNamed (text: string, names: SecretNames): string {
   if (!names.mayBeIn(text)) return text
