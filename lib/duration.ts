@@ -1,6 +1,6 @@
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** In milliseconds: a year. */
+/** A year, in milliseconds. */
 export const MAX_DURATION = 366 * UNITS.d
 
 const DURATION = /^(\d{1,15}(?:\.\d{1,6})?) ?(ms|s|m|min|h|d)$/

@@ -1,6 +1,6 @@
 import { createError } from '@fastify/error'
 
-/** One key's value is not what it may be. Arguments: whose option, its path, what is allowed, the value as text. */
+/** The value of a key is not allowed. Arguments: whose option, its path, what is allowed, the value as text. */
 export const FST_MIRROR_INVALID_OPTION = createError<
   'FST_MIRROR_INVALID_OPTION', [owner: string, path: string, allowed: string, value: string]
 >('FST_MIRROR_INVALID_OPTION', '%s: %s must be %s, got %s', 500, TypeError)
@@ -20,7 +20,7 @@ export const FST_MIRROR_DUPLICATE_ID = createError<
   'FST_MIRROR_DUPLICATE_ID', [owner: string, id: string, other: string]
 >('FST_MIRROR_DUPLICATE_ID', '%s: mirror.id %s is taken by %s; every mirror needs an id of its own', 500, TypeError)
 
-/** With `strict`: what has a mirror that the plugin could not see, one a line. */
+/** Thrown with `strict`. Argument: the routes whose mirrors the plugin could not see, one a line. */
 export const FST_MIRROR_NOT_MIRRORED = createError<'FST_MIRROR_NOT_MIRRORED', [faults: string]>(
   'FST_MIRROR_NOT_MIRRORED', '%s', 500, TypeError
 )
@@ -48,23 +48,23 @@ export const FST_MIRROR_OTHER_ORIGIN = createError<'FST_MIRROR_OTHER_ORIGIN', [o
   403
 )
 
-/** Of a request: it asks for a name that `admin.hosts` does not have. */
+/** A request asks for a name that `admin.hosts` does not have. */
 export const FST_MIRROR_OTHER_HOST = createError<'FST_MIRROR_OTHER_HOST', [host: string]>(
   'FST_MIRROR_OTHER_HOST', 'the mirrors do not answer to the host %s; admin.hosts has the names that they answer to',
   421
 )
 
-/** Of a request: `since` is no period. */
+/** `since` of a request is no period. */
 export const FST_MIRROR_BAD_PERIOD = createError<'FST_MIRROR_BAD_PERIOD', []>(
   'FST_MIRROR_BAD_PERIOD', 'since must be the id of a period, or a time such as 2026-01-31T12:00:00Z', 400
 )
 
-/** Of a request: what it asks for is not counted here yet. `since`: when the present period began. */
+/** A request asks for a period that is not counted here. `since`: when the present one began. */
 export const FST_MIRROR_OLDER_PERIOD = createError<'FST_MIRROR_OLDER_PERIOD', [since: string]>(
   'FST_MIRROR_OLDER_PERIOD', 'the present period is an older one, it began at %s: reset the counters first', 409
 )
 
-/** Of a request: each that waits holds a connection. */
+/** Too many requests wait for a verdict, each with a connection. */
 export const FST_MIRROR_TOO_MANY_WAIT = createError<'FST_MIRROR_TOO_MANY_WAIT', []>(
   'FST_MIRROR_TOO_MANY_WAIT', 'too many requests wait for a verdict already', 503
 )

@@ -1,6 +1,6 @@
 import { LoopTime } from './loop-time'
 
-/** What holds something for a request. When its own code throws, it lets go of all of it. */
+/** Holds something for a request. When its own code throws, it lets go of all of it. */
 export interface Holder {
   /** The id of the mirror that it is of, for the log. */
   readonly mirrorId?: string
@@ -66,7 +66,7 @@ export class Guard {
     try {
       this.#report(error, mirrorId)
     } catch {
-      // Who would hear it?
+      // Nobody would hear it.
     }
   }
 
@@ -99,7 +99,7 @@ function enterLater<H extends Holder> (guard: Guard, holder: H, run: (holder: H)
   guard.enter(holder, run)
 }
 
-/** Those of all apps and threads, for what belongs to none of them. */
+/** Guards of all apps and threads, for faults that belong to none of them. */
 const guards = new Set<Guard>()
 
 /** Where nobody is told, and nothing is timed. */

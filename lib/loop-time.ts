@@ -1,4 +1,4 @@
-/** Of so many stretches one is timed, on average: the clock costs more than most stretches would notice. */
+/** One in so many stretches is timed, on average: the clock costs more than most stretches take. */
 const STRETCHES_A_SAMPLE = 64
 const LOG_OF_REST = Math.log(1 - 1 / STRETCHES_A_SAMPLE)
 

@@ -8,7 +8,7 @@ import type { DropReason, FailureReason, NotComparedReason } from '../types/inde
  */
 export type ReasonClass = 'failure' | 'lost' | 'left out'
 
-/** One outcome: whom it speaks of, a short name, and what it means, as people read them. */
+/** An outcome: whom it speaks of, a short name, and its meaning, in words for people. */
 export interface Reason {
   readonly class: ReasonClass
   readonly label: string

@@ -1,4 +1,4 @@
-// What is a secret, by its name or by its look: the one source for all that stores, shows or logs.
+// Tells secrets by their name or their look: the one source for all that stores, shows or logs.
 
 /** Stands where a secret stood. */
 export const MASK = '[redacted]'
@@ -31,7 +31,7 @@ const HARMLESS_KEYS = new Set([
   'routing', 'row', 'shard', 'sort', 'translation', 'unique', 'websocket'
 ])
 
-/** What is said about a secret, rather than the secret: `token_type`, `password_length`, `max_tokens`. */
+/** Words that say something about a secret, and are none: `token_type`, `password_length`, `max_tokens`. */
 const ABOUT = new RegExp([
   '_(?:count|enabled|expir(?:es|y|ation)|length|limit|method|policy|required|size|ttl|type|usage|used)$',
   '_(?:changed|created|expires|issued|updated|valid)_(?:at|in|on|until)$',
@@ -75,9 +75,9 @@ export class SecretNames {
 /** A name that counts as a secret's by its length alone. */
 const LONG_NAME = /(?<![\p{L}\p{N}_$.[\]-])[\p{L}\p{N}_$.[\]-]{257}/u
 
-/** What begins a key or a certificate in PEM. */
+/** Beginning of a key or a certificate in PEM. */
 const PEM = '-----BEGIN'
-/** What the head of a JSON Web Token begins with, `{"`, and characters of which a token is made. */
+/** Beginning of a JSON Web Token, `{"` in base64url, and characters of which a token is made. */
 const JWT = 'eyJ'
 const TOKEN_RUN = /[\w.-]+/g
 
@@ -103,7 +103,7 @@ function isSecretPart (name: string): boolean {
   const words = wordsOf(name)
   const joined = words.join('')
   if (ABOUT.test(words.join('_'))) return false
-  // As it is, `code` is what OAuth gives out; `status_code` is not.
+  // A plain `code` is what OAuth gives out. `status_code` is not.
   if (joined === 'code' || WORDS.has(joined) || PARTS.test(joined)) return true
   return words.some((word) => WORDS.has(singular(word))) || isSecretKey(words)
 }
@@ -127,7 +127,7 @@ function wordsOf (name: string): string[] {
   return apart.toLowerCase().split(/\P{L}+/u).filter((word) => word !== '')
 }
 
-/** Without characters that nobody sees, and with usual characters for those of full width: `ｐassword`. */
+/** Takes out characters that nobody sees, and makes those of full width usual ones: `ｐassword`. */
 export function plainLetters (text: string): string {
   if (!/[^\0-\x7f]/.test(text)) return text
   const seen = text.replace(/\p{Default_Ignorable_Code_Point}/gu, '')

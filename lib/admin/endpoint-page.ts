@@ -40,11 +40,11 @@ export class EndpointLists {
   }
 }
 
-/** So many of the endpoints behind the one called `after`, and not too many for an answer. */
+/** A page of the endpoints behind the one called `after`: `most` of them, and not too many for an answer. */
 export async function endpointPage (
   { limit, limited, endpoints }: EndpointList, most: number, after: string | undefined
 ): Promise<Page> {
-  // One that is not there any more began the list anew.
+  // An `after` that is not there begins the list anew.
   const from = endpoints.findIndex(({ name }) => name === after) + 1
   const shown: Buffer[] = []
   let bytes = 0

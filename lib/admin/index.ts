@@ -142,7 +142,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     }, unchecked)
   }
 
-  /** Who asks next sees what was changed. */
+  /** Forgets what was told: whoever asks next sees the change. */
   function forget () {
     numbers.forget()
     verdicts.forget()
@@ -152,7 +152,7 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
 
   function add (...[method, path, schema, handler, more = {}]: Parameters<AddRoute>): void {
     addOne(method, path, schema, handler, more)
-    // Not told of twice, in documentations.
+    // The second is hidden from documentations.
     if (slashes && more.others !== 'load') addOne(method, `${path}/`, { ...schema, hide: true }, handler, more)
   }
 

@@ -13,7 +13,7 @@ export const MAX_BYTES = 1_900_000
 
 /** How the numbers of one mirror are told. */
 export interface Telling {
-  /** What it is called. */
+  /** The name that it is told by. */
   name: string
   id: string
   show (snapshot: MirrorSnapshot): object
@@ -84,7 +84,7 @@ export class Numbers {
     return entry.subarray(begins)
   }
 
-  /** By name; those after `after`, `limit` at most, and not too many for an answer. */
+  /** Numbers by name: those after `after`, `limit` at most, and not too many for an answer. */
   async page (limit: number, after: string | undefined): Promise<Page> {
     const now = performance.now()
     if (now - this.#allAt > SHARED) {
@@ -93,7 +93,7 @@ export class Numbers {
     }
     const all = await this.#all
     const names = [...this.#names().keys()]
-    // Of a name that is not there nothing comes after.
+    // Nothing comes after a name that is not there.
     const from = after === undefined ? 0 : this.#names().has(after) ? names.indexOf(after) + 1 : names.length
     let to = from
     for (let bytes = 0; to < all.length && to - from < limit; to++) {

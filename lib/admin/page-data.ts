@@ -15,7 +15,7 @@ import type { Verdicts } from './verdicts'
 
 /** Everything that the page shows but the examples of mismatches. */
 export interface PageState {
-  /** Of this process since its start: numbers of another one are not comparable. */
+  /** Id of this process: numbers of another one are not comparable. */
   instance: string
   /** Path under which the admin routes lie in this app. */
   prefix: string
@@ -30,7 +30,7 @@ export interface PageState {
   mirror: PageMirror | null
 }
 
-/** One line of the list. */
+/** A line of the list. */
 export interface PageRow extends Pick<MirrorSnapshot, 'id' | 'enabled' | 'percentage' | 'seen'> {
   since: string
   verdict: VerdictWord
@@ -54,7 +54,7 @@ export interface PageMirror {
 }
 
 export interface PageEndpoints extends EndpointList {
-  /** Those that there are; not for all may there be room. */
+  /** Number of the endpoints. There may not be room for all. */
   total: number
 }
 
@@ -63,7 +63,7 @@ export interface PagePlaces extends Omit<MismatchList, 'places'> {
   places: PlaceSummary[]
 }
 
-/** What opening a place shows; without any there was no time or no memory for them. */
+/** The examples of an opened place. None: there was no time or no memory for them. */
 export interface PagePlaceExamples {
   examples: PageExample[]
 }
@@ -89,7 +89,7 @@ const MAX_ENDPOINTS_BYTES = 200_000
 export interface Rows {
   /** JSON of each. */
   rows: Buffer[]
-  /** Those that are left out. */
+  /** Number of those that are left out. */
   more: number
 }
 
@@ -145,7 +145,7 @@ export class PageRows {
   }
 }
 
-/** In the order of all, those for which there is room. */
+/** The rows for which there is room, in the order of all. */
 function fitting (rows: readonly Row[], most: number): Row[] {
   let bytes = 0
   const byRank = [...rows].sort((a, b) => a.rank - b.rank)
@@ -164,7 +164,7 @@ function backendOf ({ name, total, compared, mismatched, breaker, failure, laten
   return { name, total, compared, mismatched, breaker, failed, primary: latency.primary, shadow: latency.shadow }
 }
 
-/** One mirror in full, as JSON. */
+/** A mirror in full, as JSON. */
 export async function pageMirror (
   mirror: Mirror, filter: PlaceFilter, verdicts: Verdicts, lists: EndpointLists
 ): Promise<Buffer> {
@@ -179,7 +179,7 @@ export async function pageMirror (
   )
 }
 
-/** Those that somebody ought to look at first, as far as there is room: of two hundred, and one backend, for all. */
+/** The endpoints that need a look most come first. There is room for two hundred of one backend. */
 function pageEndpoints ({ limit, limited, endpoints }: EndpointList): Buffer {
   const byRank = endpoints.map(endpoint => ({ endpoint, rank: rankOf(endpoint) })).sort((a, b) => a.rank - b.rank)
   const shown: Buffer[] = []
@@ -193,7 +193,7 @@ function pageEndpoints ({ limit, limited, endpoints }: EndpointList): Buffer {
   return joined(`{"limit":${limit},"limited":${limited},"total":${endpoints.length},"endpoints":[`, shown, ']}')
 }
 
-/** What is pending has no verdict, and comes first. */
+/** `(pending)` has no verdict, and comes first. */
 function rankOf ({ backends }: EndpointSnapshot): number {
   return Math.min(...backends.map(({ verdict }) => RANKS.indexOf(verdict as VerdictWord)))
 }

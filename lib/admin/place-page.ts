@@ -14,7 +14,7 @@ export async function placePage (
   index: PlaceIndex, backends: readonly NamedBackend[], most: number, after: string | undefined
 ): Promise<Page> {
   const { places } = index
-  // One that is not there any more began the list anew.
+  // An `after` that is not there begins the list anew.
   const from = after === undefined ? 0 : places.findIndex(({ place }) => place.id === after) + 1
   const shown: Buffer[] = []
   let bytes = 0
@@ -29,7 +29,7 @@ export async function placePage (
   return { body: placeList(index, shown), last: to < places.length ? places[to - 1].place.id : null }
 }
 
-/** What is said of all places, and those that are shown, each as JSON. */
+/** The head of the list and its places, each as JSON. */
 export function placeList ({ places, ...rest }: PlaceIndex, shown: readonly Buffer[]): Buffer {
   const head = JSON.stringify({ ...rest, total: places.length }).slice(0, -1)
   return joined(`${head},"places":[`, shown, ']}')

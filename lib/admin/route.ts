@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyRequest, RouteOptions } from 'fastify'
 
-/** Of what is JSON already. */
+/** Content type of ready JSON. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
 export interface MoreOptions {

@@ -54,7 +54,7 @@ const mirror = object({
   backends: { type: 'array', items: object(backendProperties) }
 })
 
-/** As Fastify answers for what is not found. */
+/** Fastify's own answer for what is not found. */
 export const notFound = object({ statusCode: count, error: text, message: text })
 
 export const badRequest = object({ statusCode: count, code: text, error: text, message: text })
@@ -126,7 +126,7 @@ const place = object({
   examples: { type: 'array', items: placeExample }
 })
 
-/** Of places, as in `fastify.mirrors`. */
+/** The orders of places, as in `fastify.mirrors`. */
 export const placeOrder = { type: 'string', enum: ['rarest', 'frequent', 'newest', 'status'], default: 'rarest' }
 
 export const mismatches = {

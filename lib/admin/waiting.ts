@@ -56,7 +56,7 @@ export class Waiting {
   async #look (): Promise<void> {
     const now = performance.now()
     for (const { until, end } of this.#waiters) if (now >= until) end()
-    // To look at many may take longer than a pause.
+    // Looking at many may take longer than a pause.
     if (this.#looking) return
     this.#looking = true
     try {

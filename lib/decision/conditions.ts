@@ -3,7 +3,7 @@ import type { RE2JS } from 're2js'
 import type { ConditionsConfig } from '../options/config'
 import { routedPath } from '../request-target'
 
-// Of these Node keeps the first line alone; all others it joins.
+// Node keeps only the first line of these, and joins those of all others.
 // https://nodejs.org/docs/latest-v20.x/api/http.html#messageheaders
 const FIRST_KEPT = new Set([
   'age', 'authorization', 'content-length', 'content-type', 'etag', 'expires', 'from', 'host', 'if-modified-since',

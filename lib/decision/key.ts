@@ -2,7 +2,7 @@ import { door } from '../guard'
 import type { IncomingHttpHeaders } from 'node:http'
 import { isPromise } from 'node:util/types'
 
-/** What of a request a header name is looked up in. */
+/** The part of a request that a header name is looked up in. */
 interface Headed {
   readonly headers: IncomingHttpHeaders
 }
@@ -33,7 +33,7 @@ export function keyReader<R extends Headed> (
 function noKey (): undefined {}
 
 function headerKey (value: unknown): string | undefined {
-  // What `headers` inherits under a name like `constructor` is no header.
+  // A name like `constructor` is inherited by `headers`, and is no header.
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 

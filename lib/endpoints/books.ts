@@ -3,7 +3,7 @@ import type { Reason, ReasonClass } from '../reasons'
 import type { DropReason, FailureReason, NotComparedReason } from '../../types/index'
 import type { Spread } from './spread'
 
-/** What a request can be to a backend, one at a time. The numbers are places in an array. */
+/** States of a request at a backend, one at a time. The numbers are indices of an array. */
 export const KIND = {
   inFlight: 0,
   comparing: 1,
@@ -34,7 +34,7 @@ const ANSWERED: Readonly<Record<ReasonClass, Kind>> = {
   failure: KIND.uncompared, lost: KIND.uncompared, 'left out': KIND.aside
 }
 
-/** What the reasons of a backend's books are here. */
+/** The kind of each reason of a backend's books. */
 export const KIND_OF_DROP: Readonly<Record<DropReason, Kind>> = kindsOf(DROPPED, UNANSWERED)
 export const KIND_OF_FAILURE: Readonly<Record<FailureReason, Kind>> = kindsOf(FAILED, UNANSWERED)
 export const KIND_OF_UNCOMPARED: Readonly<Record<NotComparedReason, Kind>> = {
@@ -59,7 +59,7 @@ export class EndpointBooks {
   slower = 0
   /** `null`: there was no pair yet. */
   differences: Spread | null = null
-  /** In milliseconds since 1970; 0: none. */
+  /** Time in milliseconds since 1970. 0: none. */
   latestMismatch = 0
 
   get mirrored (): number {

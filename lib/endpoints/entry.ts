@@ -6,7 +6,7 @@ import type { Endpoint } from './table'
 /** Where one request to one backend is counted. */
 export class Entry {
   readonly #backend: number
-  /** As far as it is known. */
+  /** The endpoint, as far as it is known. */
   endpoint: Endpoint
   #books: EndpointBooks
   #kind: Kind = KIND.inFlight

@@ -1,5 +1,5 @@
 const OPERATION_NAME = /"operationName"\s*:\s*"([_A-Za-z][_0-9A-Za-z]*)"/
-/** What a document begins with, but for space, commas and comments. */
+/** Beginning of a document, behind space, commas and comments. */
 const DOCUMENT = /^(?:[\s,]|#[^\n]*\n)*(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]*)/
 const QUERY = /"query"\s*:\s*"/
 const ESCAPED_SPACE = /\\[nrt]/g

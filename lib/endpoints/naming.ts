@@ -17,7 +17,7 @@ export function endpointRoute (url: string): EndpointRoute {
   return { url, wildcard: url.endsWith('*') }
 }
 
-/** What a request is called by its route, or below a wildcard by its path. */
+/** Names a request by its route, or below a wildcard by its path. */
 export function pathName ({ url, wildcard }: EndpointRoute, raw: IncomingMessage): string {
   if (!wildcard) return url
   const target = originForm(raw.url as string)

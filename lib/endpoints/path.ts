@@ -45,7 +45,7 @@ export function foldPath (path: string): string {
   return name + path.slice(taken, from) + '**'
 }
 
-/** What stands for a segment; `null`: it stands for itself. */
+/** The stand-in for a segment. `null`: it stands for itself. */
 function foldSegment (path: string, from: number, to: number, last: boolean): string | null {
   const length = to - from
   if (length > LONGEST_SEGMENT) return '*'

@@ -19,7 +19,7 @@ export class Spread {
     this.total += sign
   }
 
-  /** By nearest rank, in ascending order of `percents`; `null` while there is none. */
+  /** Percentiles by nearest rank, in ascending order of `percents`. `null`: there is none. */
   percentiles (percents: readonly number[]): Array<number | null> {
     let bucket = 0
     let below = this.#counts[0]

@@ -33,7 +33,7 @@ export class Endpoints {
   readonly pending = new Endpoint('(pending)')
   /** Whether any came when it was full. */
   limited = false
-  /** By method and path, or by `''` and a name. */
+  /** Endpoints by method and path, or by `''` and a name. */
   readonly #byMethod = new Map<string, Map<string, Endpoint>>()
   readonly #all: Endpoint[] = []
 
@@ -62,7 +62,7 @@ export class Endpoints {
     return endpoint
   }
 
-  /** Those of which a verdict speaks, in the order in which they came. */
+  /** Endpoints that a verdict speaks of, in the order in which they came. */
   get judged (): Endpoint[] {
     return [...this.#all, this.notFound, this.other]
   }

@@ -11,7 +11,7 @@ const MAX_SPARE = 32
  * collected. For an engine that reads into memory that is written to again, so that whatever is kept has to be copied.
  */
 export class Blocks {
-  /** What all connections read into, as much as Node reads at once. */
+  /** The block that all connections read into: as much as Node reads at once. */
   readonly onread: OnReadOpts = readInto(Buffer.allocUnsafeSlow(64 * 1024))
   readonly #spare: Buffer[] = []
 

@@ -1,6 +1,6 @@
 import type { Blocks } from './blocks'
 
-/** What bodies are held in. */
+/** The memory for bodies. */
 export interface Memory {
   /** `null`: what is read is nobody else's, and may be kept as it is. */
   readonly blocks: Blocks | null

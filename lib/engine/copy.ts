@@ -234,7 +234,7 @@ export class Copy implements ComparableCopy, UploadingCopy, ResponseHandler, Exp
     else this.#fail(state.reason ?? this.#brokeBy(state), error)
   }
 
-  /** What its connection's end is called, in the state in which the copy is. */
+  /** Names the end of its connection, by the state of the copy. */
   #brokeBy ({ connection, startedAt }: Connected): FailureReason {
     if (startedAt === 0) return 'connect'
     if (this.answer.status !== 0) return 'body'

@@ -77,7 +77,7 @@ export class Deadlines<T extends Expiring> implements Holder {
     this.#timer = this.#guard.after<Deadlines<T>>(Math.ceil(ms), this, readFirst)
   }
 
-  /** Those that are mayExpire get their timer all the same. */
+  /** Sets the timer for those that may expire, even after a fault. */
   fail (): void {
     this.close()
     if (this.#first !== null) this.#arm(this.#time)

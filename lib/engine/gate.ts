@@ -1,7 +1,7 @@
 import { Breaker } from './breaker'
 import type { BreakerState, DropReason, FailureReason } from './types'
 
-/** What a backend fails by, but for reading slowly: it may do so for good reason. */
+/** Failures that open the breaker. A slow reader is none: it may be slow for good reason. */
 const OPENS_BREAKER: Readonly<Partial<Record<FailureReason, boolean>>> = {
   timeout: true, connect: true, reset: true, body: true
 }

@@ -92,7 +92,7 @@ export class InlineEngine implements Engine<Target>, Holder {
     for (const upload of grown) this.guard.enter(upload, giveUpSlowOf)
   }
 
-  /** What waits is sent all the same. */
+  /** Sends what waits, even after a fault. */
   fail (): void {
     this.dispatchWaiting()
   }

@@ -10,12 +10,12 @@ import type { Pacer } from './http/pacer'
 import type { LoopClock } from './loop-clock'
 import type { TargetOptions } from './types'
 
-/** What the copies to one backend share. */
+/** The part that all copies to one backend share. */
 export class Target {
   readonly maxBacklogBytes: number
-  /** Of copies. */
+  /** Deadlines of copies. */
   readonly deadlines: Deadlines<Expiring>
-  /** Of bodies that the client stopped to send. */
+  /** Deadlines of bodies that the client stopped to send. */
   readonly stalls: Deadlines<Expiring>
   readonly clock: LoopClock
   readonly budget: Budget

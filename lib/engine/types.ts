@@ -12,7 +12,7 @@ import type {
 
 export type { BreakerState, Difference, DropReason, FailureReason, NotComparedReason }
 
-/** One backend, as plain data: what a thread could be sent. */
+/** A backend as plain data, fit to be sent to a thread. */
 export interface TargetOptions {
   /** Scheme, host and port. */
   origin: string
@@ -25,11 +25,11 @@ export interface TargetOptions {
   maxBacklogBytes: number
   /** `null`: answers are compared by status and hash, if at all. */
   diff: DiffOptions | null
-  /** Without a diff: bytes of a coded body that are kept, and that it may decode to, for the hash of what it says. */
+  /** Bytes of a coded body that are kept without a diff, and that it may decode to, to hash its content. */
   maxCoded: number
 }
 
-/** What a copy says to its backend before the body. */
+/** The head of a copy. */
 export interface CopyHead {
   path: string
   /** Names and values in turn; no framing, no hop-by-hop header; Host among them. */
@@ -57,14 +57,14 @@ export interface CopySink extends Holder {
   onNotCompared (reason: NotComparedReason): void
 }
 
-/** One copy to be sent: where, with which head, and who hears of it. `T`: an engine's own handle for a backend. */
+/** A copy to be sent: where, with which head, and who hears of it. `T`: an engine's own handle for a backend. */
 export interface CopyInit<T> {
   target: T
   head: CopyHead
   sink: CopySink
 }
 
-/** What a mirrored request begins with. */
+/** The beginning of a mirrored request. */
 export interface ExchangeInit<T> {
   method: string
   /** `null`: the request has no body. Given away: the engine disposes of it. */
@@ -107,9 +107,9 @@ export interface Engine<T = unknown> {
   readonly budget: Budget
   /** Whether it works on a thread, to which not every option can be sent. */
   readonly threaded: boolean
-  /** What the caller's own entrances stand behind, too. */
+  /** Guards the caller's own entrances, too. */
   readonly guard: Guard
-  /** Of the caller's event loop; it looks while mirrored requests are under way. */
+  /** Clock of the caller's event loop. It runs while mirrored requests are under way. */
   readonly clock: LoopClock
   /** Seconds for which mirroring has kept event loops busy, by thread. They never go down. */
   readonly loopSeconds: Readonly<Partial<Record<'main' | 'worker', number>>>

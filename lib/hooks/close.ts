@@ -18,7 +18,7 @@ export function onceClosed (request: IncomingMessage, response: ServerResponse, 
     if (request.socket?.closed !== false) return false
     watchSocket(request.socket, response, enterClose)
   }
-  // Not `once`, which costs an object: whoever listens may hear it twice anyway.
+  // `once` would cost an object, and listeners must bear hearing it twice anyway.
   response.on('close', enterClose)
   return true
 }

@@ -20,7 +20,7 @@ type Request = FastifyRequest & { [kMirrored]: MirroredRequest | null | undefine
 type Response = ServerResponse & { [kMirrored]?: MirroredRequest }
 type Done = (error?: Error) => void
 
-/** What every route of the app pays: one property, and one look at it when the answer goes out. */
+/** The cost for every route of the app: one property, and one look at it when the answer goes out. */
 export function installAppHooks (fastify: FastifyInstance): void {
   fastify.decorateRequest(kMirrored, null)
   // Of the instance, not of the route: those come later, and would see what other plugins made of the payload.

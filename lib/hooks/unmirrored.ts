@@ -15,7 +15,7 @@ interface Asking {
   readonly scope: FastifyInstance
 }
 
-/** Of apps that were made after this module was loaded: their routes with a mirror, whoever adds them when. */
+/** Routes with a mirror, whoever adds them when, of apps that were made after this module was loaded. */
 const askingOf = new WeakMap<object, Asking[]>()
 /** Routes that a plugin has seen, and the options of their mirrors. */
 const mirrored = new WeakSet<object>()
@@ -63,7 +63,7 @@ export function tellOfUnmirrored (fastify: FastifyInstance, strict: boolean, log
     if (strict && missed.length + proxies.length > 0) {
       throw new FST_MIRROR_NOT_MIRRORED([...missed.map(one => show(one, fastify)), ...proxies].join('\n'))
     }
-    // Not at a bounded rate: each is told once.
+    // The rate is not bounded: each is told once.
     for (const one of missed) {
       if (!told.has(one.route)) fastify.log.warn(show(one, fastify))
       told.add(one.route)
@@ -94,7 +94,7 @@ function show ({ method, url, scope }: Asking, plugin: FastifyInstance): string 
   return `${showRoute({ method, url })} is not mirrored, as ` + (early ? EARLY : ELSEWHERE)
 }
 
-/** What is left where routes were added unseen: a request shows the `config` of its route. */
+/** Finds a mirror of a route that was added unseen: a request shows the `config` of its route. */
 function lookAtRequests (fastify: FastifyInstance, log: BoundedLog): void {
   let looks = LOOKS
   fastify.addHook('onRequest', (request, _reply, done) => {

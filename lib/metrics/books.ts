@@ -63,7 +63,7 @@ export class MirrorBooks {
   }
 }
 
-/** As much of a difference as is counted. */
+/** The part of a difference that is counted. */
 type Compared = Pick<Difference, 'differs'> & Partial<Pick<Difference, 'body'>>
 
 /**
@@ -149,7 +149,7 @@ export class BackendBooks {
    * compared is told next.
    */
   answer (status: number, ms: number): void {
-    // What may throw comes first, so that an event is counted as a whole or not at all.
+    // The part that may throw comes first, so that an event is counted as a whole or not at all.
     if (!Number.isNaN(ms)) this.latency.shadow.add(ms)
     this.inFlight--
     this.success++
@@ -205,7 +205,7 @@ function addCounts (into: object, from: object): void {
   }
 }
 
-/** Nothing is known to differ but bytes that may mean the same. */
+/** Whether nothing is known to differ but bytes that may mean the same. */
 export function isUnread ({ differs, body }: Compared): boolean {
   if (body?.kind !== 'hash' || differs.length !== 1) return false
   return body.reason === 'too long' || body.reason === 'too complex'

@@ -3,22 +3,22 @@ import type { Endpoint, Endpoints } from '../endpoints/table'
 import { EndingPeriods, isSettled } from './lifetime'
 import type { Counters } from './lifetime'
 
-/** What came of the requests of an endpoint to one backend. A request is in one of them once it has ended. */
+/** Outcomes of an endpoint's requests to one backend. A request is in one of them once it has ended. */
 export type EndpointCounts = Record<typeof OUTCOMES[number], number>
 
 const OUTCOMES = ['matched', 'mismatched', 'failed', 'lost', 'leftOut'] as const
 
-/** What a period has counted. */
+/** The endpoints of a period. */
 export interface EndpointPeriod extends Counters {
   readonly endpoints: Endpoints
 }
 
 type Totals = Map<string, EndpointCounts[]>
 
-/** What a mirror has counted by endpoint since it was made, over all its periods. */
+/** Counts of a mirror by endpoint since it was made, over all its periods. */
 export class EndpointTotals {
   readonly #limit: number
-  /** Those that have counters of their own: once they are as many as the limit, further ones are counted together. */
+  /** Endpoints that have counters of their own. Past the limit further ones are counted together. */
   readonly #names = new Set<string>()
   readonly #ended: Totals = new Map()
   readonly #ending = new EndingPeriods<EndpointPeriod>(isOver, period => this.#sum(this.#ended, period))

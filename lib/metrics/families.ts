@@ -3,7 +3,7 @@ import type { BackendBooks, MirrorBooks } from './books'
 import type { EndpointCounts } from './endpoint-totals'
 import type { Histogram, LatencyHistograms } from './histogram'
 
-/** What is told of an app: counts since it began, whatever is reset. */
+/** All that is told of an app: counts since it began, whatever is reset. */
 export interface AppTotals {
   readonly mirrors: readonly MirrorTotals[]
   readonly bufferedBytes: number
@@ -16,7 +16,7 @@ export interface MirrorTotals {
   readonly enabled: boolean
   readonly books: MirrorBooks
   readonly backends: readonly BackendTotals[]
-  /** By name, in the order of the backends; `null`: nobody asked for them. */
+  /** Histograms by name, in the order of the backends. `null`: nobody asked for them. */
   readonly endpoints: ReadonlyMap<string, readonly EndpointCounts[]> | null
 }
 
@@ -32,7 +32,7 @@ type Labels = Readonly<Record<string, string | number>>
 /** Takes one value. `suffix`: of the name, where a family has several. */
 export type Emit = (labels: Labels, value: number, suffix?: string) => void
 
-/** One family of metrics, as Prometheus calls those that have a name in common. */
+/** A family of metrics, as Prometheus calls those that have a name in common. */
 export interface Family {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
@@ -70,7 +70,7 @@ export const families: readonly Family[] = [
   ofBackends('counter', 'dropped_total', 'Mirrored requests that were not attempted, by reason.', ({ books }, emit) => {
     emitEach('reason', books.dropped, emit)
   }),
-  // Not `total`, which goes down where the client library refuses a copy: a counter never does.
+  // `total` goes down where the client library refuses a copy. A counter never does.
   ofBackends('counter', 'sent_total',
     'Copies that were sent and have ended, with or without an answer.', ({ books }, emit) => {
       emit({}, books.total - books.inFlight)
@@ -113,7 +113,7 @@ export const families: readonly Family[] = [
   })
 ]
 
-/** For those who ask for it: it has as many values as clients make endpoints. */
+/** Only told on request: it has as many values as clients make endpoints. */
 const ENDPOINT_HELP = 'What came of mirrored requests, by endpoint.'
 export const endpointFamily: Family = ofMirrors(
   'counter', 'endpoint_outcomes_total', ENDPOINT_HELP, ({ backends, endpoints }, emit) => {

@@ -12,7 +12,7 @@ export class Histogram {
   readonly bounds: readonly number[]
   /** Samples in each bucket alone. */
   readonly counts: Float64Array
-  /** In seconds. */
+  /** Sum in seconds. */
   sum = 0
 
   constructor (bounds: readonly number[]) {

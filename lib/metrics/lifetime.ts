@@ -24,7 +24,7 @@ export class EndingPeriods<Period> {
     this.open()
   }
 
-  /** Those that are not settled yet. */
+  /** Periods in which something is under way. */
   open (): readonly Period[] {
     const periods = this.#periods
     this.#periods = periods.filter(period => !this.#isSettled(period))
@@ -33,9 +33,9 @@ export class EndingPeriods<Period> {
   }
 }
 
-/** What a mirror has counted since it was made, over all its periods. */
+/** Counts of a mirror since it was made, over all its periods. */
 export class Lifetime {
-  /** Of periods that are over, and in which nothing is under way any more. */
+  /** Sums of the periods that are over, and in which nothing is under way any more. */
   #ended: Counters | null = null
   readonly #ending = new EndingPeriods<Counters>(isSettled, counters => {
     sum(this.#ended ??= zeros(counters), counters)
@@ -43,7 +43,7 @@ export class Lifetime {
 
   /** A period is over. */
   add ({ books, backends }: Counters): void {
-    // Of a period no more than that: its mismatches are large.
+    // Only its books are kept: its mismatches are large.
     this.#ending.add({ books, backends })
   }
 

@@ -82,7 +82,7 @@ class Metric {
   /** prom-client takes `_total` off it where it writes OpenMetrics. */
   name: string
   readonly family: Family
-  /** Of the processes of a cluster. */
+  /** The processes of a cluster are added up. */
   readonly aggregator = 'sum'
   readonly #read: () => AppTotals[]
 
@@ -112,7 +112,7 @@ class Metric {
   reset (): void {}
 }
 
-/** Those of the same name and labels as one. */
+/** Adds up metrics of the same name and labels. */
 function summed (samples: readonly Sample[]): Sample[] {
   const byLabels = new Map<string, Sample>()
   for (const sample of samples) {

@@ -4,7 +4,7 @@ import type { Histogram } from './histogram'
 const SIZE = 1000
 const NONE = new Float64Array(0)
 const EMPTY: LatencySummary = { count: 0, p50: null, p90: null, p95: null, p99: null, max: null }
-/** Of a selection: values that are sorted at once, and rounds until then. */
+/** Limits of the selection: values that are sorted at once, and rounds until then. */
 const FEW = 40
 const MAX_ROUNDS = 20
 

@@ -1,7 +1,7 @@
 import type { BackendSnapshot, BreakerState, MirrorRoute, MirrorSnapshot } from '../../types/index'
 import type { BackendBooks, MirrorBooks } from './books'
 
-/** What a mirror's snapshot is made of. */
+/** The part of a mirror that its snapshot is made of. */
 export interface MirrorState {
   readonly id: string
   readonly routes: readonly MirrorRoute[]
@@ -11,7 +11,7 @@ export interface MirrorState {
   readonly backends: readonly BackendState[]
 }
 
-/** What a backend's part of it is made of. */
+/** The part of a backend that its snapshot is made of. */
 export interface BackendState {
   readonly name: string
   readonly url: string

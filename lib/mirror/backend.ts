@@ -10,7 +10,7 @@ import type { BackendFacts } from '../verdict/judge'
 import { failedCopies } from '../verdict/losses'
 import { Outages } from '../verdict/outages'
 
-/** What a mirror owns of one of its backends: whom to send to, admission, counters. */
+/** A mirror's own part of one of its backends: whom to send to, admission, counters. */
 export class Backend implements BackendState {
   readonly config: BackendConfig
   readonly gate: Gate
@@ -87,7 +87,7 @@ export class Backend implements BackendState {
     else this.#outages.end(bad)
   }
 
-  /** What a verdict rests on, endpoints apart. */
+  /** The facts of a verdict, without those of endpoints. */
   facts (): Omit<BackendFacts, 'endpoints'> {
     const { name, books, breaker } = this
     return { name, books, breaker, since: this.#outages.since, outages: this.#outages.summary(failedCopies(books)) }

@@ -15,7 +15,7 @@ import type { Period } from './period'
 import { FAILED } from '../reasons'
 import type { BodyHead } from '../tap/body-head'
 
-/** What a mismatch would be shown with. */
+/** The request that a mismatch would be shown with. */
 export interface RequestSnapshot {
   method: string
   path: string
@@ -59,7 +59,7 @@ export class CopyOutcome implements CopySink, Holder {
   readonly #places: Places
   readonly #index: number
   readonly #namer: EndpointNamer
-  /** Of the breaker, that it tries; 0: none. */
+  /** The breaker's try that this copy is. 0: none. */
   #opening = 0
   /** `null`: nothing is compared. */
   readonly #request: RequestSnapshot | null
@@ -176,7 +176,7 @@ export class CopyOutcome implements CopySink, Holder {
   }
 
   #warn (message: string, reason: string, err: Error & { data?: string }): void {
-    // Of an answer that could not be parsed undici gives the raw text, with whatever secret is in it.
+    // Undici gives the raw text of an answer that it could not parse, with whatever secret is in it.
     if (err?.data !== undefined) err.data = undefined
     this.#mirror.log.warn({ mirror: this.#mirror.id, backend: this.#backend.name, reason, err }, message)
   }

@@ -114,7 +114,7 @@ function nominatedBy (connection: string | undefined): ReadonlySet<string> {
   return new Set(connection.toLowerCase().split(',').map(name => name.trim()))
 }
 
-/** What the client asked for: its Host, or HTTP/2's `:authority`; `undefined` when it said neither. */
+/** The host that the client asked for: its Host, or HTTP/2's `:authority`. `undefined`: it said neither. */
 export function clientHost (headers: IncomingHttpHeaders): string | undefined {
   return headers.host ?? headers[':authority'] as string | undefined
 }

@@ -42,7 +42,7 @@ const sampler = new Sampler()
 /** The user's, for every mismatch of every mirror; `null`: none. */
 export type OnMismatch = ((mismatch: MismatchEvent) => unknown) | null
 
-/** What all mirrors of an app have in common. */
+/** Parts that all mirrors of an app share. */
 export interface MirrorContext {
   readonly engine: Engine
   readonly log: BoundedLog
@@ -54,11 +54,11 @@ export interface MirrorContext {
   readonly histograms: boolean
   /** Whether requests are counted by endpoint beyond resets. */
   readonly endpointTotals: boolean
-  /** What examples of mismatches are held in. */
+  /** The memory for examples of mismatches. */
   readonly examples: ExampleMemory
 }
 
-/** What one mirror owns: its options, its decision, its counters and its backends. */
+/** A mirror: its options, its decision, its counters and its backends. */
 export class Mirror implements MirrorState, Holder {
   readonly config: MirrorConfig
   readonly engine: Engine
@@ -157,7 +157,7 @@ export class Mirror implements MirrorState, Holder {
     return this.#readKey(request)
   }
 
-  /** What the last `keyOf` threw, or `null`. */
+  /** The error of the last `keyOf`. `null`: there was none. */
   get keyError (): unknown {
     return this.#keyError
   }
@@ -206,7 +206,7 @@ export class Mirror implements MirrorState, Holder {
     return { ...rest, total: places.length, places: shown }
   }
 
-  /** What was counted by endpoint. */
+  /** The numbers by endpoint. */
   endpoints (): EndpointList {
     return atOnce(this.endpointSteps())
   }
@@ -252,7 +252,7 @@ export class Mirror implements MirrorState, Holder {
     return curlCommand({ ...request, path: request.sentPath, headers }, base ?? backend.url, host)
   }
 
-  /** What was counted since the mirror was made, whatever was reset. For those who asked for histograms. */
+  /** Counts since the mirror was made, whatever was reset. Only with histograms. */
   totals (): MirrorTotals {
     const { books, backends } = this.#lifetime.totals(this.period)
     return {

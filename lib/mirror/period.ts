@@ -13,7 +13,7 @@ export class Period implements PeriodMark {
   readonly id: string
   readonly since: Date
   readonly books = new MirrorBooks()
-  /** In the order of the mirror's backends. */
+  /** Counters of the backends, in the mirror's order. */
   readonly backends: readonly BackendBooks[]
   readonly places: Places
   readonly endpoints: Endpoints

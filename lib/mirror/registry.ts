@@ -23,7 +23,7 @@ export interface Named {
   id: string
   /** Whether the id is. */
   given: boolean
-  /** For each backend, whether its name is. */
+  /** Whether each backend's name is the user's. */
   backends: boolean[]
 }
 
@@ -34,13 +34,13 @@ export class Registry {
   readonly #main: MainSwitch = { enabled: true }
   /** Where changes are logged that nobody else logs. */
   readonly #log: FastifyBaseLogger
-  /** In the order of registration. */
+  /** Mirrors in the order of their registration. */
   #byId = new Map<string, Mirror>()
   /** Default ids that routes have had at first. */
   readonly #slugs = new Set<string>()
-  /** What mirrors with a default id are called when they can not keep it. */
+  /** Ids for mirrors that cannot keep their default id. */
   readonly #markedIds = new Map<MirrorConfig, string>()
-  /** By the user's own object: routes that share it are one mirror. */
+  /** Mirrors by the user's own object: routes that share it are one mirror. */
   readonly #byOptions = new Map<object, Mirror>()
 
   constructor (
@@ -112,7 +112,7 @@ export class Registry {
     throw invalid(place, key === null ? ['connect'] : ['connect', key], allowed, key === null ? connect : connect[key])
   }
 
-  /** For each backend of a mirror, what its function gives now; `undefined`: it has none. */
+  /** The options that each backend's function gives now. `undefined`: it has none. */
   #readConnects ({ id, backends }: MirrorConfig): Array<ConnectOptions | undefined> {
     return asked(() => backends.map(({ name, origin, connectSource }) => {
       if (connectSource === null) return undefined
@@ -123,12 +123,12 @@ export class Registry {
     }))
   }
 
-  /** What every mirror has counted since it was made. */
+  /** Counts of every mirror since it was made. */
   totals (): MirrorTotals[] {
     return Array.from(this.#byId.values(), mirror => mirror.totals())
   }
 
-  /** What of a mirror takes too long to be read at once. In the order of registration. */
+  /** Every mirror by id, in the order of registration, for what takes too long to be read at once. */
   readonly mirrors = (): ReadonlyMap<string, Mirror> => this.#byId
 
   /** All mirrors, and which of their names are the user's. */
@@ -194,7 +194,7 @@ function optionsOf (route: RouteOptions): MirrorOptions | false | undefined {
   if (own !== undefined && ofConfig !== undefined) {
     throw new FST_MIRROR_CONFLICTING_OPTIONS(showRoute(route), 'mirror', 'config.mirror')
   }
-  // Not `??`: `null` is a mistake that is told of.
+  // `??` would hide `null`, a mistake that is told of.
   return own !== undefined ? own : ofConfig
 }
 

@@ -19,7 +19,7 @@ import type { Period } from './period'
 export class RequestEntries {
   readonly period: Period
   readonly #mirror: Mirror
-  /** As far as it is known. */
+  /** The endpoint, as far as it is known. */
   #endpoint: Endpoint
   /** Where the request is counted until its endpoint is known; `null`: it is known. */
   #unsettled: Entry[] | null = null
@@ -97,7 +97,7 @@ export class RequestEntries {
     this.#unsettled?.push(entry)
   }
 
-  /** As far as it is known. */
+  /** The endpoint, as far as it is known. */
   get endpoint (): Endpoint {
     return this.#endpoint
   }
@@ -107,7 +107,7 @@ export class RequestEntries {
     return this.#unsettled !== null
   }
 
-  /** What was counted as pending is this endpoint's. */
+  /** Moves what was counted as pending to this endpoint. */
   settle (endpoint: Endpoint): void {
     const unsettled = this.#unsettled
     if (unsettled === null) return

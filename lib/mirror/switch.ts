@@ -6,7 +6,7 @@ export interface MainSwitch {
   enabled: boolean
 }
 
-/** What can be changed while the app runs, of a mirror and of a backend. */
+/** Settings of a mirror or a backend that can be changed while the app runs. */
 export interface Settings {
   enabled: boolean
   percentage: number

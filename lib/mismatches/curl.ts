@@ -1,12 +1,12 @@
 import { hasUnseen } from '../printable'
 import type { MismatchRequest } from '../../types/index'
 
-/** What curl or HTTP sets anew for the request that is sent, RFC 9110 section 7.6.1. */
+/** Headers that curl or HTTP sets anew for the request that is sent, RFC 9110 section 7.6.1. */
 const LEFT_OUT = new Set([
   'host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer',
   'upgrade', 'expect'
 ])
-/** What curl adds by itself. */
+/** Headers that curl adds by itself. */
 const ADDED_BY_CURL = ['accept', 'user-agent']
 
 /** A token, RFC 9110 section 5.6.2: what a method and a header's name are made of. */
@@ -55,7 +55,7 @@ export function curlCommand (request: MismatchRequest, baseUrl: string, host?: s
   return `printf ${format(Buffer.from(body))} | ${words.join(' ')} --data-binary @-`
 }
 
-/** None for what is no header. */
+/** Nothing for a name or a value that is no header's. */
 function headerWords (name: string, value: string): string[] {
   if (!TOKEN.test(name) || /[\0\r\n]/.test(value)) return []
   // With a colon and no value, curl would take the header out.
@@ -91,7 +91,7 @@ function format (bytes: Buffer): string {
   return `'${text}'`
 }
 
-/** What cannot stand in a URL, and `#`, which would end the path, percent-encoded. */
+/** Percent-encodes characters that cannot stand in a URL, and `#`, which would end the path. */
 function encodeTarget (target: string): string {
   let encoded = ''
   for (const byte of asBytes(target)) {

@@ -12,7 +12,7 @@ const FIRSTS = 10
  */
 export class Lines {
   readonly #tell: (suppressed: number) => void
-  /** What is told at the end of a period is of no request. */
+  /** Context of the line at the end of a period, which belongs to no request. */
   readonly #context = new AsyncResource('fastify-mirror', { requireManualDestroy: true })
   #kinds = new Set<string>()
   #lines = 0
@@ -47,7 +47,7 @@ export class Lines {
     return false
   }
 
-  /** One is not logged. */
+  /** Counts a mismatch that is not logged. */
   suppress (): void {
     if (this.#suppressed++ > 0) return
     this.#context.runInAsyncScope(() => {

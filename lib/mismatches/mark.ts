@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 
-/** Of this process, and told to nobody. */
+/** Key of this process, told to nobody. */
 const KEY = randomBytes(32)
 
 /**

@@ -1,6 +1,6 @@
 import type { Memory } from '../compare/bodies'
 
-/** Of `maxBufferedBytes`, what the examples of all mirrors may hold: the rest is for bodies. */
+/** Share of `maxBufferedBytes` that the examples of all mirrors may hold. The rest is for bodies. */
 const SHARE = 1 / 4
 
 /** The memory of an app's examples, which is part of what it may hold for mirrors. */

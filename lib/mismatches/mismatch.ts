@@ -82,7 +82,7 @@ export function createMismatch (input: MismatchInput, redactor: Redactor): Misma
   }
 }
 
-/** As much of what differs in bodies as is told of it. A copy: what came may be kept. */
+/** The part of a body's difference that is told. A copy: the original may be kept. */
 function firstDifferences (body: BodyDifference): BodyDifference {
   if (body.kind !== 'json') return { ...body }
   const { differences, truncated } = body

@@ -18,7 +18,7 @@ type Node = Map<string, Node | null>
 export class Names {
   readonly #root: Node = new Map()
 
-  /** What a place is called here. It is not remembered. */
+  /** The name of a place here. It is not remembered. */
   fold (where: string): string {
     const names = namesOf(where)
     let node: Node | null | undefined = this.#root

@@ -19,7 +19,7 @@ export class Place implements CountingPlace {
   /** `null`: of all that is not told apart. */
   readonly kind: PlaceKind | null
   count = 0
-  /** By the backend's place among its mirror's. */
+  /** Counts by the backend's position among its mirror's. */
   readonly counts: number[] = []
   /** Among all places, which was new first. */
   readonly nth: number
@@ -30,7 +30,7 @@ export class Place implements CountingPlace {
   readonly #mirror: { readonly id: string }
   #id: string | null = null
   #most = 0
-  /** In the order of their uses. One may be in several. */
+  /** Examples in the order of their uses. One may be in several. */
   readonly #examples: [Example | null, Example | null, Example | null] = [null, null, null]
 
   constructor (
@@ -70,7 +70,7 @@ export class Place implements CountingPlace {
 
   #put (use: number, example: Example, memory: ExampleMemory): void {
     this.#drop(use, memory)
-    // What is its own is counted as often as it is used: it is short.
+    // Its own part is counted as often as it is used: it is short.
     if (!example.sample.hold(memory)) return
     if (memory.take(example.bytes)) this.#examples[use] = example
     else example.sample.letGo(memory)
@@ -84,12 +84,12 @@ export class Place implements CountingPlace {
     example.sample.letGo(memory)
   }
 
-  /** Without examples from now on. */
+  /** Lets go of its examples, and keeps none from now on. */
   letGo (memory: ExampleMemory): void {
     for (let use = 0; use < USES.length; use++) this.#drop(use, memory)
   }
 
-  /** Those first of which this is the rarest place. Each is masked now. */
+  /** Its examples, masked now. Those of which this is the rarest place come first. */
   get examples (): PlaceExample[] {
     return this.#shown().map(readExample)
   }

@@ -9,7 +9,7 @@ import { Names } from './names'
 import { Place } from './place'
 import { Sample } from './sample'
 
-/** What places that are not told apart are called. */
+/** Name of places that are not told apart. */
 export const OTHER = '(other places)'
 
 /** Places that one endpoint may have, however many others have. */
@@ -17,10 +17,10 @@ const FEW = 100
 /** Names of all places, for each of which there is room. */
 const NAMES_OF_ONE = 8
 
-/** Of one endpoint. */
+/** The places of one endpoint. */
 class EndpointPlaces {
   readonly names = new Names()
-  // Nothing is taken out of it but all at once: maps that are changed without end keep their old tables alive.
+  // Entries are taken out all at once only: maps that are changed without end keep their old tables alive.
   readonly byKey = new Map<string, Place>()
   other: Place | null = null
   /** Comparisons of the endpoint that the counts are not of, as they were before. */
@@ -33,7 +33,7 @@ class EndpointPlaces {
 
 export interface ListedPlace {
   place: Place
-  /** Of its endpoint's comparisons, 0 to 1. */
+  /** Share of its endpoint's comparisons, 0 to 1. */
   share: number
 }
 
@@ -56,7 +56,7 @@ export class Places {
   readonly #backends: number
   readonly #memory: ExampleMemory
   #byEndpoint = new Map<Endpoint, EndpointPlaces>()
-  /** What had been compared when the counts began anew. */
+  /** Comparisons by endpoint when the counts began anew. */
   #before = new Map<Endpoint, number>()
   #stored = 0
   #names = 0
@@ -100,7 +100,7 @@ export class Places {
     this.#other(this.#of(endpoint), endpoint, time).add(backend, time, ++this.#turn)
   }
 
-  /** One was counted by place, and there was no time for an example. */
+  /** Counts a mismatch for which there was no time for an example. */
   spareExample (): void {
     this.#withoutExample++
   }
@@ -151,7 +151,7 @@ export class Places {
     return own.other
   }
 
-  /** What has been compared of an endpoint since the counts began. */
+  /** Comparisons of an endpoint since the counts began. */
   #comparisonsOf (endpoint: Endpoint, { before }: EndpointPlaces): number {
     // A mismatch may be told of before it is counted.
     return Math.max(1, this.#comparedAt(endpoint) - before)
@@ -218,7 +218,7 @@ const otherLast = (a: ListedPlace, b: ListedPlace): number => Number(isOther(a))
 const byCount = (a: ListedPlace, b: ListedPlace): number => b.place.count - a.place.count || a.place.nth - b.place.nth
 const byNews = (a: ListedPlace, b: ListedPlace): number => b.place.first - a.place.first || b.place.nth - a.place.nth
 
-/** What is not told apart is neither rare nor new. */
+/** `(other places)` is neither rare nor new. */
 const ORDERS: Readonly<Record<PlaceOrder, (a: ListedPlace, b: ListedPlace) => number>> = {
   rarest: (a, b) => otherLast(a, b) || a.share - b.share || a.place.count - b.place.count || byNews(a, b),
   frequent: byCount,

@@ -24,9 +24,9 @@ export interface ReporterConfig {
   readonly redact: readonly string[]
 }
 
-/** One mismatch, as it comes. */
+/** A mismatch as it comes. */
 export interface Reported {
-  /** Of the period in which the copy began. */
+  /** Places of the period in which the copy began. */
   readonly places: Places
   readonly endpoint: Endpoint
   /** The backend's place among its mirror's, and its name. */
@@ -54,9 +54,9 @@ const MAX_LOGGED = 16
 
 /** The time of the main thread. */
 export interface MismatchTime {
-  /** For examples, logs and users' functions. */
+  /** Time for examples, logs and users' functions. */
   readonly examples: TimeShare
-  /** For counting by place. */
+  /** Time for counting by place. */
   readonly counting: TimeShare
 }
 
@@ -70,7 +70,7 @@ const mainThread: MismatchTime = {
  * with them gets further.
  */
 export class MismatchReporter {
-  /** Of the log. */
+  /** Lines of the log. */
   readonly lines: Lines
   readonly #time: MismatchTime
   /** Since `onMismatch` was last called. */

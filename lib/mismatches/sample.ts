@@ -17,7 +17,7 @@ const OVERHEAD = 256
 const OVERHEAD_OF_ONE = 16
 const A_PLACE = 8
 const MAX_OWN = 1200
-/** Of the room, the part that what differs elsewhere may have. */
+/** Part of the room for differences at other places. */
 const SHARE_OF_OTHERS = 0.3
 /** Characters of a value that is too much. */
 const SHORT_VALUE = 40
@@ -30,7 +30,7 @@ export interface CountingPlace {
   readonly count: number
 }
 
-/** What differs at one place. */
+/** The difference at one place. */
 export type OwnDifference = HeaderDifference | JsonDifference
 
 /** A mismatch as one of its places keeps it. */
@@ -80,7 +80,7 @@ export class Sample {
 
   /** What each of the places keeps. `difference`: what came, of which the sample has the first part. */
   exampleAt (index: number, { headers, body, places }: Pick<Difference, 'headers' | 'body' | 'places'>): Example {
-    // Of what there is more of nothing is known.
+    // Nothing is known of those past the limit.
     const first = index < places.keys.length ? places.firsts[index] : -1
     if (first === -1) return { sample: this, own: null, bytes: 0 }
     if (places.keys[index].includes(' header:')) {
@@ -96,7 +96,7 @@ export class Sample {
     return { sample: this, own, bytes: bytesOf(own) }
   }
 
-  /** Without secrets. `own`: what differs at the place that it is shown for, which comes first. */
+  /** The mismatch without secrets. `own`: the difference at the place that it is shown for, which comes first. */
   read (own: OwnDifference | null): Mismatch {
     const input = this.#input
     if (own === null) return createMismatch(input, this.#redactor)

@@ -6,7 +6,7 @@ export interface NamedBackend {
   readonly name: string
 }
 
-/** Without the examples, which take time to mask. `backends`: the mirror's. */
+/** A place without its examples, which take time to mask. `backends`: the mirror's. */
 export function summaryOf ({ place, share }: ListedPlace, backends: readonly NamedBackend[]): PlaceSummary {
   const { id, endpoint, where, kind, count, counts, first, last } = place
   const ofBackends =

@@ -9,7 +9,7 @@ const A_LINE = 16
 const MAX_LINES = 64
 /** Characters of a secret's value from which on it is not kept: nobody will see it. */
 const LONG_VALUE = 64
-/** Of the room, the parts that the path may have, and of what is left the headers where there is a body. */
+/** Parts of the room for the path, and of the rest for the headers where there is a body. */
 const SHARE_OF_PATH = 1 / 3
 const SHARE_OF_HEADERS = 0.6
 const NO_BODY = new Uint8Array(0)

@@ -8,7 +8,7 @@ import { hideUserInfo, showPath } from './show'
 
 /** Scheme and authority as they must be written: `new URL()` alone would guess a host from `http:shadow/`. */
 const HTTP_URL = /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/i
-/** What `new URL()` would drop or turn into slashes. */
+/** Characters that `new URL()` would drop or turn into slashes. */
 const ODD = /[\s\\\p{Cc}]/u
 
 const ALLOWED = 'an http: or https: URL with a host, without user info, query or fragment'

@@ -39,7 +39,7 @@ export interface MirrorConfig {
   readonly verdict: VerdictConfig
 }
 
-/** Of a connection to a backend. */
+/** Options of a connection to a backend. */
 export type ConnectOptions = Readonly<Record<string, unknown>>
 
 /** The user's, where it may change: read when its route is registered, and whenever somebody asks for it. */
@@ -92,19 +92,19 @@ export interface CompareConfig {
   readonly redact: readonly string[]
 }
 
-/** What a new version may cost before it is found not ready. */
+/** Limits that a new version must keep to be found ready. */
 export interface VerdictConfig {
-  /** Of the compared answers, the share that may differ, 0 to 1. */
+  /** Share of the compared answers that may differ, 0 to 1. */
   readonly maxMismatchRate: number
-  /** Of the copies that ended, the share that may fail, 0 to 1. */
+  /** Share of the copies that ended that may fail, 0 to 1. */
   readonly maxFailureRate: number
-  /** Of an endpoint's compared answers, the share that may differ, 0 to 1. */
+  /** Share of an endpoint's compared answers that may differ, 0 to 1. */
   readonly maxEndpointMismatchRate: number
-  /** Of the requests, the share below which an endpoint need not be shown to keep its limits, 0 to 1. */
+  /** Share of the requests below which an endpoint need not be shown to keep its limits, 0 to 1. */
   readonly minEndpointShare: number
   /** Milliseconds at p95 of the latency difference; `null`: no limit. */
   readonly maxSlowdown: number | null
-  /** Of the copies that should have been compared, the share that must have been, 0 to 1. */
+  /** Share of the copies that should have been compared that must have been, 0 to 1. */
   readonly minCoverage: number
   /** Milliseconds that a period must have lasted. */
   readonly minDuration: number

@@ -8,7 +8,7 @@ import { showValue } from './show'
 import { validateGiven } from './validate'
 
 /**
- * What the user's function gives now, checked as if it stood in its place.
+ * Calls the user's function, and checks what it gives as if that stood in its place.
  * @param place the backend
  * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION
  */

@@ -6,10 +6,10 @@ const flag: OptionSchema = { type: 'boolean', allowed: 'true or false' }
 const integer = (minimum: number): OptionSchema =>
   ({ type: 'integer', minimum, maximum: MAX_INT, allowed: `an integer from ${minimum} to ${MAX_INT}` })
 const text = (allowed: string): OptionSchema => ({ type: 'string', minLength: 1, maxLength: 1000, allowed })
-/** For node:tls to check. */
+/** A value that node:tls checks. */
 const any: OptionSchema = {}
 
-/** What says how a host is found and reached: of no use where a path is given instead. */
+/** Options that say how a host is found and reached: of no use where a path is given instead. */
 const NETWORK: Readonly<Record<string, OptionSchema>> = {
   family: { enum: [0, 4, 6], allowed: '0, 4 or 6' },
   hints: integer(0),
@@ -66,10 +66,10 @@ export const connectSchema: OptionSchema = {
   allowed: "an object of options for undici's connect, or a synchronous function that returns one"
 }
 
-/** As an option: the object, or a function that gives it, now and whenever it is read again. */
+/** The option: the object, or a function that gives it, now and whenever it is read again. */
 export const connectOption: OptionSchema = { anyOf: [{ callable: 'sync' }, connectSchema], default: {} }
 
-/** What such a function returned, in its place. */
+/** The object that such a function returned. */
 export const givenSchema: OptionSchema = {
   type: 'object',
   properties: { connect: connectSchema },

@@ -46,7 +46,7 @@ function copyObject (
   return result
 }
 
-/** What an array or a plain object holds; `null` when it is not the one that the schema wants, or cannot be read. */
+/** The content of an array or a plain object. `null`: it is not what the schema wants, or cannot be read. */
 function read (value: object, schema: OptionSchema): Array<[string, unknown]> | null {
   try {
     if (schema.items === undefined) return isPlain(value) ? Object.entries(value) : null
@@ -57,7 +57,7 @@ function read (value: object, schema: OptionSchema): Array<[string, unknown]> | 
   }
 }
 
-/** Not `=== Object.prototype`: an object of another realm (`node:vm`, test runners) is as plain. */
+/** `=== Object.prototype` would not do: an object of another realm (`node:vm`, test runners) is as plain. */
 function isPlain (value: object): boolean {
   const proto = Object.getPrototypeOf(value)
   return proto === null || Object.getPrototypeOf(proto) === null

@@ -26,7 +26,7 @@ export function idleKey (own: Options, merged: Options): { keys: string[], needs
   return null
 }
 
-/** What asks for nothing. */
+/** Values that ask for nothing. */
 function isOff (value: unknown): boolean {
   return value === undefined || value === false ||
     (typeof value === 'object' && Object.keys(value as object).length === 0)

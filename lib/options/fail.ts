@@ -10,7 +10,7 @@ import { suggest } from './suggest'
 export interface Place {
   /** `route "GET /"` or `plugin options`. */
   readonly owner: string
-  /** What paths begin with: `mirror`, `defaults`, or nothing. */
+  /** The beginning of paths: `mirror`, `defaults`, or nothing. */
   readonly root: string
 }
 

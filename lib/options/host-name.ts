@@ -1,4 +1,4 @@
-/** As it stands in a Host header: a name or an address, IPv6 in brackets, and perhaps a port. */
+/** The form of a Host header: a name or an address, IPv6 in brackets, and perhaps a port. */
 const HOST = /^(?:\[[\da-f:.]+\]|[^\s:/?#@\\[\]<>^|%*,;"]+)(?::\d*)?$/i
 
 /** The name or address of a Host header, without port, as all spellings of it are compared; `null`: it is none. */

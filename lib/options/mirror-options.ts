@@ -26,7 +26,7 @@ export function readMirrorOptions (raw: unknown, defaults: Record<string, unknow
   const idle = idleKey(own, merged)
   const { maxEndpointMismatchRate } = Object(merged.verdict) as Record<string, unknown>
   const block = validateMirror(merged, place)
-  // Who allows more for all allows it for each.
+  // A larger limit for the mirror holds for each endpoint, too.
   if (maxEndpointMismatchRate === undefined) {
     const { verdict } = block
     verdict.maxEndpointMismatchRate = Math.max(verdict.maxEndpointMismatchRate, verdict.maxMismatchRate)

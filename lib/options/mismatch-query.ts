@@ -9,7 +9,7 @@ import { validateMismatchQuery } from './validate'
 export type MismatchFilter = MismatchQuery & Required<Pick<MismatchQuery, 'sort' | 'limit'>>
 
 /**
- * What somebody asks of the mirror `id`.
+ * Reads a query for the mirror `id`.
  * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, with status code 400
  */
 export function readMismatchQuery (raw: unknown, id: string): MismatchFilter {

@@ -7,7 +7,7 @@ export interface OptionSchema {
   readonly properties?: Readonly<Record<string, OptionSchema>>
   readonly items?: OptionSchema
   readonly anyOf?: readonly OptionSchema[]
-  /** What the value may be, as it ends the sentence `timeout must be ...`. */
+  /** Allowed values, as the end of the sentence `timeout must be ...`. */
   readonly allowed?: string
   /** Turns a shorthand into what the schema describes; gives anything else back. */
   readonly accepts?: (value: unknown) => unknown
@@ -38,7 +38,7 @@ export function propertyOf ({ properties = NOTHING }: OptionSchema, key: string)
   return Object.hasOwn(properties, key) ? properties[key] : ANYTHING
 }
 
-/** Of a schema that allows this or that, the object or array among them. */
+/** The object or array among the schemas that a schema allows. */
 export function shapeOf (schema: OptionSchema): OptionSchema {
   return schema.anyOf?.find(isContainer) ?? schema
 }

@@ -47,7 +47,7 @@ export function readSwitchPatch (raw: unknown): Partial<SwitchState> {
   })
 }
 
-/** What is wrong here is the fault of whoever asked, which an app may pass on as it is. */
+/** An error here is the fault of whoever asked, and an app may pass it on as it is. */
 export function asked<T> (read: () => T): T {
   try {
     return read()

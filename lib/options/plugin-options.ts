@@ -12,7 +12,7 @@ import { validatePlugin } from './validate'
 
 const OWNER = 'plugin options'
 
-/** What Fastify itself, and @fastify/autoload, put into a plugin's options. */
+/** Keys that Fastify itself, and @fastify/autoload, put into a plugin's options. */
 const REGISTER_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
 
 /**

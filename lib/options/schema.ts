@@ -12,7 +12,7 @@ import { DOTS, RESERVED } from './slug'
 const MAX_INT = 2 ** 31 - 1
 /** RFC 9110, 5.6.2: methods and names of headers. */
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z\\-]+$"
-/** Of a header, field or parameter, and no path to one. */
+/** Name of a header, field or parameter, and no path to one. */
 const SINGLE_NAME = '^[^/*.[\\]]+$'
 /** Path segments that no client and no router rewrites. */
 const STATIC_PATH = "^(?:/(?!\\.{1,2}(?:/|$))[\\w\\-.~!$&'()+,;=@]+)+$"
@@ -75,8 +75,8 @@ const rule: OptionSchema = {
           additionalProperties: false
         }
       ],
-      allowed: `${FORMAT_NAMES.map(name => `"${name}"`).join(', ')}, or an object with an RE2 regular expression of at ` +
-        'most 1000 characters as its pattern'
+      allowed: `${FORMAT_NAMES.map(name => `"${name}"`).join(', ')}, ` +
+        'or an object with an RE2 regular expression of at most 1000 characters as its pattern'
     },
     type: isTrue,
     presence: isTrue,
@@ -291,7 +291,7 @@ export const mismatchQuerySchema: OptionSchema = {
   allowed: 'an object with sort, endpoint or limit'
 }
 
-/** What can be changed while the app runs, of a mirror and of a backend. Nothing is filled in. */
+/** Settings of a mirror or a backend that can be changed while the app runs. Nothing is filled in. */
 const settings = { enabled: flag(), percentage: number(0, 100) }
 
 /** A change of a mirror. Its backends are known to the mirror alone, which checks them one by one. */

@@ -35,7 +35,7 @@ export function showPath (root: string, keys: readonly string[]): string {
   return path
 }
 
-/** What a message calls a route: `route "GET /users/:id"`. */
+/** A route's name in messages: `route "GET /users/:id"`. */
 export function showRoute (route: { method: string | string[], url: string }): string {
   return `route ${JSON.stringify(cut(`${route.method} ${route.url}`))}`
 }

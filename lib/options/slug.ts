@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { MAX_LABEL } from './label'
 import type { OptionsRoute } from './route'
 
-/** What no mirror may be called: the admin routes have it beside the ids. */
+/** Ids that no mirror may have: the admin routes have these words beside the ids. */
 export const RESERVED: readonly string[] = ['ui', 'verdict']
 /**
  * Nor may this be in an id. Clients and proxies resolve it in a path, and what was meant for it would come to another.

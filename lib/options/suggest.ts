@@ -16,7 +16,7 @@ export function suggest (key: string, known: readonly string[]): string | undefi
   return nearest
 }
 
-/** Of a short key, `ca`, one letter is much. */
+/** One letter is much of a short key such as `ca`. */
 function isOneMore (given: string, candidate: string, steps: number): boolean {
   return steps === 1 && given.length > candidate.length
 }

@@ -120,7 +120,7 @@ function valueAt (options: unknown, keys: readonly string[]): unknown {
   return keys.reduce((value, key) => (value as Record<string, unknown>)[key], options)
 }
 
-/** By what it can do: prom-client need not be there, may be there twice, and has forks. */
+/** Tells a registry by its methods: prom-client need not be there, may be there twice, and has forks. */
 function isRegistry (value: unknown): boolean {
   const registry = Object(value) as Partial<PrometheusRegistry>
   return [registry.registerMetric, registry.getSingleMetric, registry.removeSingleMetric].every(

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ParsedUrlQueryInput } from 'node:querystring'
 
-/** What of @fastify/reply-from's options decides where the primary's request goes and what is seen of its answer. */
+/** Options of @fastify/reply-from that decide where the primary's request goes and what is seen of its answer. */
 export interface FromOptions {
   getUpstream?: (request: FastifyRequest, base: Base) => Base
   queryString?: ((search: string | undefined, url: string, request: FastifyRequest) => string) | ParsedUrlQueryInput

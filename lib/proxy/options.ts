@@ -12,12 +12,12 @@ interface Observed {
   readonly options: FromOptions
 }
 
-/** By the user's own object, without and with comparison: http-proxy gives the same one with every request. */
+/** Options by the user's own object, without and with comparison: http-proxy gives the same one with every request. */
 const known = [new WeakMap<FromOptions, Observed>(), new WeakMap<FromOptions, Observed>()]
 
 /** The options of one call of `reply.from`, the functions among them wrapped: they tell the request's listener. */
 export function observedOptions (options: FromOptions, compares: boolean): FromOptions {
-  // What a class or a getter gives may be another the next time.
+  // A class or a getter may give another value the next time.
   if (Object.getPrototypeOf(options) !== Object.prototype) return observe(options, compares)
   const cache = known[Number(compares)]
   let observed = cache.get(options)

@@ -20,7 +20,7 @@ import { proxiedPath } from './path'
 export class Upstream {
   state: 'idle' | 'calling' | 'asking' | 'asked' | 'failed' = 'idle'
   base: Base = undefined
-  /** What the user's `queryString` function returned. */
+  /** The value that the user's `queryString` function returned. */
   query: string | undefined = undefined
   /** The last call's, as it was given. */
   #source: string | undefined = undefined

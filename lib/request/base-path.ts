@@ -1,13 +1,13 @@
 /** A server that decodes a path more often than this is not thought of; a path that is coded more often is refused. */
 const MAX_DECODINGS = 8
 
-/** Nothing coded, and no two dots. */
+/** A path without coded characters and without two dots in a row. */
 const HARMLESS = /^(?:[!-$&-\-/-~]|\.(?!\.))*$/
 const CODED = /%([0-9a-f]{2})/gi
 /** Overlong UTF-8, which some take for a dot, a slash and a backslash. */
 const OVERLONG_DOT = /\xc0\xae/g
 const OVERLONG_SLASH = /\xc0\xaf|\xc1\x9c/g
-/** What URL parsers, and file systems, leave out. */
+/** Characters that URL parsers, and file systems, leave out. */
 const LEFT_OUT = /[\0-\x20\x7f]/g
 const GOES_UP = /(?:^|[/\\])\.\.(?:[/\\;?#\0]|$)/
 

@@ -21,7 +21,7 @@ import type { BodyListener } from '../tap/request-body'
 export class RequestBody implements BodyListener {
   nextListener: BodyListener | null = null
   readonly guard: Guard
-  /** As the client declared it; 0: not known. */
+  /** Length that the client declared. 0: not known. */
   readonly length: number
   /** Its first bytes; `null`: nobody needs them. */
   readonly head: BodyHead | null
@@ -86,7 +86,7 @@ export class RequestBody implements BodyListener {
     else this.#backlog.ended = true
   }
 
-  /** What has come so far, for an exchange. `fixed`: nobody writes to what comes from now on. */
+  /** Hands what has come so far to an exchange. `fixed`: nobody writes to what comes from now on. */
   held (fixed: boolean): Backlog {
     this.#backlog.fixed = fixed
     return this.#backlog

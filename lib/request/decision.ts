@@ -10,14 +10,14 @@ import type { RequestBody } from './body'
 import { copyHeaders } from './copy-headers'
 import type { SharedHeaders } from './copy-headers'
 
-/** What is decided of a request: for each backend of its mirror the headers of its copy, or why it gets none. */
+/** The decision about a request: for each backend of its mirror the headers of its copy, or why it gets none. */
 export interface Decision {
   /** The copies' path, with query, in origin form; empty where there is none. */
   path: string
   readonly backends: Array<string[] | BackendSkip | DropReason>
 }
 
-/** What a request is decided by. */
+/** The part of a request that the decision needs. */
 export interface Decidable {
   readonly mirror: Mirror
   readonly body: RequestBody | null

@@ -44,9 +44,9 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
    * to ask.
    */
   #primary: 'nobody' | 'handler' | 'upstream' = 'nobody'
-  /** What the client gets is not the primary's answer. */
+  /** Whether the client gets something other than the primary's answer. */
   #primaryFailed = false
-  /** Of the answer that goes out; 0: there is none yet. */
+  /** Status of the answer that goes out. 0: there is none yet. */
   #status = 0
   readonly #entries: RequestEntries
   readonly #route: EndpointRoute
@@ -143,7 +143,7 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
   /** The answer goes out, before any other plugin's onSend has seen it. */
   onPayload (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     if (this.#state === 'waiting') {
-      // What the gateway refuses to ask its primary is asked of no shadow.
+      // A request that the gateway refuses to send to its primary goes to no shadow.
       if (this.#primary === 'handler') this.#send(request, null)
       else this.#leaveUnhandled()
     }
@@ -246,7 +246,7 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
     return copies
   }
 
-  /** What a mismatch of this request would be shown with. */
+  /** The request that a mismatch would be shown with. */
   #snapshot (request: FastifyRequest, sentPath: string): RequestSnapshot {
     return {
       method: request.raw.method as string,

@@ -41,11 +41,11 @@ export class PrimaryAnswer implements AnswerListener {
   #answer: Answer | null = null
   /** It is the upstream's, and a function of the user's makes the client's of it. */
   #remade = false
-  /** That is tapped. */
+  /** The answer's tap. */
   #stream: EventEmitter | null = null
   /** The exchange knows all that it ever will. */
   #told = false
-  /** Of a proxied answer, before anybody rewrites them; `null`: not proxied. */
+  /** Headers of a proxied answer, before anybody rewrites them. `null`: it is not proxied. */
   #upstreamEncoding: string | null = null
   #upstreamHeaders: string[] | null = null
 
@@ -186,7 +186,7 @@ export class PrimaryAnswer implements AnswerListener {
   }
 }
 
-/** Of the answer that goes out: Fastify takes a `Response`'s only afterwards. */
+/** Status of the answer that goes out: Fastify takes a `Response`'s only afterwards. */
 export function statusOf (reply: FastifyReply, payload: unknown): number {
   return isResponse(payload) ? payload.status : reply.statusCode
 }
@@ -195,7 +195,7 @@ function isResponse (payload: unknown): payload is Response {
   return Object.prototype.toString.call(payload) === '[object Response]'
 }
 
-/** Of a Content-Encoding header, which may have come more than once: its value in lower case. */
+/** The value of a Content-Encoding header, which may have come more than once, in lower case. */
 function codings (value: unknown): string {
   if (value == null) return ''
   return (Array.isArray(value) ? value.join(', ') : String(value)).toLowerCase()

@@ -22,9 +22,9 @@ export class Answer {
   closed = false
   /** Bytes that have to be heard until the end; NaN: not known. */
   expected = NaN
-  /** What the stream is given is heard, not what it gives. */
+  /** Whether the tap hears what the stream is given, rather than what it gives. */
   atSource = false
-  /** Who else hears the same stream, for it answers another request, too. */
+  /** An older tap of the same stream, which answers another request, too. */
   older: Answer | null = null
   readonly guard: Guard
   readonly #response: ServerResponse

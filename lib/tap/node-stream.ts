@@ -15,7 +15,7 @@ type Tapped = EventEmitter & {
   readableObjectMode?: boolean
 }
 
-/** What a stream's methods were, and who hears it now: it may answer several requests. */
+/** The original methods of a stream, and its taps: it may answer several requests. */
 class StreamTap {
   readonly emit: Emit
   readonly push: Push | undefined
@@ -51,7 +51,7 @@ export function tapNodeStream (emitter: EventEmitter, answer: Answer, atSource =
     if (countable) stream.push = observedPush
   }
   answer.atSource = atSource && countable && stream.readableLength === 0
-  // What is buffered already is counted in bytes or in objects.
+  // The buffer's length is in bytes or in objects.
   const known = countable && (stream.readableLength === 0 || stream.readableObjectMode === false)
   if (known && !answer.atSource) answer.expected = stream.readableLength as number
   answer.older = tap.first
@@ -80,7 +80,7 @@ function observedEmit (this: Tapped, event: unknown, value?: unknown): boolean {
     tell(tap, written, event, value)
     return heard
   }
-  // As many arguments as there were: listeners may count them.
+  // The number of arguments stays: listeners may count them.
   return tap.emit.apply(this, arguments as unknown as Parameters<Emit>)
 }
 
@@ -91,7 +91,7 @@ function observedPush (this: Tapped, chunk: unknown, encoding?: BufferEncoding):
   return (tap.push as Push).call(this, chunk, encoding)
 }
 
-/** To each who listens. What it hears may make it leave. */
+/** Tells each tap. A tap may leave because of what it hears. */
 function tell<A, B> (tap: StreamTap, run: (answer: Answer, a: A, b: B) => void, a: A, b: B): void {
   let answer = tap.first
   while (answer !== null) {

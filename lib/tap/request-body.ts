@@ -6,7 +6,7 @@ import { kBody, kPush } from '../symbols'
 /** Hears a request's body as it is received. */
 export interface BodyListener extends Holder {
   readonly guard: Guard
-  /** Who else hears the same request; the tap's own. */
+  /** The next listener of the same request. Only the tap sets it. */
   nextListener: BodyListener | null
   onBodyData (chunk: Buffer): void
   onBodyEnd (): void
@@ -73,7 +73,7 @@ export function untapRequestBody (raw: IncomingMessage, listener: BodyListener):
 function observedPush (this: Tapped, chunk: unknown, encoding?: BufferEncoding): boolean {
   let listener = this[kBody] ?? null
   while (listener !== null) {
-    // What it hears may make it leave.
+    // A tap may leave because of what it hears.
     const { nextListener }: BodyListener = listener
     listener.guard.enter(listener, hear, this, chunk, encoding)
     listener = nextListener

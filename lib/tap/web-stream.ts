@@ -32,7 +32,7 @@ interface Reads {
   read (...args: unknown[]): Promise<{ done: boolean, value?: unknown }>
 }
 
-/** Of a reader into buffers of its user's own: a stream between would have to hold what they do not take. */
+/** Taps a reader into its user's own buffers: a stream between would have to hold what they do not take. */
 function observeReads (answer: Answer, reader: Reads): void {
   const { read } = reader
   const enterRead = answer.guard.door(answer, (_, { done, value }: { done: boolean, value?: unknown }) => {
@@ -46,7 +46,7 @@ function observeReads (answer: Answer, reader: Reads): void {
   }
 }
 
-/** What a reader gives, and `answer` hears of it. */
+/** Taps a reader: `answer` hears what it gives. */
 function observed (reader: ReadableStreamDefaultReader, answer: Answer): ReadableStream {
   const { guard } = answer
   return new ReadableStream({
@@ -62,7 +62,7 @@ function observed (reader: ReadableStreamDefaultReader, answer: Answer): Readabl
       }
     },
     cancel (reason) {
-      // What is read of a cancelled stream is its end.
+      // Reading a cancelled stream gives its end.
       guard.enter(answer, detach)
       return reader.cancel(reason)
     }

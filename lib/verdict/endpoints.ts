@@ -132,7 +132,7 @@ export class EndpointJudge {
     }
   }
 
-  /** What an endpoint needs. */
+  /** What an undecided endpoint needs. */
   #await ({ name, books, mirrored }: Judged, total: number, { age }: RateContext): EndpointReason {
     const { compared, mismatched } = books
     const share = mirrored / total
@@ -156,7 +156,7 @@ function limitOf ({ limit }: RateTest): string {
   return `the limit of ${percent(limit)}`
 }
 
-/** What is not known yet may be either, as in the mirror's own test. */
+/** Counts for a test. Counts for a test. What is not known yet may be either, as in the mirror's own test. */
 function mismatches ({ counts, compared, mismatched, comparing }: EndpointBooks): Seen {
   return { count: mismatched, total: compared, open: comparing + counts[KIND.busy], doubtful: counts[KIND.unread] }
 }
@@ -169,7 +169,7 @@ function slow ({ slower, pairs }: EndpointBooks): Seen {
   return { count: slower, total: pairs }
 }
 
-/** Those that have mismatches, by their rate; then those that are asked for most. */
+/** Orders endpoints: those that have mismatches by their rate, then those that are asked for most. */
 function worstFirst (a: Judged, b: Judged): number {
   return rateOf(b.books) - rateOf(a.books) || b.mirrored - a.mirrored
 }

@@ -14,10 +14,10 @@ import { atOnce } from '../steps'
 import type { Steps } from '../steps'
 import { percent, span, times } from './words'
 
-/** Of the pairs, the share that may be slower than the limit: p95 is judged. */
+/** Share of the pairs that may be slower than the limit: p95 is judged. */
 export const MAX_SLOWER = 0.05
 
-/** What a verdict on a backend rests on. */
+/** The facts of a verdict on a backend. */
 export interface BackendFacts {
   readonly name: string
   readonly books: BackendBooks
@@ -25,11 +25,11 @@ export interface BackendFacts {
   /** When the present outage began; `null`: there is none. */
   readonly since: Date | null
   readonly outages: OutageSummary
-  /** Those that are judged. */
+  /** Endpoints that are judged. */
   readonly endpoints: readonly EndpointFacts[]
 }
 
-/** What all backends of a mirror have in common. */
+/** The facts that all backends of a mirror share. */
 export interface MirrorFacts {
   /** Milliseconds since the period began. */
   readonly age: number
@@ -69,7 +69,7 @@ export class Judge {
     this.#endpoints = new EndpointJudge(verdict, compare.enabled, endpoint, MAX_SLOWER)
   }
 
-  /** What is concluded of one endpoint of one backend. */
+  /** Judges one endpoint of one backend. */
   endpoint (books: EndpointBooks): VerdictWord {
     return word([this.#endpoints.judge(books)])
   }
@@ -167,7 +167,7 @@ function word (states: ReadonlyArray<VerdictReason['state']>): VerdictWord {
   return states.includes('undecided') ? 'not enough data' : 'ready'
 }
 
-/** Of several verdicts together. None is not enough. */
+/** The verdict on several together. Of none at all there is not enough data. */
 export function worst (words: readonly VerdictWord[]): VerdictWord {
   return words.length === 0 ? 'not enough data' : word(words.map(each => STATES[each]))
 }

@@ -1,4 +1,4 @@
-/** What a verdict says of times in which the breaker left a backend alone. */
+/** Times in which the breaker left a backend alone, for a verdict. */
 export interface OutageSummary {
   readonly count: number
   /** Milliseconds, all together. */
@@ -14,7 +14,7 @@ export class Outages {
   #count = 0
   #ms = 0
   #copies = 0
-  /** Of the present one, on a clock that nobody sets. */
+  /** Begin of the present one, on a clock that nobody sets. */
   #begunAt = 0
   /** Copies that had failed or been dropped before it. */
   #before = 0

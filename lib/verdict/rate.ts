@@ -5,15 +5,15 @@ import { percent, percentBeside, span } from './words'
 /** How the reason about a rate is told. */
 export interface RateWords {
   readonly about: VerdictReason['about']
-  /** What they are out of: `comparisons`. */
+  /** The total: `comparisons`. */
   readonly of: string
-  /** What is said of those that count: `of ...` follows. */
+  /** Words for those that count, behind the total. */
   readonly bad?: string
   /** How the limit is called. */
   readonly limit: string
 }
 
-/** What a rate's reason is told with, beside its counts. */
+/** Words and limits of a rate's reason. */
 export interface RateContext {
   readonly confidence: number
   /** Milliseconds in which the total has come together. */
@@ -69,7 +69,7 @@ function whatSettles (
     return { needed, text: `${needed} ${of} would settle it if none is bad` }
   }
   const rate = count / total
-  // Those in doubt speak for a rate over the limit as little as the test lets them.
+  // Doubtful ones speak for a rate over the limit as little as the test lets them.
   const decidedAt = test.decidedAt(rate < test.limit ? rate : (count - doubtful) / total)
   const waits = open + doubtful === 0 ? '' : `; ${open + doubtful} answers may yet turn out as ${about} or not`
   if (decidedAt === null) return { needed: null, text: `too close to it for any number of them to settle it${waits}` }

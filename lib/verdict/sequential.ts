@@ -40,7 +40,7 @@ export class Mixture {
     const terms = this.#terms
     let largest = -Infinity
     for (let i = 0; i < terms.length; i++) {
-      // Not 0 times the infinite logarithm of no odds.
+      // 0 times an infinite logarithm would be no number.
       const seen = count === 0 ? 0 : count * this.#logOdds[i]
       const term = terms[i] = this.#logWeights[i] + seen - total * Math.log1p((this.#odds[i] - 1) * limit)
       if (term > largest) largest = term
@@ -69,7 +69,7 @@ const OVER = new Mixture([
   [15, 0.07], [50, 0.05]
 ])
 
-/** Of none at all, and of nothing else: for a limit of 0, where the first one decides anyway. */
+/** Weight on none at all alone: for a limit of 0, where the first one decides anyway. */
 const NONE = new Mixture([[0, 1]])
 
 /**
@@ -80,7 +80,7 @@ const AS_GOOD_AS_ZERO = 0.001
 
 /** No more outcomes than these are foretold. */
 const MOST = 2 ** 40
-/** Of the ends of an interval, relative to them. */
+/** Precision of the ends of an interval, relative to them. */
 const PRECISION = 1e-7
 const TINY = 1e-15
 
@@ -94,7 +94,7 @@ export interface Errors {
   readonly bad: number
 }
 
-/** What was seen: `count` of `total` are bad. */
+/** Outcomes so far: `count` of `total` are bad. */
 export interface Seen {
   readonly count: number
   readonly total: number
@@ -103,7 +103,7 @@ export interface Seen {
    * bad.
    */
   readonly open?: number
-  /** Of `count`, those that may be none: likewise. */
+  /** Those of `count` that may be none: likewise. */
   readonly doubtful?: number
 }
 
@@ -113,7 +113,7 @@ export class RateTest {
   readonly #good: number
   readonly #bad: number
   readonly #under: Mixture
-  /** What is to be refuted to be good. */
+  /** The rates to be refuted for `good`. */
   readonly #goal: number
 
   constructor (limit: number, errors: Errors) {
@@ -129,7 +129,7 @@ export class RateTest {
     return this.#isUnder(count + open, total + open) ? 'good' : 'undecided'
   }
 
-  /** Nothing is over all, and all that is over nothing is over it. */
+  /** No rate is over 1, and every rate is at or over 0. */
   #isOver (count: number, total: number): boolean {
     return this.limit === 0 ? count > 0 : this.limit < 1 && OVER.log(count, total, this.limit) >= this.#bad
   }

@@ -2,9 +2,9 @@ import type { Errors } from './sequential'
 
 /** How a mirror's tests share the errors that it may make in a period. */
 export interface Shares {
-  /** Of each of the mirror's own tests. */
+  /** Share of each of the mirror's own tests. */
   readonly own: Errors
-  /** Of each test of an endpoint. */
+  /** Share of each test of an endpoint. */
   readonly endpoint: Errors
 }
 

@@ -4,7 +4,7 @@ export function percent (rate: number, digits = 3): string {
   return `${Number((rate * 100).toPrecision(digits))} %`
 }
 
-/** With as many digits as it takes to be on the right side of `limit` to the eye, too. */
+/** Percent with as many digits as it takes to be on the right side of `limit` to the eye, too. */
 export function percentBeside (rate: number, limit: number): string {
   if (rate === limit) return percent(rate)
   for (let digits = 3; digits < 15; digits++) {

@@ -18,7 +18,7 @@ const BOTTOM = 22
 const BELOW_LIMIT = 30
 const LEAST = 1e-5
 
-/** What the picture is made of; `null`: there is nothing to draw. @param {Reason} reason @returns {Interval | null} */
+/** The data of the picture. `null`: there is nothing to draw. @param {Reason} reason @returns {Interval | null} */
 export function intervalOf ({ about, of = 0, rate, interval }) {
   if (about !== 'mismatches' || of === 0 || rate == null || interval === undefined) return null
   return { of, rate, low: interval[0], high: interval[1] }

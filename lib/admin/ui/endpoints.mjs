@@ -15,7 +15,7 @@ import { SIGNS } from './words.mjs'
 const MOST = 200
 /** More are worth a filter. */
 const FEW = 5
-/** Without what is known of no verdict: it is on its way. */
+/** The words of a verdict, the worst first. `(pending)` has none. */
 const WORDS = ['not ready', 'not enough data', 'ready']
 
 /** @returns {import('./dom.mjs').Part<Data>} */

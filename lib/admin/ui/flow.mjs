@@ -14,7 +14,7 @@ import { SKIPPED } from './words.mjs'
 
 const WIDTH = 100
 const HEIGHT = 40
-/** What is not nothing can be seen. */
+/** The least width of a band that is not empty. */
 const THINNEST = 1
 
 /** @param {Mirror} mirror @param {Backend} backend @returns {Stage[]} */
@@ -69,7 +69,7 @@ function reasons (counts, words, what, bad) {
 /** @returns {import('./dom.mjs').Part<{ mirror: Mirror, backend: Backend }>} */
 export function createFlow () {
   const node = el('ol', { class: 'flow' })
-  /** Of the last data. */
+  /** `seen` of the last data. */
   let seen = 0
   const show = keyed(node, (/** @type {Stage} */ stage) => stage.name, createStage)
   return {

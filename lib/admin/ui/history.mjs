@@ -1,4 +1,4 @@
-// What the page has seen while it was open: the app itself keeps no history.
+// Remembers what the page has seen while it was open: the app itself keeps no history.
 
 /** Milliseconds that are kept: what the pictures show. */
 export const KEPT = 10 * 60_000

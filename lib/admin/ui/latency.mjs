@@ -17,7 +17,7 @@ const LEFT = 46
 const RIGHT = 8
 const TOP = 10
 const BOTTOM = 22
-/** So that the first minutes are no dot in a corner. */
+/** The least span of the axis: else the first minutes were a dot in a corner. */
 const SHORTEST = 60_000
 
 const LINES = /** @type {const} */ ([['primary', 'p50'], ['primary', 'p95'], ['shadow', 'p50'], ['shadow', 'p95']])
@@ -123,7 +123,7 @@ function lineOf (points, side, name, x, y) {
     const ms = value[side][name]
     if (ms === null) continue
     path += `${time - previous > GAP ? 'M' : 'L'}${x(time).toFixed(1)} ${y(ms).toFixed(1)}`
-    // One point alone is a line to itself, whose round ends make a dot.
+    // A single point becomes a line of no length, whose round ends make a dot.
     if (time - previous > GAP) path += 'h0'
     previous = time
   }

@@ -1,4 +1,4 @@
-// What was dropped, failed or could not be compared, and what that means.
+// Copies that were dropped, failed or could not be compared, and what that means.
 
 import { el, keyed, setAttribute, setText } from './dom.mjs'
 import { count, percent } from './format.mjs'

@@ -36,10 +36,10 @@ let filter = { sort: 'rarest' }
 /** Whether the heading of the mirror gets the focus as soon as it is there. */
 let goes = false
 let lostSince = 0
-/** Of this browser, when the last answer came. */
+/** Time of this browser when the last answer came. */
 let lastAnswer = 0
 
-/** Of the processes that have answered. @type {Set<string>} */
+/** Ids of the processes that have answered. @type {Set<string>} */
 const instances = new Set()
 let instance = ''
 /** By process, mirror, start of its counters, and place of mismatches. @type {Histories<number>} */
@@ -133,7 +133,7 @@ function select () {
   if (chosen === null && left !== null) list.focus(left)
 }
 
-/** What is asked for. @returns {Record<string, string>} */
+/** The query. @returns {Record<string, string>} */
 function query () {
   const mirror = current()
   return mirror === null ? {} : { mirror, ...filter }
@@ -157,7 +157,7 @@ function idInAddress () {
 function render () {
   if (state === null) return
   const { mirrors, more, enabled, time } = state
-  // What needs somebody to look at it, if anything does.
+  // Selects what needs a look, if anything does.
   fallback ??= (mirrors.find(({ enabled, verdict }) => enabled && verdict === 'not ready') ?? mirrors[0])?.id ?? null
   const selected = current()
   document.documentElement.toggleAttribute('data-detail', selected !== null)

@@ -97,7 +97,7 @@ export function createMirror (id, { change, askReset, load, choose }) {
         const { mirror, now, latenciesOf } = /** @type {Data} */ (data)
         breaker.hidden = backend.breaker === 'closed'
         setText(breaker, `breaker ${backend.breaker}`)
-        // One backend that gets all of it has the mirror's switch.
+        // A single backend that gets everything needs no switch beside the mirror's.
         setAttribute(
           own.node, 'hidden', mirror.snapshot.backends.length === 1 && backend.enabled && backend.percentage === 100
         )

@@ -54,7 +54,7 @@ export function createSwitches (of, send) {
       setAttribute(toggle, 'aria-checked', String(now.enabled))
       setAttribute(toggle, 'aria-disabled', now.stopped ? 'true' : null)
       setText(word, now.enabled ? 'On' : now.stopped ? 'Stopped' : 'Off')
-      // What somebody is about to write is theirs.
+      // A value that is being edited stays.
       if (!edited) input.value = String(now.percentage)
       showApply()
     }

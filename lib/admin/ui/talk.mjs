@@ -3,7 +3,7 @@
 
 const TIMEOUT = 8000
 
-/** What all paths of the admin routes begin with. */
+/** The prefix of all paths of the admin routes. */
 const PREFIX = new URL('.', document.baseURI).href.slice(0, -1)
 
 /** The answer came, and says that this may not be: who asks should sign in. */

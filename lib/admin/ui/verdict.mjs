@@ -63,7 +63,7 @@ export function createVerdict (askReset) {
   }
 }
 
-/** What stands between the backends and `ready`. @param {BackendVerdict[]} backends */
+/** Tells what stands between the backends and `ready`. @param {BackendVerdict[]} backends */
 function missingFor (backends) {
   const reasons = backends.flatMap(({ reasons }) => reasons)
   const bad = new Set(reasons.filter(({ state }) => state === 'bad').map(({ about }) => about))

@@ -1,4 +1,4 @@
-// What the counters' names mean, for people.
+// The meaning of the counters' names, for people.
 
 /** Why requests go no further, at the mirror. @type {Record<string, string>} */
 export const SKIPPED = {

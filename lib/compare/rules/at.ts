@@ -68,7 +68,8 @@ function readHeader (given: string): At | string {
   // The name of a cookie has case.
   const [cookie, part] = given.slice(COOKIE.length - HEADER.length).split('/')
   if (rest.length > 2 || !TOKEN.test(cookie) || (part !== undefined && !TOKEN.test(part))) {
-    return `a cookie such as "${COOKIE}session", its "${COOKIE}session/value", or an attribute such as "${COOKIE}session/expires"`
+    return `a cookie such as "${COOKIE}session", its "${COOKIE}session/value", ` +
+      `or an attribute such as "${COOKIE}session/expires"`
   }
   return { on: 'cookie', name: globFrom(cookie), part: part === undefined ? null : part.toLowerCase() }
 }

@@ -10,7 +10,7 @@ import { Capture } from './capture'
 const NO_HEADERS: readonly string[] = []
 const CONTENT_ENCODING = 'content-encoding'
 
-/** What an answer is kept by. */
+/** Parts that keep an answer. */
 export interface Keeper {
   readonly comparer: Comparer
   readonly share: Share
@@ -49,7 +49,7 @@ export class CopyAnswer implements ComparedAnswer {
   #keep (headers: Buffer[], asked: readonly string[]): void {
     const { comparer, share, maxCapture } = this.#keeper
     this.encoding = contentEncoding(headers)
-    // As text of ISO 8859-1 (RFC 9110, section 5.5).
+    // Header values are text of ISO 8859-1 (RFC 9110, section 5.5).
     if (comparer.detailed || isConditional(asked)) {
       const all = headers.map(latin1)
       this.headers = comparer.detailed ? all : validatorsOf(name => valueOf(all, name))

@@ -6,7 +6,7 @@ import { Capture } from './capture'
 
 const NO_HEADERS: readonly string[] = []
 
-/** What the primary's answer is kept by. */
+/** Parts that keep the primary's answer. */
 export interface PrimaryKeeper {
   readonly comparer: Comparer
   readonly budget: Budget

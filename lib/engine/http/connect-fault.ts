@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
 
-/** What is wrong with a backend's `connect`: the key, or `null` for all of it, and what would be right. */
+/** A fault in a backend's `connect`: the key, or `null` for all of it, and what would be right. */
 export interface ConnectFault {
   key: string | null
   allowed: string

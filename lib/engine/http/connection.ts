@@ -8,7 +8,7 @@ import type { Pacer } from './pacer'
 import { Reads } from './reads'
 import { timeSocket } from './timed-socket'
 
-/** One request, as it goes out. */
+/** A request as it goes out. */
 export interface OutgoingRequest {
   readonly method: string
   /** With query. */
@@ -32,12 +32,12 @@ export interface ResponseHandler extends Holder {
   onClose (error: Error): void
 }
 
-/** What a connection needs to know of its backend. */
+/** The part of a backend that a connection needs. */
 export interface Dialer {
   readonly origin: string
   readonly guard: Guard
   readonly pacer: Pacer
-  /** For a connection that is opened now. */
+  /** Options of a connection that is opened now. */
   readonly connector: Connector
 }
 
@@ -60,7 +60,7 @@ export interface Dialer {
 export class Connection implements Holder {
   /** Somebody has it. */
   taken = false
-  /** Not to be used again. */
+  /** Whether it must not be used again. */
   dead = false
   /** The final head of the answer that comes is complete. */
   hasHead = false
@@ -69,7 +69,7 @@ export class Connection implements Holder {
   #state: 'idle' | 'waiting' | 'running' = 'idle'
   #handler: ResponseHandler | null = null
   #abort: ((error?: Error) => void) | null = null
-  /** By which the request was aborted before it had a connection. */
+  /** The error that aborted the request before it had a connection. */
   #calledOff: Error | null = null
   /** While it connects. */
   #connecting: Socket | null = null
@@ -155,7 +155,7 @@ export class Connection implements Holder {
     this.client.destroy(error, noop)
   }
 
-  /** Not to be used again, once its request has ended. */
+  /** Forbids its use once its request has ended. */
   retire (): void {
     this.dead = true
     this.client.close(noop)

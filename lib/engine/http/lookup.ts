@@ -13,7 +13,7 @@ const MAX_WAITERS = 16 * 1024
 const NOBODY = constantError('nobody looks up hosts any more')
 const GIVEN_UP = Object.assign(constantError('the look-up takes too long'), { code: 'EAI_AGAIN' })
 
-/** As `net.connect` calls its `lookup`. */
+/** The signature that `net.connect` calls its `lookup` with. */
 export type LookupCallback =
   (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 export type Lookup = (hostname: string, options: LookupOptions, callback: LookupCallback) => void
@@ -120,7 +120,7 @@ class Host {
     this.options = { ...options, all: true }
   }
 
-  /** Of too many the oldest gets no answer: most likely nobody waits for it any more, which can't be seen here. */
+  /** When full, rejects the oldest waiter: its copy has most likely timed out. */
   wait (waiter: Waiter): void {
     if (this.waiters.length === MAX_WAITERS) process.nextTick(enterGiveUp, this.waiters.shift() as Waiter)
     this.waiters.push(waiter)
@@ -162,5 +162,5 @@ const enterGiveUp = door(({ callback }: Waiter) => callback(GIVEN_UP, []))
 
 const servers = new NameServers()
 
-/** One for the process: several apps, or several mirrors, are no reason to hold several threads. */
+/** The process has one: several apps, or several mirrors, are no reason to hold several threads. */
 export const lookups = new Lookups(servers.resolve, () => servers.cancel())

@@ -6,17 +6,17 @@ import { join } from 'node:path'
 import { door } from '../../guard'
 import { constantError } from '../constant-error'
 
-/** What asks the system, as `dns.lookup` for all addresses. */
+/** Asks the system, as `dns.lookup` does for all addresses. */
 export type Resolve = (
   hostname: string,
   options: LookupAllOptions,
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
 ) => void
 
-/** What the system knows of names without asking anybody, and whom it asks. */
+/** The system's own names and its name servers. */
 export interface SystemFiles {
   hosts: string
-  /** Of the servers; where there is none, names are asked as they are. */
+  /** Search domains. Where there is none, names are asked as they are. */
   config: string
 }
 
@@ -48,7 +48,7 @@ export class NameServers {
     this.#files = files
   }
 
-  /** One at a time. */
+  /** Resolves one name at a time. */
   readonly resolve: Resolve = (hostname, options, callback) => {
     this.#cancelled = false
     const enterFault = door((fault: Error | null) => {

@@ -89,7 +89,7 @@ export class Pacer implements Holder {
     this.#guard.soon<Pacer>(this, nextTurn)
   }
 
-  /** Those that wait get their turn all the same. */
+  /** Gives those that wait their turn, even after a fault. */
   fail (): void {
     this.#scheduled = false
     this.#timer = null
@@ -110,7 +110,7 @@ export class Pacer implements Holder {
     if (this.#resting.length > 0) this.#timer ??= this.#guard.after<Pacer>(REST_MS, this, goOn).ref()
   }
 
-  /** What is resumed may come to wait again. */
+  /** A resumed reader may come to wait again. */
   #resume (waiting: Array<() => void>): void {
     let resumed = 0
     while (resumed < waiting.length && this.room) waiting[resumed++]()

@@ -53,7 +53,7 @@ export class Reads {
   #fresh: Buffer | null = null
   /** Bytes of the next piece at most. */
   #size = LARGEST_PIECE / 4
-  /** Of the last piece, while the client library works on it. */
+  /** Length of the last piece, while the client library works on it. */
   #given = 0
   #givenAt = 0
   /** Milliseconds that have been worked on this answer. */

@@ -46,7 +46,7 @@ export const answered = {
 
 /** Answered and compared at once, and nothing differs. */
 export const matched = {
-  /** What was pushed last is an answer, and becomes this. */
+  /** Turns the answer that was pushed last into this. */
   write (ops: unknown[], latency: PairLatency | null): void {
     ops[ops.length - 5] = FromThread.Matched
     ops.push(latency === null ? NaN : latency.primary, latency?.difference)
@@ -72,7 +72,7 @@ export const notCompared = {
   read: (reader: OpReader) => reader.next<NotComparedReason>()
 }
 
-/** In place of an exchange's id. */
+/** Stands in place of an exchange's id. */
 const NOBODY = -1
 
 /** The mirror itself failed there; of no copy. */

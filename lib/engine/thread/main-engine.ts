@@ -47,7 +47,7 @@ export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
   readonly #restarts = new Restarts()
   #startedAt = 0
   #scheduled = false
-  /** What was collected has been taken, and has not gone out yet. */
+  /** Whether a batch has been taken and has not gone out yet. */
   #losing = false
   #stopped = false
   #closed: (() => void) | null = null
@@ -79,7 +79,7 @@ export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
     this.#startedAt = performance.now()
     const thread = this.#start(this.#data)
     this.#thread = thread
-    // One that has been found dead may have last words.
+    // A dead thread may have last words.
     const holder: Holder = { fail: error => this.#replace(thread, error) }
     thread.on('message', this.guard.door<Holder, MessageFromThread, void>(holder, (_, message) => {
       if (this.#thread === thread) this.#onMessage(message)
@@ -113,7 +113,7 @@ export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
   }
 
   retire (target: number, connect?: TargetOptions['connect']): void {
-    // For a thread to come, which has no connections yet.
+    // The next thread, which has no connections yet, begins with it.
     if (connect !== undefined) this.#targets[target] = { ...this.#targets[target], connect }
     if (this.#thread !== null) this.#post({ retire: target, connect })
   }
@@ -165,7 +165,7 @@ export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
     this.#exchanges.forget(id, exchange)
   }
 
-  /** What is collected goes out all the same, unless some of it is lost. */
+  /** Sends the batch even after a fault, unless some of it is lost. */
   fail (error: unknown): void {
     if (this.#scheduled) this.#collecting.refresh()
     if (this.#losing && this.#thread !== null) this.#replace(this.#thread, error)
@@ -182,7 +182,7 @@ export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
   #onEnd (thread: Thread, error: Error): void {
     if (this.#thread !== thread) return
     this.#thread = null
-    // What has not gone out must not reach the next thread, whose exchanges are given the same ids.
+    // Messages left here must not reach the next thread, whose exchanges get the same ids.
     this.#scheduled = true
     this.flush()
     this.#transit.clear()
@@ -203,7 +203,7 @@ export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
     try {
       this.#run()
     } catch (error) {
-      // What a thread dies of, too little memory or too many processes, also prevents the next.
+      // The cause of a thread's death, too little memory or too many processes, also prevents the next.
       this.#startLater(error as Error)
     }
   }

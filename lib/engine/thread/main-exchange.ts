@@ -5,7 +5,7 @@ import type { CopySink, ExchangeHandle, ExchangeInit, FailureReason, NotCompared
 import type { Outbox } from './outbox'
 import * as toThread from './to-thread'
 
-/** What an exchange needs of its engine. */
+/** The part of the engine that an exchange needs. */
 export interface ThreadLink {
   readonly guard: Guard
   readonly budget: Budget

@@ -23,7 +23,7 @@ export class ThreadExchanges {
     return exchange
   }
 
-  /** What the thread says of its copies. */
+  /** Takes what the thread says of its copies. */
   hear (ops: unknown[], guard: Guard): void {
     const hearing = new Hearing(ops)
     while (hearing.reader.more) guard.enter(hearing, hearOne, this, guard)
@@ -83,7 +83,7 @@ export class ThreadExchanges {
     this.#freeIds.push(id)
   }
 
-  /** Those of a thread that is gone. The next one begins with none. */
+  /** Ends those of a thread that is gone. The next thread begins with none. */
   takeAll (): ThreadExchange[] {
     const exchanges = this.#byId
     this.#byId = []

@@ -7,7 +7,7 @@ const RAN_WELL_MS = 10_000
 /** Deaths at the start, in a row, from which on it is no accident. */
 const HOPELESS_DEATHS = 3
 
-/** What becomes of a thread's place. */
+/** Decides what becomes of a thread's place. */
 export interface Restart {
   /** Milliseconds until the next is started. */
   readonly pause: number

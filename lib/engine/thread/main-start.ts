@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { WorkerOptions } from 'node:worker_threads'
 import type { ThreadData } from './protocol'
 
-/** What runs the other side: a worker; in tests anything that speaks like one. */
+/** Runs the other side: a worker, or in tests anything that speaks like one. */
 export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate' | 'performance'>
 
 /**
@@ -13,10 +13,10 @@ export type Thread = Pick<Worker, 'postMessage' | 'on' | 'unref' | 'terminate' |
 const KEPT = new RegExp('^--(?:max-http-header-size|dns-result-order|' +
   '(?:no-|enable-)?network-family-autoselection(?:-attempt-timeout)?|' +
   'tls-m(?:in|ax)-v1\\.[0-3]|use-system-ca|preserve-symlinks|(?:experimental-)?permission|allow-[a-z-]+)(?==|$)')
-/** Of the whole process in Node 22, which refuses it in a thread. */
+/** An option of the whole process in Node 22, which refuses it in a thread. */
 const SYSTEM_CA = '--use-system-ca'
 
-/** Of a process, what concerns the start of a thread. */
+/** The part of a process that concerns the start of a thread. */
 export interface Parent {
   readonly execArgv: readonly string[]
   readonly env: Readonly<NodeJS.ProcessEnv>
@@ -51,7 +51,7 @@ export function workerOptions (
   return { execArgv: [...finder, ...kept], env: { ...env, NODE_OPTIONS: '' } }
 }
 
-/** As Node takes NODE_OPTIONS apart: spaces between, double quotes around what has some, backslashes within these. */
+/** Takes NODE_OPTIONS apart as Node does: by spaces, but not in double quotes, where a backslash escapes. */
 function wordsOf (options: string): string[] {
   const words = options.match(/(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+/g) ?? []
   return words.map(word => word.replace(/"((?:[^"\\]|\\.)*)"?/g, (_, quoted: string) => quoted.replace(/\\(.)/g, '$1')))

@@ -8,9 +8,9 @@ const MAX_BATCHES = 1000
 /** Bytes on their way to a thread, from when they are collected until it is done with the batch that brought them. */
 export class Transit {
   readonly #budget: Budget
-  /** Of the batch that is being collected. */
+  /** Bytes of the batch that is being collected. */
   #collected = 0
-  /** Of each batch that the thread is not yet done with. */
+  /** Bytes of each batch that the thread is not yet done with. */
   #sent: number[] = []
   #bytes = 0
   #processed = 0
@@ -26,7 +26,7 @@ export class Transit {
 
   /** Counts so many more bytes as collected; or says what there is too little of. */
   take (bytes: number): 'memory' | 'thread' | null {
-    // What comes in one piece is not too much for a thread that has nothing else to do.
+    // A single piece is not too much for a thread that has nothing else to do.
     if (this.#bytes > 0 && this.#bytes + bytes > MAX_BYTES) return 'thread'
     if (!this.#budget.take(bytes)) return 'memory'
     this.#collected += bytes

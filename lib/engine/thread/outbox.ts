@@ -59,9 +59,9 @@ export class Outbox {
     for (const slab of slabs) if (slab.length <= LARGEST_SLAB && this.#spare.length < MAX_SPARE) this.#spare.push(slab)
   }
 
-  /** What has been collected; the outbox is empty again. */
+  /** Takes what has been collected. The outbox is empty again. */
   take (): Batch {
-    // What a time of large bodies needed is let go of when it is over.
+    // A large buffer is let go of once bodies are small again.
     if (this.#slabs.length === 0) this.#spare.pop()
     const batch = { ops: this.ops, slabs: this.#slabs }
     this.#nextSize = Math.min(Math.max(SMALLEST_SLAB, this.#used * 2), LARGEST_SLAB)

@@ -49,7 +49,7 @@ export const FromThread = {
   NotCompared: 4,
   /** Answered and compared at once, and nothing differs: status, ms, primary's ms or NaN, difference in ms */
   Matched: 5,
-  /** Not of an exchange: the mirror itself failed. message, stack */
+  /** The mirror itself failed, outside of any exchange. message, stack */
   Fault: 6
 } as const
 
@@ -61,7 +61,7 @@ export interface Batch {
   slabs: Uint8Array[]
 }
 
-/** What the thread is started with. */
+/** Data that the thread is started with. */
 export interface ThreadData {
   maxBufferedBytes: number
 }

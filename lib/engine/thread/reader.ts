@@ -18,7 +18,7 @@ export class OpReader {
     return this.#ops[this.#at++] as T
   }
 
-  /** What `Outbox.pushPlaced` pushed. */
+  /** Reads what `Outbox.pushPlaced` wrote. */
   bytes (): Buffer {
     const first = this.next<string | number>()
     if (typeof first === 'string') return Buffer.from(first, 'latin1')

@@ -25,10 +25,10 @@ export class Host implements SinkHost, Holder {
   readonly #targets: Target[] = []
   readonly #exchanges: Array<Exchange | undefined> = []
   ops: unknown[] = []
-  /** Of the batch that is being collected. */
+  /** Number of the batch that is being collected. */
   batch = 0
   #processed = 0
-  /** Of batches that are done with. */
+  /** Memory of batches that are done with. */
   #slabs: Uint8Array[] = []
   #scheduled = false
   /** Started anew for every batch, so that none needs a timer of its own. */
@@ -53,7 +53,7 @@ export class Host implements SinkHost, Holder {
     else this.#engine.close(message.close).then(this.#guard.door<Host, void, void>(this, end))
   }
 
-  /** What is collected goes out all the same. */
+  /** Sends the batch, even after a fault. */
   fail (): void {
     if (this.#scheduled) this.#collecting.refresh()
   }
@@ -135,7 +135,7 @@ export class Host implements SinkHost, Holder {
     return this.ops
   }
 
-  /** What was caught here is told there, where the log is. */
+  /** Tells the main thread of a fault: the log is there. */
   #tellFault (error: unknown): void {
     fromThread.fault.write(this.writable(), error)
   }
@@ -180,7 +180,7 @@ export class Host implements SinkHost, Holder {
 /** A batch as it is worked off. What throws ends the exchange that it was for. */
 class Run implements Holder {
   exchange: Exchange | undefined = undefined
-  /** That is being opened. */
+  /** The exchange that is being opened. */
   id = 0
   /** Copies that no exchange has yet. */
   opening = 0

@@ -50,7 +50,7 @@ export class RemoteSink implements CopySink {
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
     if (this.#state !== 'answered') return
     const { ops, batch } = this.#host
-    // Nothing was told of since its answer: one operation for both.
+    // Nothing was told since its answer: one operation is for both.
     const isNext = batch === this.#answeredIn && ops.length === this.#answeredAt
     if (difference === null && isNext) fromThread.matched.write(ops, latency)
     else fromThread.compared.write(this.#host.writable(), this.#id, this.#copy, difference, latency)

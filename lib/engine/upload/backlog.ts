@@ -25,7 +25,7 @@ export class Backlog {
   received = 0
   /** The body is complete. */
   ended = false
-  /** What is appended from now on is written to by nobody. */
+  /** Whether nobody writes to what is appended from now on. */
   fixed = false
   readonly #budget: Memory
   #expected: number
@@ -67,7 +67,9 @@ export class Backlog {
     return true
   }
 
-  /** By what has come and is coming, not by what was announced: a client may announce much and send little. */
+  /**
+   * Sizes blocks by what has come and is coming, not by what was announced: a client may announce much and send little.
+   */
   #allocate (coming: number): Block | null {
     const missing = this.#expected - this.received
     const wanted = Math.min(Math.max(coming, this.received, SMALLEST_BLOCK), LARGEST_BLOCK)

@@ -27,7 +27,7 @@ export interface UploadingCopy extends Holder {
   onBodyEnd (): void
 }
 
-/** One copy's part of the upload: how far its backend has come, and how much is held for it. */
+/** A copy's part of the upload: how far its backend has come, and how much is held for it. */
 export class CopyUpload implements BodySender {
   readonly copy: UploadingCopy
   readonly #owner: BodyOwner
@@ -137,7 +137,7 @@ export class CopyUpload implements BodySender {
     this.#body?.wake()
   }
 
-  /** Nothing is held for the copy any more. Only for one that has let go of its connection. */
+  /** Lets go of all that is held for the copy. Only for one that has let go of its connection. */
   end (): void {
     this.#letGo(this.#held)
     this.#body?.close()

@@ -46,7 +46,7 @@ export class Upload implements BodyOwner, Expiring {
     return this.backlog.ended
   }
 
-  /** What has come of the body is held for every backend, as far as each may hold it. */
+  /** Holds what has come of the body for every backend, as far as each may hold it. */
   begin (): void {
     this.#hold(this.backlog.received)
     if (!this.backlog.ended && this.#live > 0) this.#stalls.start(this)
