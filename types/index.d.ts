@@ -585,10 +585,7 @@ declare namespace fastifyMirror {
      * expression, which is looked for in each line.
      */
     at: string
-    /**
-     * The endpoints that it is for, by name; `*` stands for any text: `GET /users/*`.
-     * @default '*'
-     */
+    /** The endpoints that it is for, by name; `*` stands for any text: `GET /users/*`. Without it: all. */
     endpoint?: string
     /** What is there is not compared, nor what is below. The only kind for `text:`: what is found is left out. */
     ignore?: true
