@@ -915,6 +915,8 @@ declare namespace fastifyMirror {
     pointer: string
     /** In what way. */
     change: PlaceKind
+    /** Of a stream of events: which one, from 0; the primary's number, where it has one. The pointer is within its data. */
+    event?: number
     /** The primary's value as compact JSON, masked and cut at 200 characters. Absent: it has none. */
     primary?: string
     /** The shadow's value as compact JSON, masked and cut at 200 characters. Absent: it has none. */

@@ -83,7 +83,7 @@ const texts = { type: 'array', items: text }
 
 const header = object({ name: text, primary: texts, shadow: texts })
 
-const jsonDifference = object({ pointer: text, change: text, primary: text, shadow: text })
+const jsonDifference = object({ pointer: text, change: text, event: count, primary: text, shadow: text })
 
 const mismatch = object({
   backend: text,

@@ -1,22 +1,14 @@
-import { isUtf8 } from 'node:buffer'
+import { compareContents, contentKind } from './contents'
 import { Decoder } from './decode'
-import { diffJson } from './json/diff'
-import { essence, isJson } from './redact'
 import { Slices } from './slices'
 import { isFinal, lengthOfUncaptured, undecided } from './undecided'
 import { UNTOLD } from '../guard'
 import type { Guard, Holder } from '../guard'
-import type { BodyDifference } from '../../types/index'
-import type { JsonDiffOptions, JsonPlaces } from './json/diff'
+import type { ContentOutcome } from './contents'
+import type { JsonDiffOptions } from './json/diff'
 import type { Redactor } from './redact'
 import type { RuleSet } from './rules/set'
 import type { DecodedLength } from './undecided'
-import type { Steps } from '../steps'
-
-/** Bytes of a JSON document that is looked into: a longer one cannot be read in short steps. */
-const MAX_JSON = 8 * 1024 * 1024
-/** Bytes that are compared at a stretch. */
-const BLOCK = 4096
 
 /** One side's body as it came. */
 export interface CapturedBody {
@@ -27,10 +19,7 @@ export interface CapturedBody {
 }
 
 export type BodyOutcome =
-  /** Equal bytes once decoded, or equal JSON values; fields to be ignored left out. */
-  | { outcome: 'match' }
-  /** `places`: of JSON. */
-  | { outcome: 'mismatch', difference: BodyDifference, places?: JsonPlaces }
+  | ContentOutcome
   /**
    * The hashes say nothing: `encoding` where the bodies are coded differently and could not both be decoded, `busy` where too
    * many comparisons wait, `memory` where there is none to decode, `error` where the mirror itself failed.
@@ -59,8 +48,6 @@ export interface BodyComparerOptions {
 export const sharedDecoder = new Decoder()
 export const sharedSlices = new Slices()
 
-const MATCH: BodyOutcome = { outcome: 'match' }
-const TOO_COMPLEX: BodyOutcome = { outcome: 'mismatch', difference: { kind: 'hash', reason: 'too complex' } }
 const BUSY: BodyOutcome = { outcome: 'unknown', reason: 'busy' }
 const BROKEN: BodyOutcome = { outcome: 'unknown', reason: 'error' }
 
@@ -119,8 +106,9 @@ export class BodyComparer {
   }
 
   #compareBytes (pair: Pair, primary: Buffer, shadow: Buffer): void {
-    const json = maybeJson(pair.primary) && maybeJson(pair.shadow)
-    const steps = compareBytes(primary, shadow, json, pair.rules, this.#redactor)
+    const kind = contentKind(pair.primary.contentType)
+    const both = kind === contentKind(pair.shadow.contentType) ? kind : null
+    const steps = compareContents(primary, shadow, both, pair.rules, this.#redactor)
     if (!this.#slices.run(steps, outcome => pair.end(outcome), this.#guard, BROKEN)) pair.end(BUSY)
   }
 }
@@ -174,66 +162,6 @@ function decodeBoth (pair: Pair): void {
     if (typeof before !== 'object' && isFinal(before)) comparer.decoded(pair, before, before)
     else comparer.decode(pair, shadow, after => comparer.decoded(pair, before, after))
   })
-}
-
-function maybeJson ({ contentType }: CapturedBody): boolean {
-  const type = essence(contentType)
-  return type === '' || isJson(type)
-}
-
-function * compareBytes (
-  primary: Buffer, shadow: Buffer, json: boolean, rules: RuleSet, redactor: JsonDiffOptions['redactor']
-): Steps<BodyOutcome> {
-  if (primary.equals(shadow)) return MATCH
-  // Only then is the text what the bytes say: others are decoded with replacements, and different bytes to equal text.
-  const text = isUtf8(primary) && isUtf8(shadow)
-  if (text && json) {
-    const outcome = yield * lookInto(primary, shadow, { at: rules.json.root, redactor })
-    if (outcome !== null) return outcome
-  }
-  const readable = text && !primary.includes(0) && !shadow.includes(0)
-  let offset = -1
-  if (readable && rules.text.any) {
-    const before = primary.toString()
-    const at = yield * rules.text.differ(before, shadow.toString())
-    if (at === -1) return MATCH
-    offset = Buffer.byteLength(before.slice(0, at))
-  }
-  return {
-    outcome: 'mismatch',
-    difference: {
-      kind: readable ? 'text' : 'binary',
-      primaryLength: primary.length,
-      shadowLength: shadow.length,
-      offset: offset === -1 ? firstDifference(primary, shadow) : offset
-    }
-  }
-}
-
-/** `null`: not JSON. */
-function * lookInto (primary: Buffer, shadow: Buffer, options: JsonDiffOptions): Steps<BodyOutcome | null> {
-  if (Math.max(primary.length, shadow.length) > MAX_JSON) return TOO_COMPLEX
-  try {
-    const result = yield * diffJson(primary.toString(), shadow.toString(), options)
-    if (result.kind === 'not json') return null
-    if (result.kind === 'equal') return MATCH
-    if (result.kind === 'too complex') return TOO_COMPLEX
-    const { differences, truncated, byIndex, places } = result
-    const difference: BodyDifference = { kind: 'json', differences, truncated }
-    if (byIndex) difference.byIndex = true
-    return { outcome: 'mismatch', difference, places }
-  } catch {
-    // Not expected; but it runs off a timer, where a throw would end the process.
-    return TOO_COMPLEX
-  }
-}
-
-function firstDifference (a: Buffer, b: Buffer): number {
-  const end = Math.min(a.length, b.length)
-  let offset = 0
-  while (offset + BLOCK <= end && a.compare(b, offset, offset + BLOCK, offset, offset + BLOCK) === 0) offset += BLOCK
-  while (offset < end && a[offset] === b[offset]) offset++
-  return offset
 }
 
 function asBuffer (bytes: Uint8Array): Buffer {

@@ -22,18 +22,22 @@ export interface JsonDiffOptions {
   redactor: Masker
 }
 
+/** Of a document that is a row of events: how many of its levels are the row's own. */
+export type Levels = 0 | 1 | 2
+
 /**
  * Compares two JSON texts as values, in steps. Objects are compared by key, arrays by what their items are, numbers by
  * their exact decimal value. Keys that are repeated alike on both sides are compared in the order in which they stand; where they
- * are not, the texts are taken for something else than JSON. Throws nothing.
+ * are not, the texts are taken for something else than JSON. `levels`: of events, to whose data pointers belong.
+ * Throws nothing.
  */
-export function * diffJson (primary: string, shadow: string, options: JsonDiffOptions): Steps<JsonOutcome> {
+export function * diffJson (primary: string, shadow: string, options: JsonDiffOptions, levels: Levels = 0): Steps<JsonOutcome> {
   const a = yield * readTape(primary)
   if (a.state === 'partial') return { kind: 'not json' }
   const b = yield * readTape(shadow)
   if (b.state === 'partial') return { kind: 'not json' }
   if (a.state === 'too complex' || b.state === 'too complex') return { kind: 'too complex' }
-  const report = new Report(a, b, options.redactor)
+  const report = new Report(a, b, options.redactor, levels)
   const whole = yield * walk(a, b, options.at, report)
   if (!whole) return { kind: 'not json' }
   const { differences, truncated, byIndex, places } = report

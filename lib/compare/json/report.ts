@@ -54,16 +54,19 @@ export class Report {
   readonly #a: Tape
   readonly #b: Tape
   readonly #masker: Masker
+  /** Of events: levels above their data. */
+  readonly #own: number
   /** How often each place was met, by its name before it is masked. */
   readonly #alike = new Map<string, number>()
   #placeCharacters = 0
   #valueCharacters = 0
   #found = 0
 
-  constructor (a: Tape, b: Tape, masker: Masker) {
+  constructor (a: Tape, b: Tape, masker: Masker, own: number) {
     this.#a = a
     this.#b = b
     this.#masker = masker
+    this.#own = own
   }
 
   /**
@@ -74,8 +77,8 @@ export class Report {
     if (this.#found === MAX_FOUND) return this.#stop()
     const secret = levels.findIndex((level) => this.#isSecret(level))
     const within = secret !== -1 && secret < levels.length - 1
-    const path = levels.slice(0, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
-    const change = within ? 'changed' : order && secret === -1 ? 'order' : this.#change(a, b, secret !== -1)
+    const path = levels.slice(this.#own, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
+    const change = within ? 'changed' : order && secret === -1 ? 'order' : this.#change(levels.length, a, b, secret !== -1)
     const place = `${change} ${foldPointer(toPointer(path))}`
     const alike = this.#alike.get(place) ?? 0
     if (alike === 0 && this.#alike.size === MAX_PLACES) return this.#stop()
@@ -86,7 +89,9 @@ export class Report {
     } else {
       const pointer = toPointer(path.map((segment) => this.#masker.text(beginning(segment, MAX_SEGMENT))))
       if (alike === 0) this.#addPlace(`${change} ${foldPointer(pointer)}`)
-      this.differences.push(within ? masked(pointer) : this.#difference(pointer, change, a, b, secret !== -1))
+      const difference = within ? masked(pointer) : this.#difference(pointer, change, a, b, secret !== -1)
+      if (this.#own > 0 && levels.length > 0) difference.event = Number(levels[0].segment)
+      this.differences.push(difference)
     }
     if (secret === -1) return false
     levels.length = secret + 1
@@ -112,7 +117,8 @@ export class Report {
   }
 
   /** Of a secret it is not said of which type it is. */
-  #change (a: number, b: number, secret: boolean): JsonDifference['change'] {
+  #change (depth: number, a: number, b: number, secret: boolean): JsonDifference['change'] {
+    if ((a === NONE || b === NONE) && depth <= this.#own) return 'event'
     if (a === NONE) return 'added'
     if (b === NONE) return 'removed'
     return secret || typeOf(this.#a.kind(a)) === typeOf(this.#b.kind(b)) ? 'changed' : 'type'

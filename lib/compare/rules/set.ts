@@ -1,6 +1,7 @@
 import type { CompareRule } from '../../../types/index'
 import { ignoredHeaders } from '../headers'
-import { pathOf } from './at'
+import { ANY, pathOf } from './at'
+import type { Segment } from './at'
 import { fitsGlob, globFrom } from './glob'
 import { HeaderRules } from './headers'
 import { Origins } from './origins'
@@ -28,12 +29,27 @@ export class RuleSet {
   readonly json: StandingTable
   readonly headers: HeaderRules
   readonly text: TextRules
+  readonly #ofJson: readonly JsonRule[]
+  readonly #origins: Origins | null
+  /** By the number of levels. */
+  readonly #below: StandingTable[] = []
 
   constructor (rules: readonly Rule[], fields: readonly JsonRule[], origins: Origins | null) {
     const ofJson = rules.flatMap(({ at, kind }) => at.on === 'json' ? [{ path: at.path, kind }] : [])
-    this.json = new StandingTable([...fields, ...ofJson], origins)
+    this.#ofJson = [...fields, ...ofJson]
+    this.#origins = origins
+    this.json = new StandingTable(this.#ofJson, origins)
     this.headers = new HeaderRules(rules, origins)
     this.text = new TextRules(rules, origins)
+  }
+
+  /** Those for JSON, of documents that are so many keys or indices, whatever they are, below another one. */
+  below (levels: number): StandingTable {
+    const above = new Array<Segment>(levels).fill(ANY)
+    this.#below[levels] ??= new StandingTable(
+      this.#ofJson.map(({ path, kind }) => ({ path: [...above, ...path], kind })), this.#origins
+    )
+    return this.#below[levels]
   }
 }
 
