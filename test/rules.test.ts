@@ -1,8 +1,10 @@
 import t from 'tap'
 import { explains } from '../lib/compare/explain'
 import { diffJson } from '../lib/compare/json/diff'
+import { createRedactor } from '../lib/compare/redact'
 import { readRule } from '../lib/compare/rules/rule'
 import { atOnce } from '../lib/steps'
+import { Rules } from '../lib/compare/rules/set'
 import type { RuleOptions } from '../lib/compare/rules/set'
 import type { CompareRule } from '../types/index'
 import { ruleSet } from './helpers/rules'
@@ -91,4 +93,136 @@ t.test('of the rest of the document nothing is explained', async t => {
   for (const rule of [{ ignore: true }, { type: true }, { presence: true }, { optional: true }, { tolerance: 5 }] as const) {
     t.same(diff({ a: 1, b: 1 }, { a: 2, b: 2 }, [{ ...A, ...rule }]).at(-1), 'changed /b')
   }
+})
+
+t.test('unordered arrays, and rules for what is in them', async t => {
+  const set = { at: '/a', unordered: true } as const
+  const id = { at: '/a/*/id', format: 'uuid' } as const
+  const other = UUID.replace('0b', '1c')
+  const cases: Array<[a: unknown[], b: unknown[], rules: CompareRule[], found: string[]]> = [
+    [['x', 'y', 'z'], ['z', 'x', 'y'], [set], []],
+    [['x', 'y', 'z'], ['z', 'x', 'y'], [], ['order /a']],
+    [['x', 'x', 'y'], ['y', 'y', 'x'], [set], ['removed /a/1', 'added /a/1']],
+    [[1, 2], [2], [set], ['removed /a/0']],
+    [[{ n: 1 }, { n: 2 }], [{ n: 2 }, { n: 1 }], [set], []],
+    [[{ n: 1, v: 1 }, { n: 2, v: 2 }], [{ n: 2, v: 3 }, { n: 1, v: 1 }], [{ at: '/a', unordered: 'n' }], ['changed /a/1/v']],
+    [[{ n: 1, v: [1, 2] }, { n: 2, v: 2 }], [{ n: 2, v: 2 }, { n: 1, v: [2, 1] }], [set, { at: '/a/*/v', unordered: true }], []],
+    [[{ id: UUID, n: 1 }, { id: other, n: 2 }], [{ id: other, n: 2 }, { id: UUID, n: 1 }], [set, id], []],
+    [[{ id: UUID, n: 1 }, { id: UUID, n: 2 }], [{ id: other, n: 2 }, { id: other, n: 1 }], [set, id], []],
+    [[{ id: UUID, n: 1 }, { id: UUID, n: 2 }], [{ id: 'no id', n: 2 }, { id: other, n: 1 }], [set, id], ['changed /a/1/id']],
+    [[{ t: 1, n: 1 }, { t: 2, n: 2 }], [{ t: 3, n: 2 }, { t: 4, n: 1 }], [set, { at: '/a/*/t', ignore: true }], []],
+    [[{ t: 1, n: 1 }, { n: 2 }], [{ t: null, n: 2 }, { n: 1 }], [set, { at: '/a/*/t', optional: true }], []],
+    [[{ t: 1, n: 1 }, { t: 'x', n: 2 }], [{ t: {}, n: 2 }, { t: true, n: 1 }], [set, { at: '/a/*/t', presence: true }], []],
+    [[{ t: {}, n: 1 }, { t: 'x', n: 2 }], [{ t: 'y', n: 2 }, { t: { b: 1 }, n: 1 }], [set, { at: '/a/*/t', type: true }], []],
+    [[{ t: 1.01, n: 1 }, { t: 'x'.repeat(50_000), n: 2 }], [{ t: 'x'.repeat(50_000), n: 2 }, { t: 1.02, n: 1 }], [set, { at: '/a/*/t', tolerance: 0.1 }], []],
+    [[1, 2, 3], [9, 2, 3], [{ at: '/a/0', ignore: true }], []],
+    [[1, 2, 3], [2, 3], [{ at: '/a/0', ignore: true }], ['changed /a/1', 'removed /a/2']],
+    [[1], [1, 2], [{ at: '/a/*', optional: true }], []]
+  ]
+  for (const [a, b, rules, found] of cases) t.same(diff({ a }, { a: b }, rules).sort(), found.sort(), JSON.stringify([rules, a, b]).slice(0, 200))
+  const links = [{ next: 'https://a.example/1', n: 1 }, { next: 'https://a.example/2', n: 2 }]
+  const shadows = links.map(link => ({ ...link, next: link.next.replace('https://a.', 'http://b.') })).reverse()
+  const origins = { 'https://a.example': 'http://b.example' }
+  t.same(diff({ a: links }, { a: shadows }, [set], { origins }), [])
+  t.ok(explains(set, '[1,2]', '[2,1]'))
+  t.notOk(explains(set, '[1,2]', '[2,2]'))
+})
+
+t.test('rules in their order', async t => {
+  const cases: Array<[rules: CompareRule[], a: unknown, b: unknown, found: string[]]> = [
+    // The last that fits wins.
+    [[{ at: '/**', ignore: true }, { at: '/id', format: 'uuid' }], { id: UUID, x: 1 }, { id: 'y', x: 2 }, ['changed /id']],
+    [[{ at: '/**', ignore: true }, { at: '/id', format: 'uuid' }], { id: UUID, x: 1 }, { x: 2 }, ['removed /id']],
+    [[{ at: '/id', format: 'uuid' }, { at: '/**', ignore: true }], { id: UUID, x: 1 }, { id: 'y', x: 2 }, []],
+    [[{ at: '/a', tolerance: 1 }, { at: '/*', tolerance: 0.1 }], { a: 1 }, { a: 2 }, ['changed /a']],
+    [[{ at: '/*', tolerance: 0.1 }, { at: '/a', tolerance: 1 }], { a: 1 }, { a: 2 }, []],
+    [[{ at: '/a', type: true }, { at: '/a/b', tolerance: 1 }], { a: { b: 1, c: 1 } }, { a: { b: 9, c: 9 } }, ['changed /a/b']],
+    [[{ at: '/a/b', tolerance: 1 }, { at: '/a', type: true }], { a: { b: 1, c: 1 } }, { a: { b: 9, c: 9 } }, []],
+    // Each question has its own last answer.
+    [[{ at: '/a', optional: true }, { at: '/a', format: 'uuid' }], { a: UUID }, {}, []],
+    [[{ at: '/a', format: 'uuid' }, { at: '', additions: true }], { a: UUID }, { a: UUID.replace('0', '1'), b: 1 }, []],
+    [[{ at: '', additions: true }, { at: '/b', presence: true }], {}, { a: 1, b: 1 }, ['added /b']],
+    [[{ at: '/b', presence: true }, { at: '', additions: true }], {}, { a: 1, b: 1 }, []],
+    [[{ at: '', additions: true }, { at: '/a', ignore: true }, { at: '/a/b', type: true }], { a: { b: 1 } }, { a: { b: 2, c: 1 }, d: 1 }, []],
+    // Only some places.
+    [[{ at: '/a/b', only: true }], { a: { b: 1, c: 1 }, d: 1 }, { a: { b: 2, c: 2 } }, ['changed /a/b']],
+    [[{ at: '/a/b', only: true }], { a: { b: 1, c: 1 } }, { d: 1 }, ['removed /a/b']],
+    [[{ at: '/a/b', only: true }], { a: 1 }, { a: { b: 1 } }, ['added /a/b']],
+    [[{ at: '/a/b', only: true }], { a: [1] }, { a: { b: 1 } }, ['type /a']],
+    [[{ at: '/a/*/b', only: true }], { a: [{ b: 1 }, { b: 2 }] }, { a: null }, ['removed /a/0/b', 'removed /a/1/b']],
+    [[{ at: '/a/*/b', only: true }], { a: null }, { a: [{ b: 1 }] }, ['added /a/0/b']],
+    [[{ at: '/a', only: true }, { at: '/b', tolerance: 1 }], { a: 1, b: 1, c: 1 }, { a: 1, b: 3, c: 3 }, ['changed /b']],
+    [[{ at: '/b', tolerance: 1 }, { at: '/a', only: true }], { a: 1, b: 1, c: 1 }, { a: 1, b: 3, c: 3 }, []],
+    [[{ at: '/a/b', ignore: true }, { at: '/a', only: true }], { a: { b: 1, c: 1 } }, { a: { b: 2, c: 2 } }, ['changed /a/c']],
+    [[{ at: '/a', only: true }, { at: '/a/b', ignore: true }], { a: { b: 1, c: 1 } }, { a: { b: 2, c: 2 } }, ['changed /a/c']],
+    [[{ at: '/a', ignore: true }, { at: '/a/b', only: true }], { a: { b: 1, c: 1 } }, { a: { b: 2, c: 2 } }, ['changed /a/b']],
+    // Any depth.
+    [[{ at: '**.at', ignore: true }], { at: 1, x: { at: 1, y: [{ at: 1, z: 1 }] } }, { at: 2, x: { at: 2, y: [{ at: 2, z: 2 }] } }, ['changed /x/y/0/z']],
+    [[{ at: '/x/**', ignore: true }], { x: { a: 1 } }, { x: 1 }, ['type /x']],
+    [[{ at: '/x/**', ignore: true }], { x: { a: { b: 1 } }, y: 1 }, { x: { c: 1 }, y: 2 }, ['changed /y']],
+    [[{ at: '/**/a/**/b', type: true }], { a: { b: 1 }, c: { a: { x: { b: 1 } } }, b: 1 }, { a: { b: 2 }, c: { a: { x: { b: 2 } } }, b: 2 }, ['changed /b']],
+    [[{ at: '/~2~2/~2', ignore: true }], { '**': { '*': 1, a: 1 } }, { '**': { '*': 2, a: 2 } }, ['changed /**/a']],
+    [[{ at: '', type: true }], { a: 1 }, { b: 1 }, []],
+    [[{ at: '', ignore: true }], { a: 1 }, [], []]
+  ]
+  const masked = (found: string[]) => found.sort()
+  for (const [rules, a, b, found] of cases) t.same(masked(diff(a, b, rules)), masked(found), JSON.stringify([rules, a, b]))
+  t.same(diff({ a: 1, b: 1 }, { a: 2, b: 2 }, [{ at: '/a', type: true }], { ignoreJsonFields: ['a', 'b'] }), [], 'the short way stands before the rules')
+  t.same(diff({ a: 1, b: 1 }, { a: '2', b: 2 }, [{ at: '/a', type: true }], { ignoreJsonFields: ['a', 'b'] }), ['type /a'])
+})
+
+t.test('what is on one side alone is masked as ever', async t => {
+  const { json } = ruleSet({ rules: [{ at: '/a/*/*', only: true }] })
+  for (const [a, b] of [['{"a":{"password":{"b":1},"x":{"name":"token","value":2}}}', '{}'], ['{}', '{"a":[["token","x"]]}']]) {
+    const outcome = atOnce(diffJson(a, b, { at: json.root, redactor: createRedactor([]) }))
+    t.match(JSON.stringify(outcome), /redacted/)
+    t.notMatch(JSON.stringify(outcome), /:1}|"2"/)
+  }
+})
+
+t.test('rules for endpoints', async t => {
+  const rules: CompareRule[] = [{ ...A, ignore: true, endpoint: 'GET /users/*' }, { ...A, type: true, endpoint: '*/v*' }]
+  const of = (endpoint: string) => ruleSet({ rules }, endpoint)
+  const differs = (endpoint: string) => {
+    return atOnce(diffJson('{"a":1}', '{"a":"x"}', { at: of(endpoint).json.root, redactor: open })).kind
+  }
+  for (const endpoint of ['GET /users/*', 'GET /users/me/v1']) t.equal(differs(endpoint), endpoint.endsWith('1') ? 'different' : 'equal', endpoint)
+  for (const endpoint of ['GET /v1', 'GET /user', 'POST /users/*', '(other)']) t.equal(differs(endpoint), 'different', endpoint)
+  const all = new Rules({ rules, ignoreHeaders: [], ignoreJsonFields: [], origins: {} })
+  t.equal(all.of('GET /x'), all.of('GET /y'), 'what has the same rules has one set')
+  const first = all.of('GET /users/1')
+  for (let i = 0; i < 3000; i++) all.of(`GET /x/${i}`)
+  t.not(all.of('GET /users/1'), first, 'and no more of them are remembered than so many')
+})
+
+t.test('hostile documents', async t => {
+  const rules: CompareRule[] = [
+    { at: '/**/a/**/b', type: true }, { at: '/**/b/**/a', ignore: true }, { at: '/**', tolerance: 1 }, { at: '**.c.*.*.*.*.*', format: { pattern: '(a+)+' } },
+    ...Array.from({ length: 300 }, (_, i): CompareRule => ({ at: `/**/k${i}`, optional: true }))
+  ]
+  const set = ruleSet({ rules })
+  const deep = (leaf: string) => {
+    let text = leaf
+    for (let i = 0; i < 200; i++) text = `{"${'abc'[(i * 7 + (i >> 3)) % 3]}":${text},"k${i}":1}`
+    return text
+  }
+  const wide = (value: number) => JSON.stringify(Array.from({ length: 3000 }, (_, i) => ({ [`k${i % 300}`]: { [`k${(i * 7) % 300}`]: value + i } })))
+  for (const [a, b] of [[deep('1'), deep('9')], [wide(0), wide(5)], [`{"c":"${'a'.repeat(1e6)}b"}`, `{"c":"${'a'.repeat(1e6)}c"}`]]) {
+    const steps = diffJson(a, b, { at: set.json.root, redactor: open })
+    let longest = 0
+    for (let more = true; more;) {
+      const begun = process.cpuUsage()
+      more = steps.next().done !== true
+      const { user, system } = process.cpuUsage(begun)
+      longest = Math.max(longest, (user + system) / 1000)
+    }
+    t.ok(longest < 150, `${longest} ms at a stretch`)
+  }
+  const root = set.json.root
+  const names = Array.from({ length: 60 }, (_, i) => `k${i}`)
+  const walk = (standing: typeof root, depth: number): void => {
+    if (depth > 0) for (const name of names) walk(standing.below(name), depth - 1)
+  }
+  walk(root, 3)
+  t.not(set.json.root, undefined)
 })
