@@ -19,6 +19,7 @@ const SNAPSHOT = {
   routes: [{ method: ['GET', 'POST'], url: '/api/*' }],
   enabled: true,
   percentage: 50,
+  rules: [],
   seen: 0,
   disabled: 0,
   filtered: 0,
@@ -61,7 +62,7 @@ const SNAPSHOT = {
   }]
 }
 
-const { routes, backends: [{ url, ...ofBackend }], ...ofMirror } = SNAPSHOT
+const { routes, rules, backends: [{ url, ...ofBackend }], ...ofMirror } = SNAPSHOT
 /** To whom has not shown who they are. */
 const REDACTED = { ...ofMirror, backends: [{ ...ofBackend, name: '#1' }] }
 
@@ -320,7 +321,7 @@ t.test('numbers are as they are', async t => {
     await until('it is compared', () => gateway.backend().compared === i)
   }
   const answer = (await gateway.app.inject('/mirrors/m')).json()
-  const { routes, backends: [{ url, name, ...numbers }], ...rest } = gateway.mirror()
+  const { routes, rules, backends: [{ url, name, ...numbers }], ...rest } = gateway.mirror()
   t.strictSame(answer, { ...rest, backends: [{ ...numbers, name: '#1' }] })
   t.match(answer, { seen: 3, mirrored: 3, backends: [{ mismatched: 3, mismatches: { body: 3 }, latency: { difference: { count: Number } } }] })
   booksClose(t, gateway.mirror())

@@ -232,6 +232,7 @@ t.test('the counters close after every single event', async t => {
 
 const SAMPLE = `{
   "id": "api", "routes": [{ "method": ["GET", "POST"], "url": "/api/*" }], "enabled": true, "percentage": 50,
+  "rules": [],
   "seen": 6, "disabled": 0, "filtered": 1, "looped": 0, "upgraded": 0, "unsampled": 1, "pending": 0, "unhandled": 1,
   "mirrored": 3,
   "backends": [{
@@ -273,6 +274,7 @@ function sampleState () {
     id: 'api',
     routes: [{ method: ['GET', 'POST'], url: '/api/*' }],
     enabled: true,
+    rules: [],
     percentage: 50,
     books,
     backends: [
@@ -331,7 +333,7 @@ t.test('a redacted snapshot says nothing of routes, URLs and hosts', async t => 
 
   t.strictSame(redacted.backends.map(({ name }) => name), ['#1', 'canary', '#3'])
   t.notMatch(JSON.stringify(redacted), /shadow:|\/api|"url"|"routes"/)
-  t.strictSame(Object.keys(redacted), Object.keys(snapshot).filter(key => key !== 'routes'))
+  t.strictSame(Object.keys(redacted), Object.keys(snapshot).filter(key => key !== 'routes' && key !== 'rules'))
   t.strictSame(Object.keys(redacted.backends[0]), Object.keys(snapshot.backends[0]).filter(key => key !== 'url'))
   t.equal(redacted.backends[1].offered, 3)
   t.equal(JSON.stringify(snapshot), before, 'the snapshot itself is left whole')

@@ -51,6 +51,7 @@ t.test('a place', async t => {
       share: 0.5,
       first: '2024-01-01T00:00:00.000Z',
       last: '2024-01-01T00:00:01.000Z',
+      explained: null,
       backends: [{ name: 'shadow', count: 2 }],
       examples: [
         { uses: ['latest'], rarest: ids[0], request: { path: '/2' } },

@@ -7,6 +7,7 @@ import { atOnce } from '../lib/steps'
 import { Rules } from '../lib/compare/rules/set'
 import type { RuleOptions } from '../lib/compare/rules/set'
 import type { CompareRule } from '../types/index'
+import { read } from './helpers/pages'
 import { ruleSet } from './helpers/rules'
 
 const open = { isSecret: () => false, json: () => '', text: (text: string) => text }
@@ -225,4 +226,14 @@ t.test('hostile documents', async t => {
   }
   walk(root, 3)
   t.not(set.json.root, undefined)
+})
+
+t.test('docs/rules: each rule makes match what it says, and nothing else', async t => {
+  const rows = [...read('docs/rules.md').matchAll(/^\| `([{[].*?)` \| `(.*?)` \| `(.*?)` \| (match|differ) \|$/gm)]
+  t.equal(rows.length, 26)
+  for (const [row, given, primary, shadow, wanted] of rows) {
+    const rules = [JSON.parse(given)].flat()
+    for (const rule of rules) t.notOk('allowed' in readRule(rule), row)
+    t.equal(diff(primary, shadow, rules).length === 0 ? 'match' : 'differ', wanted, row)
+  }
 })

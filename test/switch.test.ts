@@ -113,7 +113,7 @@ t.test('the percentages of a mirror and of its backends are of the next request'
   booksClose(t, mirror())
 })
 
-const ALLOWED = 'allowed: enabled, percentage, reconnect, backends'
+const ALLOWED = 'allowed: enabled, percentage, reconnect, rules, by, backends'
 const refused: Array<[body: unknown, message: string]> = [
   [{ enabled: 'no' }, 'mirror "api": enabled must be true or false, got "no"'],
   [{ enabled: null }, 'mirror "api": enabled must be true or false, got null'],
@@ -123,9 +123,9 @@ const refused: Array<[body: unknown, message: string]> = [
   [{ percentage: 1, enabled: 1 }, 'mirror "api": enabled must be true or false, got 1'],
   [{ percntage: 50 }, `mirror "api": percntage (50) is not an option, did you mean "percentage"?; ${ALLOWED}`],
   [{ timeout: 1 }, `mirror "api": timeout (1) is not an option; ${ALLOWED}`],
-  [[], 'mirror "api": options must be an object with enabled, percentage, reconnect or backends, got []'],
-  [null, 'mirror "api": options must be an object with enabled, percentage, reconnect or backends, got null'],
-  ['off', 'mirror "api": options must be an object with enabled, percentage, reconnect or backends, got "off"'],
+  [[], 'mirror "api": options must be an object with enabled, percentage, rules, reconnect or backends, got []'],
+  [null, 'mirror "api": options must be an object with enabled, percentage, rules, reconnect or backends, got null'],
+  ['off', 'mirror "api": options must be an object with enabled, percentage, rules, reconnect or backends, got "off"'],
   [{ percentage: 1, backends: [] }, 'mirror "api": backends must be an object of at most 100 backends by name, got []'],
   [
     { percentage: 1, backends: { shadow: { percentage: 2 }, canray: { enabled: false } } },
@@ -252,7 +252,7 @@ const bodies: Array<[what: string, payload: string | undefined, status: number, 
   ['a constructor', '{ "constructor": { "prototype": { "enabled": false } } }', 400],
   ['deep', '{"backends":'.repeat(5000) + '1' + '}'.repeat(5000), 400],
   ['many keys', JSON.stringify(Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`key${i}`, i]))), 400],
-  ['long', JSON.stringify({ x: 'x'.repeat(64 * 1024) }), 413],
+  ['long', JSON.stringify({ x: 'x'.repeat(512 * 1024) }), 413],
   ['a form', 'enabled=false', 415, { 'content-type': 'application/x-www-form-urlencoded' }]
 ]
 

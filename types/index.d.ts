@@ -613,6 +613,27 @@ declare namespace fastifyMirror {
     only?: true
   }
 
+  /** What rules would explain, as far as the stored examples tell. */
+  export interface RuleTrial {
+    /** Places that there are. */
+    of: number
+    /** Those that would be explained, the most frequent first. */
+    places: Array<Pick<PlaceSummary, 'id' | 'endpoint' | 'where' | 'kind' | 'count'> & {
+      /** The rule that explains it, by its number among those given. */
+      explained: string
+    }>
+  }
+
+  /** A rule by which answers are compared now. */
+  export interface RuleInForce {
+    /** The rule, as it was given. */
+    rule: CompareRule
+    /** Who set it: `options`, `app.mirrors`, or as whoever set it said. */
+    by: string
+    /** Since when, ISO 8601. */
+    since: string
+  }
+
   /** `opaque`: any text that is not empty and has no white space. `date-time`: of RFC 3339, or as in headers. */
   export type RuleFormat = 'uuid' | 'ulid' | 'date-time' | 'date' | 'url' | 'opaque'
 
@@ -632,6 +653,12 @@ declare namespace fastifyMirror {
      * fastify.mirrors.update('api', { percentage: 50, backends: { v2: { enabled: false } } }, request.log)
      */
     update (id: string, patch: MirrorPatch, log?: FastifyBaseLogger): MirrorSnapshot | undefined
+    /**
+     * Which of the places of one mirror these rules would explain, each by its stored examples. Nothing is changed. A
+     * place is not explained where a value in its examples is masked or cut, unless the rule asks for no value.
+     * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
+     */
+    tryRules (id: string, rules: CompareRule[]): RuleTrial | undefined
     /** `false`: all mirrors are switched off, whatever their own switches say. */
     readonly enabled: boolean
     /**
@@ -689,6 +716,16 @@ declare namespace fastifyMirror {
      * have.
      */
     reconnect?: true
+    /**
+     * The rules by which answers are compared from now on, all of them: `compare.rules` of a mirror with `detailedDiff`.
+     * Where they are others than before, a new period begins; counters and places go on.
+     */
+    rules?: CompareRule[]
+    /**
+     * Who sets the rules, for those who look later.
+     * @default the address that asked, of the admin routes; 'app.mirrors', of code
+     */
+    by?: string
     /** By the backends' names. */
     backends?: Record<string, BackendPatch>
   }
@@ -783,6 +820,11 @@ declare namespace fastifyMirror {
     first: string
     /** When the last of them came, ISO 8601. */
     last: string
+    /**
+     * `rule 3 (by its examples)`: none came since the rules were changed, and by the examples a rule that is in force
+     * explains them. The first rule is 1. `null`: it is not known to be explained.
+     */
+    explained: string | null
     /** The mismatches of each backend that had any. */
     backends: Array<{ name: string, count: number }>
   }
@@ -1099,6 +1141,11 @@ declare namespace fastifyMirror {
     enabled: boolean
     /** Percent of the requests that are mirrored, 0 to 100. */
     percentage: number
+    /**
+     * The rules by which answers are compared, in their order. Left out of the admin routes' answers when they have no
+     * guard.
+     */
+    rules: RuleInForce[]
     /** Requests that reached this mirror's hook. */
     seen: number
     /** Requests not mirrored because the mirror is switched off. */

@@ -14,14 +14,18 @@ import type { Page } from './numbers'
 import { JSON_TYPE, changeLog, unchecked } from './route'
 import type { AddRoute, MoreOptions } from './route'
 import { PageRows } from './page-data'
+import { addRules, withCaller } from './rules'
 import { refuseButLinks, refuseOtherOrigins } from './same-origin'
 import * as schemas from './schemas'
 import { addPage } from './ui'
 import { addVerdicts } from './verdict'
 import { Verdicts } from './verdicts'
 
-/** Bytes of a PATCH's body: a hundred backends with the longest of names and much air. */
-const MAX_PATCH = 64 * 1024
+/**
+ * Bytes of a PATCH's body: a hundred backends with the longest of names, or as many rules as there may be, and much
+ * air.
+ */
+const MAX_PATCH = 512 * 1024
 
 const ORIGIN_CHECKS = { none: [refuseOtherOrigins], link: [refuseButLinks], load: [] }
 
@@ -138,8 +142,10 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     add('PATCH', '/:id', schemas.update, async (request, reply) => {
       const { id } = (request as WithId).params
       forget()
-      return mirrors.update(id, request.body as MirrorPatch, changeLog(request)) ?? notFound(request as WithId, reply)
+      const patch = withCaller(request.body as MirrorPatch, request)
+      return mirrors.update(id, patch, changeLog(request)) ?? notFound(request as WithId, reply)
     }, unchecked)
+    addRules(all, add, (request, reply) => notFound(request as WithId, reply))
   }
 
   /** Forgets what was told: whoever asks next sees the change. */

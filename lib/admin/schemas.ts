@@ -43,11 +43,16 @@ const backendProperties: Record<keyof BackendSnapshot, unknown> = {
   breaker: text
 }
 
+const rule = { type: 'object', additionalProperties: true }
+
+const ruleInForce = object({ rule, by: text, since: text })
+
 const mirror = object({
   id: text,
   routes: { type: 'array', items: object({ method: { type: 'array', items: text }, url: text }) },
   enabled: flag,
   percentage: number,
+  rules: { type: 'array', items: ruleInForce },
   ...counts(
     'seen', 'disabled', 'filtered', 'looped', 'upgraded', 'unsampled', 'pending', 'unhandled', 'mirrored'
   ).properties,
@@ -122,6 +127,7 @@ const place = object({
   share: number,
   first: text,
   last: text,
+  explained: nullableText,
   backends: { type: 'array', items: object({ name: text, count }) },
   examples: { type: 'array', items: placeExample }
 })
@@ -268,11 +274,39 @@ export const switchAll = {
   response: { 200: switchState, 400: badRequest }
 }
 
+const ruleList = { type: 'array', items: rule }
+
+export const rules = {
+  summary: 'The rules by which one mirror\'s answers are compared; with ?format=yaml as its options would have them',
+  params: ofMirror,
+  querystring: object({ format: { type: 'string', enum: ['json', 'yaml'], default: 'json' } }),
+  response: { 404: notFound }
+}
+
+export const tryRules = {
+  summary: 'Which places of one mirror rules would explain, by the stored examples; nothing is changed',
+  params: ofMirror,
+  body: object({ rules: ruleList }),
+  response: {
+    200: object({
+      of: count,
+      places: {
+        type: 'array',
+        items: object({ id: text, endpoint: text, where: text, kind: nullableText, count, explained: text })
+      }
+    }),
+    400: badRequest,
+    404: notFound
+  }
+}
+
 export const update = {
-  summary: 'Switches one mirror and its backends, sets their percentages, and connects anew',
+  summary: 'Switches one mirror and its backends, sets their percentages and rules, and connects anew',
   params: ofMirror,
   body: object({
     ...settings,
+    rules: ruleList,
+    by: text,
     reconnect: { type: 'boolean', enum: [true] },
     backends: { type: 'object', additionalProperties: object(settings) }
   }),

@@ -1,8 +1,13 @@
 import { diffJson } from './json/diff'
+import { fromPointer } from './pointer'
 import { readRule } from './rules/rule'
+import type { Standing } from './rules/standing'
+import { matches, mayLack } from './rules/values'
 import { Rules } from './rules/set'
+import { readTape } from './tape'
 import { atOnce } from '../steps'
-import type { CompareRule } from '../../types/index'
+import type { RuleSet } from './rules/set'
+import type { CompareRule, HeaderDifference, JsonDifference } from '../../types/index'
 
 /** What a pair is put into: an object that may lack it. */
 const KEY = 'v'
@@ -21,4 +26,26 @@ export function explains (rule: CompareRule, primary: string | undefined, shadow
   if ('allowed' in readRule(kind)) return false
   const { json } = new Rules({ rules: [kind], ignoreHeaders: [], ignoreJsonFields: [], origins: {} }).of('')
   return atOnce(diffJson(one, other, { at: json.root, redactor: MUTE })).kind === 'equal'
+}
+
+/** Whether rules would have made match what differed. Its values may have been cut or masked: then it is not known. */
+export function explainsDifference (rules: RuleSet, difference: HeaderDifference | JsonDifference): boolean {
+  if ('name' in difference) return rules.headers.explains(difference)
+  let at: Standing = rules.json.root
+  for (const segment of fromPointer(difference.pointer)) at = at.below(segment)
+  const { change, primary, shadow } = difference
+  if (change === 'order') return at.free || at.opaque || at.unordered !== false
+  if (at.free) return true
+  // Of an index it may be an item, to which no key can be added.
+  if (primary === undefined || shadow === undefined) {
+    return mayLack(at, change === 'added' ? 'shadow' : 'primary', !isIndex(difference.pointer))
+  }
+  if (primary === '' || shadow === '') return false
+  const [a, b] = [primary, shadow].map(value => atOnce(readTape(value)))
+  if (a.state !== 'complete' || b.state !== 'complete') return at.value?.name === 'presence'
+  return matches(at, a, 0, b, 0)
+}
+
+function isIndex (pointer: string): boolean {
+  return /\/\d+$/.test(pointer)
 }

@@ -49,6 +49,13 @@ function kindsOf<R extends string> (
   ) as Record<R, Kind>
 }
 
+/** Counts of one moment. */
+export interface EndpointMark {
+  readonly counts: Float64Array
+  readonly slower: number
+  readonly pairs: number
+}
+
 /**
  * One endpoint's counters of one backend. Each request is in one of them, whatever moves: so their sums are the
  * backend's books.
@@ -59,6 +66,8 @@ export class EndpointBooks {
   slower = 0
   /** `null`: there was no pair yet. */
   differences: Spread | null = null
+  /** Of those, pairs that are not counted. */
+  pairsBefore = 0
   /** Time in milliseconds since 1970. 0: none. */
   latestMismatch = 0
 
@@ -76,7 +85,22 @@ export class EndpointBooks {
   get failed (): number { return this.counts[KIND.failed] }
   get lost (): number { return this.counts[KIND.lost] + this.counts[KIND.busy] + this.counts[KIND.uncompared] }
   get leftOut (): number { return this.counts[KIND.leftOut] + this.counts[KIND.aside] }
-  get pairs (): number { return this.differences?.total ?? 0 }
+  get pairs (): number { return (this.differences?.total ?? 0) - this.pairsBefore }
+
+  /** What has been counted since these books were as `before` says; of what was under way then, once it ends. */
+  since (before: EndpointMark): EndpointBooks {
+    const books = new EndpointBooks()
+    for (let kind = 0; kind < KINDS; kind++) books.counts[kind] = Math.max(0, this.counts[kind] - before.counts[kind])
+    books.slower = Math.max(0, this.slower - before.slower)
+    books.pairsBefore = before.pairs
+    books.differences = this.differences
+    return books
+  }
+
+  /** As they are now. */
+  mark (): EndpointMark {
+    return { counts: this.counts.slice(), slower: this.slower, pairs: this.pairs }
+  }
 
   get success (): number {
     const { counts } = this

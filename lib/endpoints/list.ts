@@ -11,7 +11,7 @@ const EACH_STEP = 300
 
 /** The numbers of a mirror's endpoints, the busiest first. `judge`: what is concluded of one. */
 export function * endpointSteps (
-  endpoints: Endpoints, names: readonly string[], judge: (books: EndpointBooks) => VerdictWord
+  endpoints: Endpoints, names: readonly string[], judge: (endpoint: Endpoint, backend: number) => VerdictWord
 ): Steps<EndpointList> {
   const { limit, limited, pending, all } = endpoints
   const counted = all
@@ -26,7 +26,7 @@ export function * endpointSteps (
     for (const [index, name] of names.entries()) {
       if (++read % EACH_STEP === 0) yield
       const books = endpoint.of(index)
-      backends.push(backendOf(name, books, endpoint === pending ? null : judge(books)))
+      backends.push(backendOf(name, books, endpoint === pending ? null : judge(endpoint, index)))
     }
     list.push({ name: endpoint.name, share: mirrored / total, backends })
   }

@@ -7,6 +7,7 @@ import { lookups } from './http/lookup'
 import { LoopClock } from './loop-clock'
 import { Pacer } from './http/pacer'
 import { Target } from './target'
+import type { DiffOptions } from '../compare/answers'
 import type { Engine, ExchangeInit, TargetOptions } from './types'
 import type { Upload } from './upload/upload'
 
@@ -54,6 +55,10 @@ export class InlineEngine implements Engine<Target>, Holder {
 
   retire (target: Target, connect?: TargetOptions['connect']): void {
     target.connections.retire(connect)
+  }
+
+  setDiff (target: Target, diff: DiffOptions): void {
+    target.setDiff(diff)
   }
 
   refusal (): 'closing' | null {

@@ -1,5 +1,5 @@
 import { AnswerComparer, HashComparer } from '../compare/answers'
-import type { Comparer } from '../compare/answers'
+import type { Comparer, DiffOptions } from '../compare/answers'
 import type { Guard } from '../guard'
 import { Share } from './budget'
 import type { Budget } from './budget'
@@ -21,7 +21,7 @@ export class Target {
   readonly budget: Budget
   readonly share: Share
   readonly guard: Guard
-  readonly comparer: Comparer
+  comparer: Comparer
   /** Bytes of an answer that are kept for the comparer. */
   readonly maxCapture: number
   readonly connections: Connections
@@ -38,6 +38,11 @@ export class Target {
     this.comparer = diff === null ? new HashComparer(maxCoded, budget, guard) : new AnswerComparer(diff, budget, guard)
     this.maxCapture = diff?.maxBodyCapture ?? maxCoded
     this.connections = new Connections(options.origin, options.connect, pacer, guard, budget.blocks?.onread)
+  }
+
+  /** Answers are compared so from now on. */
+  setDiff (diff: DiffOptions): void {
+    this.comparer = new AnswerComparer(diff, this.budget, this.guard)
   }
 
   /** Ends every copy that has a connection, and all connections. */

@@ -121,6 +121,8 @@ export interface Engine<T = unknown> {
    * it has.
    */
   retire (target: T, connect?: TargetOptions['connect']): void
+  /** What is compared from now on is compared so. It is a target that compares in detail. */
+  setDiff (target: T, diff: DiffOptions): void
   /** Why no copy can be sent at all now, or `null`. */
   refusal (): 'closing' | 'thread' | null
   /** From now on no copy is sent. */

@@ -194,14 +194,48 @@ export class BackendBooks {
   add ({ latency, ...counts }: BackendBooks): void {
     addCounts(this, counts)
   }
+
+  /** What has been counted since these books were as `before` says. Latencies are those of both. */
+  since (before: BooksMark): CountedBooks {
+    const books = new BackendBooks()
+    books.add(this)
+    addCounts(books, before.counts, -1)
+    // What was under way then is counted once it ends.
+    books.inFlight = Math.max(0, books.inFlight)
+    books.comparing = Math.max(0, books.comparing)
+    const { difference } = this.latency
+    const pairs = { count: difference.count - before.pairs, summary: () => difference.summary() }
+    return Object.assign(books, { latency: { ...this.latency, difference: pairs } })
+  }
+
+  /** As they are now. */
+  mark (): BooksMark {
+    const counts = new BackendBooks()
+    counts.add(this)
+    const { latency, ...rest } = counts
+    return { counts: rest, pairs: this.latency.difference.count }
+  }
 }
 
-/** Adds every number that `from` holds, in records too, to that of the same name. */
-function addCounts (into: object, from: object): void {
+/** Counts of one moment. */
+export interface BooksMark {
+  readonly counts: object
+  /** That gave a latency. */
+  readonly pairs: number
+}
+
+/** Books as they are read. */
+export type CountedBooks = Pick<BackendBooks, BookKey> & {
+  readonly latency: Readonly<Record<keyof LatencyHistograms, Pick<Ring, 'count' | 'summary'>>>
+}
+type BookKey = Exclude<keyof BackendBooks, 'latency'>
+
+/** Adds every number that `from` holds, or takes it away, in records too, to that of the same name. */
+function addCounts (into: object, from: object, sign: 1 | -1 = 1): void {
   const [sums, counts] = [into, from] as Array<Record<string, number | object>>
   for (const [key, count] of Object.entries(counts)) {
-    if (typeof count === 'number') sums[key] = sums[key] as number + count
-    else addCounts(sums[key] as object, count)
+    if (typeof count === 'number') sums[key] = sums[key] as number + sign * count
+    else addCounts(sums[key] as object, count, sign)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BackendSnapshot, BreakerState, MirrorRoute, MirrorSnapshot } from '../../types/index'
+import type { BackendSnapshot, BreakerState, MirrorRoute, MirrorSnapshot, RuleInForce } from '../../types/index'
 import type { BackendBooks, MirrorBooks } from './books'
 
 /** The part of a mirror that its snapshot is made of. */
@@ -7,6 +7,8 @@ export interface MirrorState {
   readonly routes: readonly MirrorRoute[]
   readonly enabled: boolean
   readonly percentage: number
+  /** A copy. */
+  readonly rules: RuleInForce[]
   readonly books: MirrorBooks
   readonly backends: readonly BackendState[]
 }
@@ -22,7 +24,7 @@ export interface BackendState {
 }
 
 /** A snapshot that says nothing of URLs. */
-export interface RedactedSnapshot extends Omit<MirrorSnapshot, 'routes' | 'backends'> {
+export interface RedactedSnapshot extends Omit<MirrorSnapshot, 'routes' | 'rules' | 'backends'> {
   backends: Array<Omit<BackendSnapshot, 'url'>>
 }
 
@@ -34,6 +36,7 @@ export function mirrorSnapshot (mirror: MirrorState): MirrorSnapshot {
     routes: mirror.routes.map(({ method, url }) => ({ method: [...method], url })),
     enabled: mirror.enabled,
     percentage: mirror.percentage,
+    rules: mirror.rules,
     seen: books.seen,
     disabled: books.disabled,
     filtered: books.filtered,
@@ -79,11 +82,11 @@ function backendSnapshot (backend: BackendState): BackendSnapshot {
 }
 
 /**
- * The snapshot for those who have not shown who they are: without routes and URLs. A backend's default name is
+ * The snapshot for those who have not shown who they are: without routes, rules and URLs. A backend's default name is
  * its host, so one without a name of its own (`named`, in the order of the backends) is called by its position: `#1`.
  */
 export function redactSnapshot (snapshot: MirrorSnapshot, named: readonly boolean[]): RedactedSnapshot {
-  const { routes, backends, ...numbers } = snapshot
+  const { routes, rules, backends, ...numbers } = snapshot
   return {
     ...numbers,
     backends: backends.map(({ name, url, ...rest }, index) => (

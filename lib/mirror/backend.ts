@@ -1,8 +1,9 @@
-import type { BreakerState, FailureReason } from '../../types/index'
+import type { BreakerState, CompareRule, FailureReason } from '../../types/index'
 import type { DiffOptions } from '../compare/answers'
 import { Gate } from '../engine/gate'
 import type { Engine } from '../engine/types'
 import { BackendBooks } from '../metrics/books'
+import type { CountedBooks } from '../metrics/books'
 import type { LatencyHistograms } from '../metrics/histogram'
 import type { BackendState } from '../metrics/snapshot'
 import type { BackendConfig, ConnectOptions, MirrorConfig } from '../options/config'
@@ -20,6 +21,7 @@ export class Backend implements BackendState {
   readonly histograms: LatencyHistograms | null
   books: BackendBooks
   readonly #engine: Engine
+  readonly #diff: DiffOptions | null
   #outages = new Outages()
   /** Failures in a row that open the breaker. */
   readonly #opens: number
@@ -30,6 +32,7 @@ export class Backend implements BackendState {
   constructor (config: BackendConfig, mirror: MirrorConfig, engine: Engine, histograms: LatencyHistograms | null) {
     this.config = config
     this.#engine = engine
+    this.#diff = diffOptions(mirror.compare)
     this.histograms = histograms
     this.#maxSlowdown = mirror.verdict.maxSlowdown ?? Infinity
     this.#opens = mirror.breaker?.failures ?? 0
@@ -42,7 +45,7 @@ export class Backend implements BackendState {
       timeout: mirror.timeout,
       bodyTimeout: mirror.bodyTimeout,
       maxBacklogBytes: mirror.maxBacklogBytes,
-      diff: diffOptions(mirror.compare),
+      diff: this.#diff,
       maxCoded: mirror.compare.maxBodyCapture
     })
   }
@@ -87,10 +90,19 @@ export class Backend implements BackendState {
     else this.#outages.end(bad)
   }
 
-  /** The facts of a verdict, without those of endpoints. */
-  facts (): Omit<BackendFacts, 'endpoints'> {
-    const { name, books, breaker } = this
-    return { name, books, breaker, since: this.#outages.since, outages: this.#outages.summary(failedCopies(books)) }
+  /** The facts of a verdict, without those of endpoints. `books`: of the period that it is of. */
+  facts (books: CountedBooks): Omit<BackendFacts, 'endpoints'> {
+    const { name, breaker } = this
+    const outages = this.#outages.summary(failedCopies(this.books))
+    return { name, books, breaker, since: this.#outages.since, outages }
+  }
+
+  /** What is compared from now on is compared by other rules, and what is concluded of it begins anew. */
+  setRules (rules: readonly CompareRule[]): void {
+    const { since } = this.#outages
+    this.#outages = new Outages()
+    if (since !== null) this.#outages.begin(failedCopies(this.books), since)
+    this.#engine.setDiff(this.target, { ...this.#diff as DiffOptions, rules })
   }
 }
 

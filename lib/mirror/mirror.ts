@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type {
-  CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchEvent, MismatchList
+  CompareRule, CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchEvent,
+  MismatchList, RuleInForce
 } from '../../types/index'
 import { Backend } from './backend'
 import { valueOf } from '../compare/headers'
@@ -14,6 +15,7 @@ import type { Engine } from '../engine/types'
 import type { Holder } from '../guard'
 import type { BoundedLog } from '../log'
 import { curlCommand } from '../mismatches/curl'
+import { Explainer } from '../mismatches/explainer'
 import type { ExampleMemory } from '../mismatches/memory'
 import { Places } from '../mismatches/places'
 import { MismatchReporter } from '../mismatches/reporter'
@@ -38,6 +40,9 @@ import { atOnce } from '../steps'
 import type { Steps } from '../steps'
 
 const sampler = new Sampler()
+
+/** Who sets rules, unless it is said. */
+const BY_CODE = 'app.mirrors'
 
 /** The user's, for every mismatch of every mirror; `null`: none. */
 export type OnMismatch = ((mismatch: MismatchEvent) => unknown) | null
@@ -78,7 +83,7 @@ export class Mirror implements MirrorState, Holder {
   readonly headRules: HeadRules
   readonly #conditions: Conditions
   readonly #judge: Judge
-  readonly rules: RulesInForce
+  rulebook: RulesInForce
   readonly #readKey: KeyReader<FastifyRequest>
   /** Set by the last look for a sampling key. */
   #keyError: unknown = null
@@ -103,7 +108,7 @@ export class Mirror implements MirrorState, Holder {
     })
     this.period = this.#newPeriod()
     this.#judge = new Judge(config)
-    this.rules = new RulesInForce(config.compare.rules)
+    this.rulebook = RulesInForce.ofOptions(config.compare.rules)
     this.#conditions = new Conditions(config.conditions)
     this.#readKey = keyReader(config.sampleBy, error => { this.#keyError = error })
   }
@@ -125,9 +130,27 @@ export class Mirror implements MirrorState, Holder {
     return this.#settings.percentage
   }
 
-  /** Takes effect on the next request; copies in flight end as ever. */
+  get rules (): RuleInForce[] {
+    return this.rulebook.list()
+  }
+
+  /** Takes effect on the next request; copies in flight end as ever. Rules take effect on the next comparison. */
   update (patch: MirrorPatch): Change {
-    return changeMirror(this.#settings, this.backends, patch)
+    const change = changeMirror(this.#settings, this.backends, patch)
+    if (patch.rules !== undefined && !this.rulebook.isOf(patch.rules)) {
+      change.before.rules = this.rulebook.rules
+      change.after.rules = patch.rules
+      this.#setRules(patch.rules, patch.by ?? BY_CODE)
+    }
+    return change
+  }
+
+  /** What is concluded begins anew; counters and places go on. */
+  #setRules (rules: readonly CompareRule[], by: string): void {
+    for (const backend of this.backends) backend.setRules(rules)
+    this.period = this.period.restarted()
+    this.rulebook = this.rulebook.changed(rules, by, this.period.since)
+    this.period.places.explainer = new Explainer({ ...this.config.compare, rules }, this.period.since.getTime())
   }
 
   get books (): MirrorBooks {
@@ -188,14 +211,17 @@ export class Mirror implements MirrorState, Holder {
 
   /** The same, one backend at a step. It is on the period in which it began. */
   * verdictSteps (): Steps<MirrorVerdict> {
-    const { id, since, books, endpoints: { judged } } = this.period
+    const { period } = this
+    const { id, since, endpoints: { judged }, unsampled } = period
     const age = Math.max(0, Date.now() - since.getTime())
     const facts = this.backends.map((backend, index) => ({
-      ...backend.facts(),
+      ...backend.facts(period.booksOf(index)),
       // When its step comes: there may be many of both.
-      get endpoints () { return judged.map(endpoint => ({ name: endpoint.name, books: endpoint.of(index) })) }
+      get endpoints () {
+        return judged.map(endpoint => ({ name: endpoint.name, books: period.endpointOf(endpoint, index) }))
+      }
     }))
-    const { verdict, backends } = yield * this.#judge.steps(facts, { age, unsampled: books.unsampled })
+    const { verdict, backends } = yield * this.#judge.steps(facts, { age, unsampled })
     return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
   }
 
@@ -213,7 +239,10 @@ export class Mirror implements MirrorState, Holder {
 
   endpointSteps (): Steps<EndpointList> {
     const names = this.backends.map(({ name }) => name)
-    return endpointSteps(this.period.endpoints, names, books => this.#judge.endpoint(books))
+    const { period } = this
+    return endpointSteps(period.endpoints, names, (endpoint, index) => {
+      return this.#judge.endpoint(period.endpointOf(endpoint, index))
+    })
   }
 
   /** Counts and places anew, as after a new version of a backend; requests under way report to what they began in. */
@@ -228,7 +257,7 @@ export class Mirror implements MirrorState, Holder {
   #newPeriod (): Period {
     const { backends, config } = this
     const places = new Places(config, config.maxPlaces, backends.length, this.#examples)
-    return new Period(backends.map(({ books }) => books), places, config.maxEndpoints)
+    return Period.begin(backends.map(({ books }) => books), places, config.maxEndpoints)
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, RouteOptions } from 'fastify'
 import type {
-  CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, MismatchQuery, SwitchState
+  CompareRule, CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, MismatchQuery, SwitchState
 } from '../../types/index'
 import { connectFault } from '../engine/http/connect-fault'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from '../errors'
@@ -14,8 +14,10 @@ import {
 import type { ConnectOptions, MirrorConfig } from '../options/config'
 import type { Place } from '../options/fail'
 import { markedSlugOf } from '../options/slug'
+import { tryRules } from './rule-trial'
 import { change, isChange } from './switch'
 import type { MainSwitch } from './switch'
+import { atOnce } from '../steps'
 import { worst } from '../verdict/judge'
 
 /** A mirror, and what of it was named by the user, so that it may be shown to whoever reaches the app. */
@@ -169,7 +171,9 @@ export class Registry {
     update: (id: string, patch: MirrorPatch, log = this.#log) => {
       const mirror = this.#byId.get(id)
       if (mirror === undefined) return undefined
-      const wanted = readMirrorPatch(patch, id, mirror.backends.map(({ name }) => name))
+      const wanted = readMirrorPatch(
+        patch, id, mirror.backends.map(({ name }) => name), mirror.config.compare.detailedDiff
+      )
       // Before anything is changed, as it may be wrong.
       const connects = wanted.reconnect === true ? this.#readConnects(mirror.config) : null
       const changed = mirror.update(wanted)
@@ -179,6 +183,10 @@ export class Registry {
       }
       if (isChange(changed)) log.info({ mirror: id, ...changed }, 'mirror switched')
       return mirror.snapshot()
+    },
+    tryRules: (id: string, rules: CompareRule[]) => {
+      const mirror = this.#byId.get(id)
+      return mirror === undefined ? undefined : atOnce(tryRules(mirror, rules))
     },
     updateAll: (patch: Partial<SwitchState>, log = this.#log) => {
       const changed = change(this.#main, readSwitchPatch(patch))

@@ -1,15 +1,45 @@
-import type { CompareRule } from '../../types/index'
+import type { CompareRule, RuleInForce } from '../../types/index'
 
-/** The rules by which a mirror's answers are compared. */
+/** Who has set the rules that a mirror begins with. */
+const OPTIONS = 'options'
+
+/** The rules by which a mirror's answers are compared, and who set each of them when. */
 export class RulesInForce {
-  readonly list: readonly CompareRule[]
+  /** In their order. */
+  readonly rules: readonly CompareRule[]
+  /** Since when they are as they are. */
+  readonly since: Date
+  readonly #entries: readonly RuleInForce[]
 
-  constructor (rules: readonly CompareRule[]) {
-    this.list = rules
+  private constructor (entries: readonly RuleInForce[], since: Date) {
+    this.#entries = entries
+    this.rules = entries.map(({ rule }) => rule)
+    this.since = since
+  }
+
+  static ofOptions (rules: readonly CompareRule[]): RulesInForce {
+    const since = new Date()
+    return new RulesInForce(rules.map(rule => ({ rule, by: OPTIONS, since: since.toISOString() })), since)
+  }
+
+  /** Those that were in force stay who set them. `since`: when the others begin. */
+  changed (rules: readonly CompareRule[], by: string, since: Date): RulesInForce {
+    const before = new Map(this.#entries.map(entry => [JSON.stringify(entry.rule), entry]))
+    const entries = rules.map(rule => before.get(JSON.stringify(rule)) ?? { rule, by, since: since.toISOString() })
+    return new RulesInForce(entries, since)
+  }
+
+  isOf (rules: readonly CompareRule[]): boolean {
+    return JSON.stringify(this.rules) === JSON.stringify(rules)
   }
 
   /** Whether some are not for every endpoint. */
   get byEndpoint (): boolean {
-    return this.list.some(({ endpoint }) => endpoint !== undefined)
+    return this.rules.some(({ endpoint }) => endpoint !== undefined)
+  }
+
+  /** A copy. */
+  list (): RuleInForce[] {
+    return structuredClone(this.#entries) as RuleInForce[]
   }
 }

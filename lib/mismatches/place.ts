@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Endpoint } from '../endpoints/table'
 import type { ExampleUse, PlaceExample, PlaceKind } from '../../types/index'
 import type { ExampleMemory } from './memory'
-import type { CountingPlace, Example } from './sample'
+import type { CountingPlace, Example, OwnDifference } from './sample'
 
 interface ShownExample {
   example: Example
@@ -82,6 +82,11 @@ export class Place implements CountingPlace {
     this.#examples[use] = null
     memory.free(example.bytes)
     example.sample.letGo(memory)
+  }
+
+  /** What differs here in each example that there is; `null`: it has no value of its own. */
+  get differences (): Array<OwnDifference | null> {
+    return this.#examples.flatMap(example => example === null ? [] : [example.own])
   }
 
   /** Lets go of its examples, and keeps none from now on. */

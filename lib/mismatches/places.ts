@@ -3,6 +3,7 @@ import type { DifferencePlaces } from '../compare/places'
 import type { Redactor } from '../compare/redact'
 import type { Endpoint } from '../endpoints/table'
 import type { MismatchList, PlaceKind, PlaceOrder } from '../../types/index'
+import type { Explainer } from './explainer'
 import type { ExampleMemory } from './memory'
 import type { MismatchInput } from './mismatch'
 import { Names } from './names'
@@ -35,6 +36,8 @@ export interface ListedPlace {
   place: Place
   /** Share of its endpoint's comparisons, 0 to 1. */
   share: number
+  /** `null`: no rules were changed. */
+  explainer: Explainer | null
 }
 
 /**
@@ -65,6 +68,8 @@ export class Places {
   #withoutExample = 0
   #unsorted = 0
   #closed = false
+  /** Says which places a change of rules explains; `null`: there was none. */
+  explainer: Explainer | null = null
 
   constructor (mirror: { readonly id: string }, limit: number, backends: number, memory: ExampleMemory) {
     this.#mirror = mirror
@@ -166,11 +171,12 @@ export class Places {
   /** `endpoint`: the name of the only one to be listed. */
   index (order: PlaceOrder, endpoint?: string): PlaceIndex {
     const places: ListedPlace[] = []
+    const { explainer } = this
     for (const [of, own] of this.#byEndpoint) {
       if (endpoint !== undefined && of.name !== endpoint) continue
       const compared = this.#comparisonsOf(of, own)
-      for (const place of own.byKey.values()) places.push({ place, share: Math.min(1, place.count / compared) })
-      if (own.other !== null) places.push({ place: own.other, share: Math.min(1, own.other.count / compared) })
+      const listed = own.other === null ? own.byKey.values() : [...own.byKey.values(), own.other]
+      for (const place of listed) places.push({ place, share: Math.min(1, place.count / compared), explainer })
     }
     return {
       limit: this.#limit,

@@ -7,12 +7,15 @@ export interface NamedBackend {
 }
 
 /** A place without its examples, which take time to mask. `backends`: the mirror's. */
-export function summaryOf ({ place, share }: ListedPlace, backends: readonly NamedBackend[]): PlaceSummary {
+export function summaryOf ({ place, share, explainer }: ListedPlace, backends: readonly NamedBackend[]): PlaceSummary {
   const { id, endpoint, where, kind, count, counts, first, last } = place
   const ofBackends =
     backends.map(({ name }, index) => ({ name, count: counts[index] ?? 0 })).filter(({ count }) => count > 0)
   const [since, latest] = [first, last].map(time => new Date(time).toISOString())
-  return { id, endpoint: endpoint.name, where, kind, count, share, first: since, last: latest, backends: ofBackends }
+  const explained = explainer?.of(place) ?? null
+  return {
+    id, endpoint: endpoint.name, where, kind, count, share, first: since, last: latest, explained, backends: ofBackends
+  }
 }
 
 /**

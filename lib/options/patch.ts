@@ -1,7 +1,8 @@
-import type { BackendPatch, SwitchState } from '../../types/index'
+import type { BackendPatch, CompareRule, SwitchState } from '../../types/index'
 import { copyOptions } from './copy'
-import { unknownKey } from './fail'
+import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
+import { checkRules } from './rules'
 import { backendPatchSchema, mirrorPatchSchema, switchPatchSchema } from './schema'
 import { showPath, showValue } from './show'
 import { validateBackendPatch, validateMirrorPatch, validateSwitchPatch } from './validate'
@@ -9,17 +10,26 @@ import { validateBackendPatch, validateMirrorPatch, validateSwitchPatch } from '
 /** A change of a mirror, checked as a whole. What is `undefined` stays as it is. */
 export interface MirrorPatch extends BackendPatch {
   readonly reconnect?: true
+  readonly rules?: CompareRule[]
+  readonly by?: string
   readonly backends: ReadonlyMap<string, BackendPatch>
 }
 
 /**
- * A change that somebody asks of the mirror `id`, whose backends have these names.
+ * A change that somebody asks of the mirror `id`, whose backends have these names. `diffs`: whether it compares in
+ * detail.
  * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, with status code 400
  */
-export function readMirrorPatch (raw: unknown, id: string, names: readonly string[]): MirrorPatch {
+export function readMirrorPatch (raw: unknown, id: string, names: readonly string[], diffs: boolean): MirrorPatch {
   return asked(() => {
     const place = { owner: `mirror ${showValue(id)}`, root: '' }
     const { backends = {}, ...own } = validateMirrorPatch(copyOptions(raw, mirrorPatchSchema, place), place)
+    if (own.rules !== undefined) {
+      if (!diffs) throw invalid(place, ['rules'], 'left out: this mirror has no compare.detailedDiff', own.rules)
+      checkRules(own.rules, ['rules'], place)
+    } else if (own.by !== undefined) {
+      throw invalid(place, ['by'], 'left out: it says who sets rules, and none are given', own.by)
+    }
     return { ...own, backends: readBackends(backends, names, place) }
   })
 }

@@ -300,10 +300,12 @@ export const mirrorPatchSchema: OptionSchema = {
   properties: {
     ...settings,
     reconnect: { const: true, allowed: 'true, or left out' },
+    rules: { ...rules, default: undefined },
+    by: { type: 'string', label: true, allowed: `1 to ${MAX_LABEL} characters, without control characters` },
     backends: { type: 'object', maxProperties: 100, allowed: 'an object of at most 100 backends by name' }
   },
   additionalProperties: false,
-  allowed: 'an object with enabled, percentage, reconnect or backends'
+  allowed: 'an object with enabled, percentage, rules, reconnect or backends'
 }
 
 /** A change of a backend. */

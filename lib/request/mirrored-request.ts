@@ -172,7 +172,7 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
   }
 
   endpointFor (status: number): string | null {
-    if (!this.mirror.rules.byEndpoint) return null
+    if (!this.mirror.rulebook.byEndpoint) return null
     this.#name(status)
     return this.#entries.endpoint.name
   }

@@ -1,5 +1,5 @@
 import type { BackendVerdict, BreakerState, VerdictReason, VerdictWord } from '../../types/index'
-import type { BackendBooks } from '../metrics/books'
+import type { CountedBooks } from '../metrics/books'
 import type { MirrorConfig, VerdictConfig } from '../options/config'
 import type { EndpointBooks } from '../endpoints/books'
 import { EndpointJudge } from './endpoints'
@@ -20,7 +20,7 @@ export const MAX_SLOWER = 0.05
 /** The facts of a verdict on a backend. */
 export interface BackendFacts {
   readonly name: string
-  readonly books: BackendBooks
+  readonly books: CountedBooks
   readonly breaker: BreakerState
   /** When the present outage began; `null`: there is none. */
   readonly since: Date | null
@@ -123,7 +123,7 @@ export class Judge {
 }
 
 function judgeSlowdown (
-  test: RateTest, books: BackendBooks, limit: number, context: Parameters<typeof judgeRate>[3]
+  test: RateTest, books: CountedBooks, limit: number, context: Parameters<typeof judgeRate>[3]
 ): VerdictReason {
   const { difference } = books.latency
   const seen = { count: books.slower, total: difference.count }

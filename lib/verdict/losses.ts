@@ -1,5 +1,5 @@
 import type { VerdictReason } from '../../types/index'
-import type { BackendBooks } from '../metrics/books'
+import type { CountedBooks } from '../metrics/books'
 import { DROPPED, FAILED, NOT_COMPARED } from '../reasons'
 import type { Reason, ReasonClass } from '../reasons'
 import { percent } from './words'
@@ -10,7 +10,7 @@ interface Counted {
   readonly count: number
 }
 
-type Outcomes = Pick<BackendBooks, 'dropped' | 'failure' | 'notCompared'>
+type Outcomes = Pick<CountedBooks, 'dropped' | 'failure' | 'notCompared'>
 
 const TABLES = [['dropped', DROPPED], ['failure', FAILED], ['notCompared', NOT_COMPARED]] as const
 
@@ -47,7 +47,7 @@ export function failedCopies (books: Outcomes): number {
 
 /** Whether enough was compared of what should have been. A share, not a sample: no confidence is needed. */
 export function judgeCoverage (
-  books: Outcomes & Pick<BackendBooks, 'compared'>, minCoverage: number, compares: boolean
+  books: Outcomes & Pick<CountedBooks, 'compared'>, minCoverage: number, compares: boolean
 ): VerdictReason {
   const lost = counted(books, 'lost', 'failure')
   const { compared } = books

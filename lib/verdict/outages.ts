@@ -20,8 +20,8 @@ export class Outages {
   #before = 0
 
   /** `bad`: copies that failed, or were dropped by the breaker, before the first of those that opened it. */
-  begin (bad: number): void {
-    this.since = new Date()
+  begin (bad: number, since = new Date()): void {
+    this.since = since
     this.#count++
     this.#begunAt = performance.now()
     this.#before = bad

@@ -82,7 +82,7 @@ class CountingSink extends RecordingSink {
 
   #check (): void {
     const backend = { name: 'a', url: '', enabled: true, percentage: 100, breaker: 'closed' as const, books: this.books }
-    const state = { id: 'a', routes: [], enabled: true, percentage: 100, books: this.#mirror, backends: [backend] }
+    const state = { id: 'a', routes: [], enabled: true, percentage: 100, rules: [], books: this.#mirror, backends: [backend] }
     same(imbalances(mirrorSnapshot(state)), [], this.calls.join())
   }
 }

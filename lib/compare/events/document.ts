@@ -40,7 +40,9 @@ export function eventDocument (kind: EventKind, text: string): Steps<EventDocume
   return kind === 'sse' ? ofServerSent(text) : ofLines(text)
 }
 
-/** HTML, section 9.2: also an event that is not ended, for some clients take it. Its id is for the server that gave it. */
+/**
+ * HTML, section 9.2: also an event that is not ended, for some clients take it. Its id is for the server that gave it.
+ */
 function * ofServerSent (text: string): Steps<EventDocument> {
   const lines = new Lines(text, text.charCodeAt(0) === 0xfeff ? 1 : 0)
   const events = new Items()

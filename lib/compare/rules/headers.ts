@@ -38,6 +38,14 @@ export class HeaderRules {
     })
   }
 
+  /** Whether what was told as a difference matches by these rules. */
+  explains (difference: HeaderDifference): boolean {
+    const { name, primary: [primary = null], shadow: [shadow = null] } = difference
+    const [header, cookie, part = null] = name.split('/')
+    if (cookie === undefined) return this.left([difference]).length === 0
+    return header === SET_COOKIE && this.#cookieMatches({ cookie, part, primary, shadow })
+  }
+
   #matches ({ name, primary, shadow }: HeaderDifference): boolean {
     const answers = this.#answers(name)
     if (primary.length === 0 || shadow.length === 0) return mayLack(answers, primary.length === 0)

@@ -4,6 +4,7 @@ import type { Guard, Holder } from '../../guard'
 import { Budget } from '../budget'
 import { constantError } from '../constant-error'
 import { LoopClock } from '../loop-clock'
+import type { DiffOptions } from '../../compare/answers'
 import type { Engine, ExchangeInit, TargetOptions } from '../types'
 import type { ThreadExchange, ThreadLink } from './main-exchange'
 import { ThreadExchanges } from './main-exchanges'
@@ -116,6 +117,12 @@ export class ThreadEngine implements Engine<number>, ThreadLink, Holder {
     // The next thread, which has no connections yet, begins with it.
     if (connect !== undefined) this.#targets[target] = { ...this.#targets[target], connect }
     if (this.#thread !== null) this.#post({ retire: target, connect })
+  }
+
+  setDiff (target: number, diff: DiffOptions): void {
+    // For a thread to come, too.
+    this.#targets[target] = { ...this.#targets[target], diff }
+    if (this.#thread !== null) this.#post({ setDiff: target, diff })
   }
 
   refusal (): 'closing' | 'thread' | null {

@@ -1,3 +1,4 @@
+import type { DiffOptions } from '../../compare/answers'
 import type { TargetOptions } from '../types'
 
 /**
@@ -68,12 +69,13 @@ export interface ThreadData {
 
 /**
  * A message to the thread: a batch, a new target, one whose connections are to be replaced, with other options or the
- * same, or the end.
+ * same, or whose answers are to be compared in another way, or the end.
  */
 export type MessageToThread =
   { batch: Batch } |
   { target: TargetOptions } |
   { retire: number, connect?: TargetOptions['connect'] } |
+  { setDiff: number, diff: DiffOptions } |
   { close: number }
 
 /**

@@ -49,6 +49,7 @@ export class Host implements SinkHost, Holder {
   #onMessage (message: MessageToThread): void {
     if ('batch' in message) this.#run(message.batch)
     else if ('target' in message) this.#targets.push(this.#engine.addTarget(message.target))
+    else if ('setDiff' in message) this.#engine.setDiff(this.#targets[message.setDiff], message.diff)
     else if ('retire' in message) this.#engine.retire(this.#targets[message.retire], message.connect)
     else this.#engine.close(message.close).then(this.#guard.door<Host, void, void>(this, end))
   }
