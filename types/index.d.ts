@@ -585,31 +585,57 @@ declare namespace fastifyMirror {
      * expression, which is looked for in each line.
      */
     at: string
-    /** The endpoints that it is for, by name; `*` stands for any text: `GET /users/*`. Without it: all. */
+    /**
+     * The endpoints that it is for, by name; `*` stands for any text: `GET /users/*`. Without it: all.
+     * @default none
+     */
     endpoint?: string
-    /** What is there is not compared, nor what is below. The only kind for `text:`: what is found is left out. */
+    /**
+     * What is there is not compared, nor what is below. The only kind for `text:`: what is found is left out.
+     * @default none
+     */
     ignore?: true
     /**
      * The order of an array's elements, or of a header's values, says nothing. Text: the elements are objects, and those
      * with the same value at this key belong together.
+     * @default none
      */
     unordered?: true | string
     /**
      * By how much numbers may be apart: `0.01`; `'1%'`: of the primary's. By how much date-times may be: `'2s'`, in
      * `ms`, `s`, `m`, `h` or `d`.
+     * @default none
      */
     tolerance?: number | string
-    /** Both are text in this format, whatever it says. A missing value is a difference. */
+    /**
+     * Both are text in this format, whatever it says. A missing value is a difference.
+     * @default none
+     */
     format?: RuleFormat | { /** An RE2 regular expression that all of the value must match. */ pattern: string }
-    /** Both are of the same JSON type, whatever they hold. */
+    /**
+     * Both are of the same JSON type, whatever they hold.
+     * @default none
+     */
     type?: true
-    /** There on both sides or on neither, with whatever value. */
+    /**
+     * There on both sides or on neither, with whatever value.
+     * @default none
+     */
     presence?: true
-    /** Absent, `null` and present are alike. Where both have a value, it is compared. */
+    /**
+     * Absent, `null` and present are alike. Where both have a value, it is compared.
+     * @default none
+     */
     optional?: true
-    /** The shadow may add keys below this place, at any depth; or have this header where the primary has none. */
+    /**
+     * The shadow may add keys below this place, at any depth; or have this header where the primary has none.
+     * @default none
+     */
     additions?: true
-    /** This place is compared, with all below it; of the rest of a JSON body only other such places. */
+    /**
+     * This place is compared, with all below it; of the rest of a JSON body only other such places.
+     * @default none
+     */
     only?: true
   }
 
