@@ -3,6 +3,7 @@ import { diffJson } from '../lib/compare/json/diff'
 import { createRedactor } from '../lib/compare/redact'
 import { atOnce } from '../lib/steps'
 import type { JsonOutcome } from '../lib/compare/json/diff'
+import type { CompareRule } from '../types/index'
 import { ruleSet } from './helpers/rules'
 
 const redactor = createRedactor(['customer'])
@@ -85,6 +86,43 @@ t.test('that stand in another order', async t => {
     const outcome = diff('["x",["password","CANARY1"]]', '[["password","CANARY2"]]')
     t.notMatch(JSON.stringify(outcome), /CANARY/)
   })
+})
+
+t.test('rules for what items hold', async t => {
+  const byRules = (primary: unknown, shadow: unknown, ...rules: CompareRule[]): string[] => {
+    const at = ruleSet({ rules }).json.root
+    const outcome = atOnce(diffJson(JSON.stringify(primary), JSON.stringify(shadow), { at, redactor }))
+    return outcome.kind === 'different' ? outcome.differences.map(({ change, pointer }) => `${change} ${pointer}`) : [outcome.kind]
+  }
+  const one = { title: 'a', at: '2026-11-28T03:00:00Z', price: 1, trace: '5a1c6f8e-3c0b-4a53-8d1e-0c2b7f7d9a01' }
+  const same = { ...one, at: '2026-11-28T03:00:01Z', price: 1.001, trace: '0d9f3f0e-7a7c-4e9a-9c0f-1b1e5a6d7c02' }
+  const more = { title: 'x', at: one.at, price: 7, trace: one.trace }
+  const list = ['a', 'b', 'c'].map(title => ({ ...one, title }))
+  const other = ['a', 'b', 'c'].map(title => ({ ...same, title }))
+  const rules: CompareRule[] = [{ at: '/*/at', tolerance: '2s' }, { at: '/*/price', tolerance: 0.01 }, { at: '/*/trace', format: 'uuid' }]
+  const cases: Array<[what: string, primary: unknown, shadow: unknown, wanted: string[], rules: CompareRule[]]> = [
+    ['nothing', list, other, ['equal'], rules],
+    ['one put in', list, [more, ...other], ['added /0'], rules],
+    ['one taken out', list, other.slice(1), ['removed /0'], rules],
+    ['another order', list, other.toReversed(), ['order '], rules],
+    ['one too far away', list, other.with(1, { ...other[1], price: 2 }), ['changed /1/price'], rules],
+    ['one too far away, in another order', list, [other[2], { ...other[1], price: 2 }, other[0]], ['order ', 'changed /1/price'], rules],
+    ['one of another format', list, other.with(0, { ...other[0], trace: 'x' }), ['changed /0/trace'], rules],
+    ['one put in, where types alone count', [[1, 'a'], [2, 'b']], [[9, 'x'], [3, 'a'], [4, 'b']], ['added /0'], [{ at: '/*/0', type: true }]],
+    ['one put in, where a field may be missing', [{ a: 1, b: 1 }, { a: 2, b: 1 }], [{ a: 0 }, { a: 1 }, { a: 2, b: null }], ['added /0'], [{ at: '/*/b', optional: true }]],
+    ['sets', ['a', 'b', 'c'], ['c', 'a', 'b'], ['equal'], [{ at: '', unordered: true }]],
+    ['sets of which one has another item', ['a', 'b', 'c'], ['d', 'a', 'b'], ['added /0', 'removed /2'], [{ at: '', unordered: true }]],
+    ['sets of repeated items', ['a', 'a', 'b'], ['b', 'a', 'b'], ['removed /1', 'added /2'], [{ at: '', unordered: true }]],
+    ['sets of objects', list, other.toReversed(), ['equal'], [...rules, { at: '', unordered: true }]],
+    ['sets of objects of which one has changed', [{ a: 1, b: 1 }, { a: 2, b: 1 }], [{ a: 2, b: 1 }, { a: 1, b: 2 }], ['changed /0/b'], [{ at: '', unordered: true }]],
+    ['sets in items', [{ a: [1, 2] }, { a: [3, 4] }], [{ a: [5] }, { a: [2, 1] }, { a: [4, 3] }], ['added /0'], [{ at: '/*/a', unordered: true }]],
+    ['objects by a key', [{ sku: 'a', n: 1 }, { sku: 'b', n: 1 }], [{ sku: 'b', n: 2 }, { sku: 'c', n: 1 }], ['removed /0', 'changed /1/n', 'added /1'], [{ at: '', unordered: 'sku' }]],
+    ['objects without that key', [{ n: 1 }, { n: 2 }], [{ n: 2 }, { n: 1 }], ['equal'], [{ at: '', unordered: 'sku' }]],
+    ['objects by a key that is repeated', [{ sku: 'a', n: 1 }, { sku: 'a', n: 2 }], [{ sku: 'a', n: 2 }, { sku: 'a', n: 1 }], ['equal'], [{ at: '', unordered: 'sku' }]],
+    ['one field alone, on one side', { list: [{ a: 1, b: 1 }] }, {}, ['removed /list/0/a'], [{ at: '/list/*/a', only: true }]],
+    ['one field alone, on the other', {}, { list: [{ a: 1, b: 1 }] }, ['added /list/0/a'], [{ at: '/list/*/a', only: true }]]
+  ]
+  for (const [what, primary, shadow, wanted, rules] of cases) t.same(byRules(primary, shadow, ...rules), wanted, what)
 })
 
 /** Places where the work could have been put off, which grow as the work does. */

@@ -40,24 +40,23 @@ export function eventDocument (kind: EventKind, text: string): Steps<EventDocume
   return kind === 'sse' ? ofServerSent(text) : ofLines(text)
 }
 
-/**
- * HTML, section 9.2: also an event that is not ended, for some clients take it. Its id is for the server that gave it.
- */
+/** HTML, section 9.2; also an event that is not ended, for some clients take it. An id is for who gave it. */
 function * ofServerSent (text: string): Steps<EventDocument> {
   const lines = new Lines(text, text.charCodeAt(0) === 0xfeff ? 1 : 0)
   const events = new Items()
   let name = ''
   let data: string[] = []
-  for (let count = 1; ; count++) {
-    if (count % LINES_A_STEP === 0) yield
-    const line = lines.next()
+  let line: string | null
+  let count = 0
+  do {
+    if (++count % LINES_A_STEP === 0) yield
+    line = lines.next()
     if (line === null || line === '') {
       const text = data.join('\n')
       if (text !== '' && !HEARTBEATS.has(name.toLowerCase())) {
         events.add(`{${JSON.stringify(name === '' ? 'message' : name)}:${yield * jsonOf(text)}}`)
       }
       if (events.full) return 'too complex'
-      if (line === null) return events.document
       name = ''
       data = []
     } else {
@@ -67,7 +66,8 @@ function * ofServerSent (text: string): Steps<EventDocument> {
       if (field === 'data') data.push(value)
       else if (field === 'event') name = value
     }
-  }
+  } while (line !== null)
+  return events.document
 }
 
 function * ofLines (text: string): Steps<EventDocument> {

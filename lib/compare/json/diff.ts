@@ -27,11 +27,13 @@ export type Levels = 0 | 1 | 2
 
 /**
  * Compares two JSON texts as values, in steps. Objects are compared by key, arrays by what their items are, numbers by
- * their exact decimal value. Keys that are repeated alike on both sides are compared in the order in which they stand; where they
- * are not, the texts are taken for something else than JSON. `levels`: of events, to whose data pointers belong.
- * Throws nothing.
+ * their exact decimal value. Keys that are repeated alike on both sides are compared in the order in which they stand;
+ * where they are not, the texts are taken for something else than JSON. `levels`: of events, to whose data pointers
+ * belong. Throws nothing.
  */
-export function * diffJson (primary: string, shadow: string, options: JsonDiffOptions, levels: Levels = 0): Steps<JsonOutcome> {
+export function * diffJson (
+  primary: string, shadow: string, options: JsonDiffOptions, levels: Levels = 0
+): Steps<JsonOutcome> {
   const a = yield * readTape(primary)
   if (a.state === 'partial') return { kind: 'not json' }
   const b = yield * readTape(shadow)

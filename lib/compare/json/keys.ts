@@ -4,7 +4,9 @@ import type { Tape } from '../tape'
 /** Keys between two places where the work can be put off. */
 const KEYS_A_STEP = 128
 
-/** A key in quotes, without escapes. The quotes keep digits from being hashed as an index, which can be made to collide. */
+/**
+ * A key in quotes, without escapes. The quotes keep digits from being hashed as an index, which can be made to collide.
+ */
 export function keyAt (tape: Tape, node: number): string {
   const source = tape.source(node)
   return source.includes('\\') ? `"${tape.string(node)}"` : source

@@ -21,7 +21,7 @@ const MAX_LISTED = 100
 const MAX_ALIKE = 2
 /** Differences that are looked at before the rest of a document is left alone. */
 const MAX_FOUND = 5000
-/** Characters of a value that a report shows, as long as all of them together are not so many, and of one of the rest. */
+/** Characters of a value that a report shows, as long as all together are not so many, and of one of the rest. */
 const MAX_VALUE = 200
 const MANY_CHARACTERS = 8 * 1024
 const MAX_LATE_VALUE = 40
@@ -78,7 +78,8 @@ export class Report {
     const secret = levels.findIndex((level) => this.#isSecret(level))
     const within = secret !== -1 && secret < levels.length - 1
     const path = levels.slice(this.#own, secret === -1 ? Infinity : secret + 1).map((level) => level.segment)
-    const change = within ? 'changed' : order && secret === -1 ? 'order' : this.#change(levels.length, a, b, secret !== -1)
+    const moved = order && secret === -1
+    const change = within ? 'changed' : moved ? 'order' : this.#change(levels.length, a, b, secret !== -1)
     const place = `${change} ${foldPointer(toPointer(path))}`
     const alike = this.#alike.get(place) ?? 0
     if (alike === 0 && this.#alike.size === MAX_PLACES) return this.#stop()

@@ -1,7 +1,9 @@
 import { NONE, sameText } from '../values'
 import { byContent } from './labels'
 import { byIdentity, byMember } from './identity'
-import { Matching, always, fitsWithin, isPermutation, pairAnywhere, pairByIndex, pairInOrder, pairLeft } from './matching'
+import {
+  Matching, always, fitsWithin, isPermutation, pairAnywhere, pairByIndex, pairInOrder, pairLeft
+} from './matching'
 import { ITEMS_A_STEP } from './part'
 import type { Steps } from '../../../steps'
 import type { Tape } from '../../tape'
@@ -36,8 +38,9 @@ export interface Side extends Pick<Part, 'tape' | 'fingerprints' | 'at'> {
 export type Unordered = boolean | string
 
 /**
- * Brings the items of two arrays together: by index where a rule names one. What stands alike at both ends is left aside. The rest is the same by its
- * id, where all items have one, or by all that it holds. Time and memory grow with the items, and as n log n.
+ * Brings the items of two arrays together: by index where a rule names one. Else what stands alike at both ends is left
+ * aside; the rest is the same by its id, where all items have one, or by all that it holds. Time and memory grow with
+ * the items, and as n log n.
  */
 export function * align (a: Side, b: Side, unordered: Unordered): Steps<Plan> {
   const nodesA = yield * itemsOf(a.tape, a.array)
@@ -93,7 +96,8 @@ class Middle {
     const labels = named ?? (yield * byContent(this.#a, this.#b))
     if (this.#unordered !== false) {
       yield * pairAnywhere(labels, this.#matching, always)
-      if (named === null) pairLeft(this.#matching, whole, at => isContainer(this.#a, at), at => isContainer(this.#b, at))
+      // Of two scalars neither is the other, changed.
+      if (named === null) pairLeft(this.#matching, whole, ...[this.#a, this.#b].map(containersOf))
       return
     }
     if (yield * isPermutation(labels)) {
@@ -196,8 +200,8 @@ function partOf ({ tape, fingerprints, at }: Side, nodes: readonly number[], ind
   return { tape, fingerprints, at, nodes: nodes.slice(index, nodes.length - behind), index, whole: nodes.length }
 }
 
-function isContainer ({ tape, nodes }: Part, at: number): boolean {
-  return '{['.includes(tape.kind(nodes[at]))
+function containersOf ({ tape, nodes }: Part): (at: number) => boolean {
+  return at => '{['.includes(tape.kind(nodes[at]))
 }
 
 /** A number, `true`, `false` or `null`. */

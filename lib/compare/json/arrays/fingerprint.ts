@@ -38,8 +38,9 @@ interface Frame {
 
 /**
  * A number of 53 bits for each value of a document, the same for equal values, however they are written: objects in
- * any order of their keys, numbers by value, all without what is ignored, and as alike as rules say. Different values may have one number, such
- * as very long texts of which only the middle differs: what has one number is compared all the same.
+ * any order of their keys, numbers by value, all without what is ignored, and as alike as rules say. Different values
+ * may have one number, such as very long texts of which only the middle differs: what has one number is compared all
+ * the same.
  */
 export class Fingerprints {
   readonly #tape: Tape
