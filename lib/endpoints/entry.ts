@@ -36,6 +36,12 @@ export class Entry {
     this.#counted = false
   }
 
+  /** Counts it as this, whether it was counted already or not. */
+  put (kind: Kind): void {
+    if (this.#counted) this.become(kind)
+    else this.begin(kind)
+  }
+
   become (kind: Kind): void {
     const { counts } = this.#books
     counts[this.#kind]--

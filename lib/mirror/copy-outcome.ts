@@ -1,13 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { AsyncResource } from 'node:async_hooks'
 import type { Backend } from './backend'
-import { KIND, KIND_OF_DROP, KIND_OF_FAILURE, KIND_OF_UNCOMPARED } from '../endpoints/books'
-import { Entry } from '../endpoints/entry'
+import { BackendEntry } from './backend-entry'
 import type { Endpoint } from '../endpoints/table'
 import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatency } from '../engine/types'
 import type { Holder } from '../guard'
-import { isUnread } from '../metrics/books'
-import type { BackendBooks } from '../metrics/books'
 import type { Places } from '../mismatches/places'
 import type { MismatchedRequest } from '../mismatches/mismatch'
 import type { Mirror } from './mirror'
@@ -45,17 +42,15 @@ const NO_BODY = Buffer.alloc(0)
  * | `answered` | `onCompared`, `onNotCompared`  | `ended`    |
  *
  * Any other event changes nothing: it came too late, or twice. A state begins when the books have it, so that they
- * close whatever fails on the way. The endpoint's entry comes before: it may become something else, while the books
- * count once.
+ * close whatever fails on the way.
  */
 export class CopyOutcome implements CopySink, Holder {
   #state: 'new' | 'open' | 'answered' | 'ended' = 'new'
   #inGate = false
   readonly #mirror: Mirror
   readonly #backend: Backend
-  readonly #books: BackendBooks
-  /** Its place in the books of its endpoint. */
-  readonly entry: Entry
+  /** Where it is counted. */
+  readonly entry: BackendEntry
   readonly #places: Places
   readonly #index: number
   readonly #namer: EndpointNamer
@@ -79,8 +74,7 @@ export class CopyOutcome implements CopySink, Holder {
     const backend = mirror.backends[index]
     this.#mirror = mirror
     this.#backend = backend
-    this.#books = period.backends[index]
-    this.entry = new Entry(endpoint, index)
+    this.entry = new BackendEntry(period, endpoint, index)
     this.#places = period.places
     this.#index = index
     this.#namer = namer
@@ -92,16 +86,14 @@ export class CopyOutcome implements CopySink, Holder {
   start (): void {
     this.#opening = this.#backend.gate.enter()
     this.#inGate = true
-    this.entry.begin(KIND.inFlight)
-    this.#books.attempt()
+    this.entry.attempt()
     this.#state = 'open'
   }
 
   onRefused (error: Error): void {
     if (this.#state !== 'open') return
     this.#leave('aborted')
-    this.entry.become(KIND_OF_DROP.error)
-    this.#books.refuse()
+    this.entry.refuse()
     this.#state = 'ended'
     this.#warn('the copy can not be sent', 'error', error)
   }
@@ -109,8 +101,7 @@ export class CopyOutcome implements CopySink, Holder {
   onFailed (reason: FailureReason, error: Error): void {
     if (this.#state !== 'open') return
     this.#leave(reason)
-    this.entry.become(KIND_OF_FAILURE[reason])
-    this.#books.fail(reason)
+    this.entry.fail(reason)
     this.#state = 'ended'
     if (FAILED[reason].class !== 'left out') this.#warn('the copy failed', reason, error)
   }
@@ -118,23 +109,19 @@ export class CopyOutcome implements CopySink, Holder {
   onAnswered (status: number, ms: number): void {
     if (this.#state !== 'open') return
     this.#leave(null)
-    this.entry.become(KIND.comparing)
-    this.#books.answer(status, ms)
+    this.entry.answer(status, ms)
     this.#state = 'answered'
   }
 
   onNotCompared (reason: NotComparedReason): void {
     if (this.#state !== 'answered') return
-    this.entry.become(KIND_OF_UNCOMPARED[reason])
-    this.#books.leaveUncompared(reason)
+    this.entry.leaveUncompared(reason)
     this.#state = 'ended'
   }
 
   onCompared (difference: Difference | null, latency: PairLatency | null): void {
     if (this.#state !== 'answered') return
-    if (difference === null) this.entry.become(KIND.matched)
-    else this.entry.mismatch(isUnread(difference) ? KIND.unread : KIND.mismatched)
-    const slower = this.#books.compare(difference, latency)
+    const slower = this.entry.compare(difference, latency)
     this.#state = 'ended'
     if (latency !== null) this.entry.pair(latency.difference, slower)
     if (difference === null || this.#request === null) return

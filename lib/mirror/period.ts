@@ -10,7 +10,7 @@ import { Baseline } from './baseline'
 
 /**
  * The books of a mirror from one start to the next. A request counts in the period in which it began, whenever it ends:
- * `RequestEntries` writes what is decided of it, and `CopyOutcome` what becomes of each copy.
+ * what a backend makes of it is written by `BackendEntry` alone.
  */
 export class Period implements PeriodMark {
   readonly id: string

@@ -1,11 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { AsyncResource } from 'node:async_hooks'
-import { KIND, KIND_OF_DROP } from '../endpoints/books'
-import type { Kind } from '../endpoints/books'
-import { Entry } from '../endpoints/entry'
 import type { Endpoint } from '../endpoints/table'
 import type { DropReason } from '../engine/types'
 import type { BackendSkip } from '../metrics/books'
+import { BackendEntry } from './backend-entry'
 import { CopyOutcome } from './copy-outcome'
 import type { EndpointNamer, RequestSnapshot } from './copy-outcome'
 import type { Mirror } from './mirror'
@@ -22,11 +20,11 @@ export class RequestEntries {
   /** The endpoint, as far as it is known. */
   #endpoint: Endpoint
   /** Where the request is counted until its endpoint is known; `null`: it is known. */
-  #unsettled: Entry[] | null = null
+  #unsettled: BackendEntry[] | null = null
   /** Backends that have counted the request. */
   #decided = 0
-  /** Backends for which the endpoint has counted it. */
-  #counted = 0
+  /** The next backend's, if something failed while it was written. */
+  #begun: BackendEntry | null = null
   /** Copies that are started, and that no exchange has yet. */
   #started: CopyOutcome[] = []
 
@@ -53,16 +51,16 @@ export class RequestEntries {
 
   /** The next backend is not meant. */
   skip (reason: BackendSkip): void {
-    this.#count(KIND.leftOut)
-    this.period.backends[this.#decided].skip(reason)
-    this.#decided++
+    const entry = this.#begin()
+    entry.skip(reason)
+    this.#end(entry)
   }
 
   /** The next backend gets no copy. */
   drop (reason: DropReason): void {
-    this.#count(KIND_OF_DROP[reason])
-    this.period.backends[this.#decided].drop(reason)
-    this.#decided++
+    const entry = this.#begin()
+    entry.drop(reason)
+    this.#end(entry)
   }
 
   /**
@@ -77,9 +75,7 @@ export class RequestEntries {
     )
     this.#started.push(outcome)
     outcome.start()
-    this.#unsettled?.push(outcome.entry)
-    this.#counted++
-    this.#decided++
+    this.#end(outcome.entry)
     return outcome
   }
 
@@ -88,13 +84,15 @@ export class RequestEntries {
     this.#started = []
   }
 
-  /** Once, whatever failed behind it. */
-  #count (kind: Kind): void {
-    if (this.#decided < this.#counted) return
-    const entry = new Entry(this.#endpoint, this.#decided)
-    entry.begin(kind)
-    this.#counted++
+  #begin (): BackendEntry {
+    this.#begun ??= new BackendEntry(this.period, this.#endpoint, this.#decided)
+    return this.#begun
+  }
+
+  #end (entry: BackendEntry): void {
+    this.#begun = null
     this.#unsettled?.push(entry)
+    this.#decided++
   }
 
   /** The endpoint, as far as it is known. */

@@ -1,9 +1,7 @@
 import Fastify from 'fastify'
 import fc from 'fast-check'
 import t from 'tap'
-import { KIND, KIND_OF_DROP } from '../../lib/endpoints/books'
-import { Entry } from '../../lib/endpoints/entry'
-import type { Kind } from '../../lib/endpoints/books'
+import { BackendEntry } from '../../lib/mirror/backend-entry'
 import { CopyOutcome } from '../../lib/mirror/copy-outcome'
 import type { CopyInit, Engine } from '../../lib/engine/types'
 import { BoundedLog } from '../../lib/log'
@@ -74,7 +72,7 @@ class World {
   readonly sent: Array<CopyInit<unknown>['sink']> = []
   readonly answered: Array<CopyInit<unknown>['sink']> = []
   /** Of requests whose endpoint is not known yet. */
-  readonly unnamed: Array<{ period: Period, entries: Entry[] }> = []
+  readonly unnamed: Array<{ period: Period, entries: BackendEntry[] }> = []
   /** What was ever told, whatever was reset. */
   seen = 0
   mirrored = 0
@@ -131,7 +129,7 @@ class World {
         if (period === undefined) return
         const { endpoints } = period
         const endpoint = pick([endpoints.add('GET', `/${at % 5}`), endpoints.notFound, endpoints.other], at)
-        for (const entry of entries as Entry[]) entry.moveTo(endpoint)
+        for (const entry of entries as BackendEntry[]) entry.moveTo(endpoint)
         return
       }
       default:
@@ -145,27 +143,19 @@ class World {
     const { endpoints } = period
     const known = at % 2 === 0
     const endpoint = known ? endpoints.add('GET', `/${at % 7}`) : endpoints.pending
-    const entries: Entry[] = []
-    const count = (index: number, kind: Kind) => {
-      const entry = new Entry(endpoint, index)
-      entry.begin(kind)
+    const entries: BackendEntry[] = []
+    const entryOf = (index: number) => {
+      const entry = new BackendEntry(period, endpoint, index)
       entries.push(entry)
-    }
-    const skip = (index: number, reason: 'disabled' | 'unsampled') => {
-      period.backends[index].skip(reason)
-      count(index, KIND.leftOut)
-    }
-    const drop = (index: number, reason: DropReason) => {
-      period.backends[index].drop(reason)
-      count(index, KIND_OF_DROP[reason])
+      return entry
     }
     for (const [index, backend] of this.mirror.backends.entries()) {
       const roll = (at >> index) % 6
       const refusal = backend.gate.refusal(roll === 0, performance.now())
-      if (roll === 1) skip(index, 'disabled')
-      else if (roll === 2) skip(index, 'unsampled')
-      else if (roll === 3) drop(index, pick(DROPS, at))
-      else if (refusal !== null) drop(index, refusal)
+      if (roll === 1) entryOf(index).skip('disabled')
+      else if (roll === 2) entryOf(index).skip('unsampled')
+      else if (roll === 3) entryOf(index).drop(pick(DROPS, at))
+      else if (refusal !== null) entryOf(index).drop(refusal)
       else {
         const attempt = started(new CopyOutcome(this.mirror, index, period, endpoint, UNNAMED, null, null, null))
         this.sent.push(attempt)
