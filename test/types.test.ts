@@ -68,7 +68,17 @@ const shownDefaults = new Map(
   [...read('docs/options.md').matchAll(/^\| `([\w.[\]]+)` \| (.*?) \| ?.* \|$/gm)].map(([, key, shown]) => [key, shown])
 )
 
-t.test('each option has the default that schema and docs have', async t => {
+/** How a type of the schema is written in TypeScript. */
+const TYPES: Readonly<Record<string, RegExp>> = {
+  boolean: /\b(?:boolean|true|false)\b/,
+  integer: /\bnumber\b/,
+  number: /\bnumber\b/,
+  string: /\bstring\b|'/,
+  array: /\[\]|Array</,
+  object: /[A-Z]\w+/
+}
+
+t.test('each option has the type and the default that schema and docs have', async t => {
   check('MirrorOptions', mirrorSchema, '')
   check('FastifyMirrorOptions', pluginSchema, '')
   check('MismatchQuery', mismatchQuerySchema, '?')
@@ -81,6 +91,8 @@ t.test('each option has the default that schema and docs have', async t => {
         t.fail(`${name}.${key} is missing`)
         continue
       }
+      const written = (member as ts.PropertySignature).type?.getText() ?? ''
+      for (const type of [child.type ?? []].flat()) t.match(written, TYPES[type], `${name}.${key}: ${type}`)
       const { properties, additionalProperties } = child.items ?? child
       const inner = properties !== undefined && additionalProperties === false && key !== 'connect'
       if (inner) {

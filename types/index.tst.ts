@@ -10,16 +10,24 @@ import type {
 } from 'fastify'
 import mirror, { fastifyMirror } from 'fastify-mirror'
 import type {
+  BackendOptions,
   BackendSnapshot,
+  BreakerOptions,
   EndpointRequest,
   FastifyMirrorOptions,
   LatencySummary,
   MirrorOptions,
   MirrorSnapshot,
-  SwitchState
+  SwitchState,
+  VerdictOptions
 } from 'fastify-mirror'
+import type { BackendBlock, MirrorBlock, PluginBlock } from '../lib/options/blocks'
+import type { BreakerConfig, VerdictConfig } from '../lib/options/config'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'tstyche'
+
+/** The keys of an object of options, without the gateway's own spelling. */
+type InOneSpelling<T> = Exclude<keyof T, `${string}_${string}`>
 
 const app = Fastify()
 const backends = ['http://shadow:9000']
@@ -178,6 +186,20 @@ describe('the route option', () => {
     app.get('/', { config: { mirror: { backends, percentage: '50' } } }, async () => 'ok')
     // @ts-expect-error Type 'true' is not assignable to type
     app.route({ method: 'GET', url: '/', mirror: true, handler: async () => 'ok' })
+  })
+})
+
+describe('the options as they are read', () => {
+  test('have the keys that users may write, in one spelling', () => {
+    expect<keyof MirrorBlock>().type.toBe<InOneSpelling<MirrorOptions>>()
+    expect<keyof BackendBlock | 'weight'>().type.toBe<InOneSpelling<BackendOptions>>()
+    expect<keyof PluginBlock>().type.toBe<InOneSpelling<FastifyMirrorOptions>>()
+    expect<keyof VerdictConfig>().type.toBe<InOneSpelling<VerdictOptions>>()
+    expect<keyof BreakerConfig>().type.toBe<InOneSpelling<BreakerOptions>>()
+  })
+
+  test('have values that users may write', () => {
+    expect<Omit<MirrorBlock, 'backends' | 'compare'>>().type.toBeAssignableTo<MirrorOptions>()
   })
 })
 
