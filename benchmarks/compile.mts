@@ -6,7 +6,10 @@ import ts from 'typescript'
 const here = import.meta.dirname
 const out = resolve(here, '../node_modules/.cache/fastify-mirror-benchmarks')
 
-/** Makes plain JavaScript of the files beside this one, so that no loader runs in a process that is measured. Where they are. */
+/**
+ * Makes plain JavaScript of the files beside this one, so that no loader runs in a process that is measured. Where they
+ * are.
+ */
 export function compileBenchmarks (): string {
   mkdirSync(out, { recursive: true })
   for (const file of readdirSync(here).filter(name => name.endsWith('.mts'))) {

@@ -4,8 +4,8 @@ import type { MirrorOptions } from '../types/index.js'
 export interface Contender {
   name: string
   /**
-   * `plain`: a gateway on @fastify/http-proxy. The others add to it: the plugin; a hook that does nothing but dispatch; a hook as one
-   * writes it first. Or nginx, alone or with its `mirror` directive.
+   * `plain`: a gateway on @fastify/http-proxy. The others add to it: the plugin; a hook that does nothing but dispatch;
+   * a hook as one writes it first. Or nginx, alone or with its `mirror` directive.
    */
   kind: 'plain' | 'plugin' | 'floor' | 'naive' | 'nginx' | 'nginx mirror'
   thread?: boolean

@@ -7,7 +7,10 @@ export interface Effort {
   /** At most so many rounds of samples of at most this length. */
   rounds: number
   sample: number
-  /** Full load on each gateway before its first sample, twice: alike in requests, so that none has run hotter than another. */
+  /**
+   * Full load on each gateway before its first sample, twice: alike in requests, so that none has run hotter than
+   * another.
+   */
   warmUp: { requests: number, atMost: number }
   /** Load in front of each sample, and rest behind it. */
   runIn: number

@@ -122,7 +122,10 @@ function threads (): string[] {
   }
 }
 
-/** The main thread alone stays where it is: V8 collects garbage, its own and a worker's, on threads that would take its processor away. */
+/**
+ * The main thread alone stays where it is: V8 collects garbage, its own and a worker's, on threads that would take its
+ * processor away.
+ */
 function moveThreads (cpus: string): void {
   for (const thread of threads()) {
     if (thread !== String(process.pid)) execFileSync('taskset', ['-c', '-p', cpus, thread], { stdio: 'ignore' })
@@ -134,7 +137,9 @@ const calls = {
   async start (options: GatewayOptions): Promise<number> {
     const { contender: { kind, mirror }, primary, shadow, request } = options
     if (kind === 'plugin') {
-      await app.register(createRequire(import.meta.url)(options.plugin), { thread: options.contender.thread ?? false, admin: false })
+      await app.register(createRequire(import.meta.url)(options.plugin), {
+        thread: options.contender.thread ?? false, admin: false
+      })
     }
     if (kind === 'floor') addFloor(shadow, request)
     if (kind === 'naive') addNaive(shadow)
@@ -153,7 +158,9 @@ const calls = {
 
   end (): Usage {
     const { user, system } = process.cpuUsage(cpu)
-    return { loop: performance.eventLoopUtilization(utilization).active, main: mainCpu() - main, cpu: (user + system) / 1000 }
+    return {
+      loop: performance.eventLoopUtilization(utilization).active, main: mainCpu() - main, cpu: (user + system) / 1000
+    }
   },
 
   /** Forgets the most memory that was ever held, where the system allows it. */
@@ -174,8 +181,9 @@ const calls = {
   },
 
   /**
-   * Collects all garbage with nothing to do, as happens to every process that lives long. From then on `process.nextTick` costs five times
-   * as much: what V8 knew of its tick objects goes with the last of them, and it never learns again.
+   * Collects all garbage with nothing to do, as happens to every process that lives long. From then on
+   * `process.nextTick` costs five times as much: what V8 knew of its tick objects goes with the last of them, and it
+   * never learns again.
    */
   async collect (): Promise<void> {
     setFlagsFromString('--expose-gc')

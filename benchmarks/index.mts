@@ -99,7 +99,9 @@ const places = findPlaces()
 const site = new Site(files, dist, places)
 try {
   if (options.profile !== undefined) {
-    process.stdout.write(await profile(site, options.profile, options.shadow as Shadow, options.quick ? 2 : 8, dist) + '\n')
+    process.stdout.write(
+      await profile(site, options.profile, options.shadow as Shadow, options.quick ? 2 : 8, dist) + '\n'
+    )
   } else {
     const nginx = hasNginx()
     const results: Results = { tables: [], trouble: [], memory: [], micro: [] }

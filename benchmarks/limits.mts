@@ -52,7 +52,8 @@ function judgeCost (tables: Table[]): Judged[] {
     if (found === undefined || limit === undefined) return
     judged.push({ what, bound: 'most', limit, aim, found, control: control?.ratio[measure] ?? null, unit: '×' })
   }
-  const above = (measure: 'loop' | 'cpu', more: number) => floor === undefined ? undefined : floor.ratio[measure].median + more
+  const above = (measure: 'loop' | 'cpu', more: number) =>
+    floor === undefined ? undefined : floor.ratio[measure].median + more
   add('no mirror', 'loop', 'loop time, route without mirror', 1.01)
   add('0 %', 'loop', 'loop time, 0 %', 1.02)
   add('inline', 'loop', 'loop time, 100 %, inline: the floor + 0.05', above('loop', 0.05), 1.2)
@@ -69,7 +70,12 @@ function judgeTrouble (rows: TroubleRow[]): Judged[] {
     if (shadow === 'fast' || !contender.endsWith('compare')) continue
     const control = rows.find(other => other.contender === 'control' && other.shadow === shadow)
     judged.push({
-      what: `p99, ${shadow} shadow, ${contender}`, bound: 'most', limit: 1.1, found: p99Ratio, control: control?.p99Ratio ?? null, unit: '×'
+      what: `p99, ${shadow} shadow, ${contender}`,
+      bound: 'most',
+      limit: 1.1,
+      found: p99Ratio,
+      control: control?.p99Ratio ?? null,
+      unit: '×'
     }, {
       what: `throughput, ${shadow} shadow, ${contender}`,
       bound: 'least',
@@ -86,7 +92,9 @@ function judgeMemory (tables: MemoryTable[]): Judged[] {
   const inMiB = ({ median, q1, q3 }: Spread): Spread => ({ median: median / MIB, q1: q1 / MIB, q3: q3 / MIB })
   return tables.flatMap(({ name, title, rows }) => {
     const control = rows.find(({ contender }) => contender === 'control')
-    return rows.filter(({ contender }) => contender.endsWith('compare')).map(({ contender, base, over, outcome }): Judged => ({
+    return rows.filter(
+      ({ contender }) => contender.endsWith('compare')
+    ).map(({ contender, base, over, outcome }): Judged => ({
       what: `RSS above ${base === 'base' ? 'the base' : 'an idle worker'}: ${title}, ${contender}`,
       bound: 'most',
       limit: 32,
@@ -102,6 +110,11 @@ function judgeDigest (rows: MicroRow[]): Judged[] {
   const [reference, own] = rows.filter(({ bytes }) => bytes !== undefined)
   if (own === undefined) return []
   return [{
-    what: 'rate of hashing 1 MiB, to node:crypto', bound: 'least', limit: 0.9, found: alone(reference.p50 / own.p50), control: null, unit: '×'
+    what: 'rate of hashing 1 MiB, to node:crypto',
+    bound: 'least',
+    limit: 0.9,
+    found: alone(reference.p50 / own.p50),
+    control: null,
+    unit: '×'
   }]
 }

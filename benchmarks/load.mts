@@ -43,9 +43,11 @@ const PIECE = Buffer.alloc(64 * 1024, 'x')
 function requestOf ({ method, path, length }: Pick<Load, 'method' | 'path' | 'length'>): Buffer {
   const framing = method === 'GET' ? '' : `content-type: application/octet-stream\r\ncontent-length: ${length}\r\n`
   // About what an API's client sends.
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: gateway.example\r\nuser-agent: benchmark/1.0\r\naccept: application/json\r\n` +
-    'accept-language: en\r\nauthorization: Bearer 0123456789abcdef0123456789abcdef\r\n' +
-    `x-request-id: 7f3c2a10-5d1e-4a58-9a33-5b8f1f0c2d4e\r\n${framing}\r\n`)
+  return Buffer.from(
+    `${method} ${path} HTTP/1.1\r\nhost: gateway.example\r\nuser-agent: benchmark/1.0\r\naccept: application/json\r\n` +
+      'accept-language: en\r\nauthorization: Bearer 0123456789abcdef0123456789abcdef\r\n' +
+      `x-request-id: 7f3c2a10-5d1e-4a58-9a33-5b8f1f0c2d4e\r\n${framing}\r\n`
+  )
 }
 
 /** Nanoseconds that requests took. */
@@ -154,14 +156,17 @@ const calls = {
   /** Lets answers come that are about to. */
   async stop (): Promise<void> {
     running = false
-    for (let waited = 0; waited < PATIENCE && connections.some(({ outstanding }) => outstanding); waited += 5) await sleep(5)
+    for (let waited = 0; waited < PATIENCE &&
+      connections.some(({ outstanding }) => outstanding); waited += 5) await sleep(5)
     for (const connection of connections) connection.close()
   },
 
   /** Clients that leave before they are answered. */
   async leave ({ port, clients }: { port: number, clients: number }): Promise<void> {
     const request = requestOf({ method: 'GET', path: '/never', length: 0 })
-    const sockets = Array.from({ length: clients }, () => connect({ port, host: '127.0.0.1' }, function (this: Socket) { this.write(request) }))
+    const sockets = Array.from(
+      { length: clients }, () => connect({ port, host: '127.0.0.1' }, function (this: Socket) { this.write(request) })
+    )
     await sleep(PATIENCE)
     for (const socket of sockets) socket.destroy()
     await sleep(PATIENCE)

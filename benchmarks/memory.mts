@@ -45,7 +45,8 @@ interface Taken { peak: number, rate: number, outcome: string }
 export function runStream (
   site: Site, direction: 'up' | 'down', { streams: { bytes, rounds } }: Effort, say: (text: string) => void
 ): Promise<MemoryTable> {
-  const title = `${bytes / MIB} MiB ${direction === 'up' ? 'of request body' : 'of answer'}, streamed at ${PACE / MIB} MiB/s at most`
+  const title =
+    `${bytes / MIB} MiB ${direction === 'up' ? 'of request body' : 'of answer'}, streamed at ${PACE / MIB} MiB/s at most`
   return table(direction, title, 'MiB/s', rounds, say, async contender => {
     const running = await site.start(patient(contender), 'fast', { method: 'GET', path: '/', length: 0 })
     try {
@@ -65,7 +66,9 @@ export function runStream (
 }
 
 /** A shadow that never answers, at full load. */
-export function runHung (site: Site, { hung: { rounds, sample }, rest }: Effort, say: (text: string) => void): Promise<MemoryTable> {
+export function runHung (
+  site: Site, { hung: { rounds, sample }, rest }: Effort, say: (text: string) => void
+): Promise<MemoryTable> {
   return table('hung', `Hung shadow, full load for ${sample} s`, 'requests/s', rounds, say, async contender => {
     const running = await site.start(contender, 'hung', steady)
     try {
@@ -106,7 +109,9 @@ async function table (
 
 /** So that it is compared, however busy the machine is. */
 function patient (contender: Contender): Contender {
-  return contender.mirror === undefined ? contender : { ...contender, mirror: { ...contender.mirror, timeout: 120_000 } }
+  return contender.mirror === undefined
+    ? contender
+    : { ...contender, mirror: { ...contender.mirror, timeout: 120_000 } }
 }
 
 async function outcome (running: Running): Promise<string> {

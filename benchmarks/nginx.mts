@@ -85,7 +85,9 @@ export class Nginx {
     const directory = mkdtempSync(join(tmpdir(), 'bench-nginx-'))
     const config = join(directory, 'nginx.conf')
     writeFileSync(config, configOf(directory, port, primary, shadow))
-    const command = [...(cpus === null ? [] : ['taskset', '-c', cpus]), 'nginx', '-c', config, '-e', `${directory}/error.log`, '-g', 'daemon off;']
+    const command = [...(cpus === null
+      ? []
+      : ['taskset', '-c', cpus]), 'nginx', '-c', config, '-e', `${directory}/error.log`, '-g', 'daemon off;']
     const master = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
     const nginx = new Nginx(port, directory, master)
     await found('listener', () => listenerAt(port))

@@ -1,6 +1,8 @@
 import type { BackendSnapshot } from '../types/index.js'
 
-/** What became of copies other than being compared, over all these backends, as far as it is not zero; empty: nothing. */
+/**
+ * What became of copies other than being compared, over all these backends, as far as it is not zero; empty: nothing.
+ */
 export function lostOf (backends: BackendSnapshot[]): string {
   const counts = new Map<string, number>()
   for (const { dropped, failure, notCompared } of backends) {
@@ -18,5 +20,7 @@ export function lostOf (backends: BackendSnapshot[]): string {
 export function outcomeOf (backend: BackendSnapshot): string {
   const { matched, mismatched, inFlight } = backend
   const counts = Object.entries({ matched, mismatched, 'in flight': inFlight }).filter(([, count]) => count > 0)
-  return [...counts.map(([what, count]) => `${count} ${what}`), lostOf([backend])].filter(text => text !== '').join(', ')
+  return [...counts.map(([what, count]) => `${count} ${what}`), lostOf([backend])].filter(text => text !== '').join(
+    ', '
+  )
 }

@@ -6,7 +6,9 @@ import { steady } from './scenarios.mjs'
 import type { Shadow, Site } from './site.mjs'
 
 interface CpuProfile {
-  nodes: Array<{ id: number, children?: number[], callFrame: { functionName: string, url: string, lineNumber: number } }>
+  nodes: Array<{
+    id: number, children?: number[], callFrame: { functionName: string, url: string, lineNumber: number }
+  }>
   /** Microseconds, as all times here. */
   endTime: number
   startTime: number
@@ -18,12 +20,17 @@ interface CpuProfile {
 const FUNCTIONS = 80
 
 /**
- * Takes a V8 profile of a gateway under full load, one for each of its threads, and tells in which functions the time went.
+ * Takes a V8 profile of a gateway under full load, one for each of its threads, and tells in which functions the time
+ * went.
  * @param dist the compiled plugin, whose functions are listed apart
  */
-export async function profile (site: Site, name: string, shadow: Shadow, seconds: number, dist: string): Promise<string> {
+export async function profile (
+  site: Site, name: string, shadow: Shadow, seconds: number, dist: string
+): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-profile-'))
-  const running = await site.start(contender(name), shadow, steady, ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', directory])
+  const running = await site.start(
+    contender(name), shadow, steady, ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', directory]
+  )
   const { throughput } = await site.measure(running, steady, { runIn: 2, sample: seconds, rest: 0 })
   await running.stop()
   return readdirSync(directory).map(file => {
@@ -33,12 +40,15 @@ export async function profile (site: Site, name: string, shadow: Shadow, seconds
 }
 
 /** Microseconds a request, at the profile's end: of each function itself, and of the plugin's with all they call. */
-function summary ({ nodes, samples, timeDeltas, startTime, endTime }: CpuProfile, time: number, requests: number, dist: string): string {
+function summary (
+  { nodes, samples, timeDeltas, startTime, endTime }: CpuProfile, time: number, requests: number, dist: string
+): string {
   const byId = new Map(nodes.map(node => [node.id, node]))
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map(child => [child, id])))
   const own = new Map<string, number>()
   const total = new Map<string, number>()
-  const add = (times: Map<string, number>, name: string, delta: number) => times.set(name, (times.get(name) ?? 0) + delta)
+  const add = (times: Map<string, number>, name: string, delta: number) =>
+    times.set(name, (times.get(name) ?? 0) + delta)
   let now = startTime
   let busy = 0
   for (const [index, sample] of samples.entries()) {

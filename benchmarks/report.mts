@@ -17,7 +17,9 @@ export function report (results: Results, machine: string, command: string, skip
     ...skipped.map(line => `Left out: ${line}.`),
     ...judged.length === 0 ? [] : ['### Limits', limits(judged)],
     ...results.tables.flatMap(table => [`### ${table.title}`, rounds(table)]),
-    ...results.trouble.length === 0 ? [] : ['### What the primary\'s clients notice of a shadow', trouble(results.trouble)],
+    ...results.trouble.length === 0
+      ? []
+      : ['### What the primary\'s clients notice of a shadow', trouble(results.trouble)],
     ...results.memory.flatMap(table => [`### ${table.title}`, memory(table)]),
     ...results.micro.length === 0 ? [] : ['### Hot functions', micro(results.micro)]
   ].join('\n\n') + '\n'
@@ -43,7 +45,10 @@ function limits (judged: Judged[]): string {
 function rounds ({ rows }: Table): string {
   const ratio = (value: number) => value.toFixed(2)
   return markdown(
-    ['', 'requests/s', 'to base', 'p50 ms', 'p99 ms', 'to base', 'loop µs', 'to base', 'main CPU µs', 'to base', 'CPU µs', 'to base', 'peak RSS MiB', 'copied', 'compared'],
+    [
+      '', 'requests/s', 'to base', 'p50 ms', 'p99 ms', 'to base', 'loop µs', 'to base', 'main CPU µs', 'to base',
+      'CPU µs', 'to base', 'peak RSS MiB', 'copied', 'compared'
+    ],
     rows.map(({ contender, base, at, ratio: to, compared, lost }: Row) => {
       const isBase = contender === base
       const against = (spread: Spread) => isBase ? '' : around(spread, ratio)
@@ -79,8 +84,11 @@ function trouble (rows: TroubleRow[]): string {
 
 function memory ({ rows, unit }: MemoryTable): string {
   const mib = (bytes: number) => (bytes / MIB).toFixed(1)
-  return markdown(['', 'peak RSS MiB', 'above', 'MiB more', unit, 'copies'], rows.map(({ contender, base, peak, over, rate, outcome }) => [
-    contender, mib(peak), contender === base ? '' : base, contender === base ? '' : around(over, mib), rate.toFixed(0), outcome
+  return markdown(['', 'peak RSS MiB', 'above', 'MiB more', unit, 'copies'], rows.map((
+    { contender, base, peak, over, rate, outcome }
+  ) => [
+    contender, mib(peak), contender === base ? '' : base, contender === base ? '' : around(over, mib), rate.toFixed(0),
+    outcome
   ]))
 }
 

@@ -66,10 +66,13 @@ interface Phase {
 const TURNS = 2
 
 /**
- * Runs a scenario in rounds. Each measures every contender beside a base, the two in turn and one at a time under load, both in new
- * processes: what V8 makes of the same code differs more from one process to another than from one second to the next.
+ * Runs a scenario in rounds. Each measures every contender beside a base, the two in turn and one at a time under load,
+ * both in new processes: what V8 makes of the same code differs more from one process to another than from one second
+ * to the next.
  */
-export async function runRounds (site: Site, scenario: Scenario, effort: Effort, say: (text: string) => void): Promise<Table[]> {
+export async function runRounds (
+  site: Site, scenario: Scenario, effort: Effort, say: (text: string) => void
+): Promise<Table[]> {
   const { title, load, share } = scenario
   const rounds = Math.min(scenario.rounds, effort.rounds)
   const phases: Phase[] = [{ title: `${title}, saturated`, rate: 0, found: new Map() }]

@@ -123,7 +123,12 @@ export class Site {
     }
     const child = new Child<Gateway>(join(this.#files, 'gateway.mjs'), { cpus, nodeOptions })
     const port = await child.call('start', {
-      contender, primary: primaryUrl, shadow: shadowUrl, plugin: this.#plugin, threadCpus: this.#places?.thread ?? null, request
+      contender,
+      primary: primaryUrl,
+      shadow: shadowUrl,
+      plugin: this.#plugin,
+      threadCpus: this.#places?.thread ?? null,
+      request
     })
     return {
       contender,
@@ -146,11 +151,13 @@ export class Site {
   }
 
   /**
-   * What any gateway has lived through: load, clients that leave before their answer, connections that backends close, a quiet moment in
-   * which all garbage is collected, load again. V8 compiles for what it has seen, so the first of each costs a new process more than a
-   * thousand later ones, whoever caused it.
+   * What any gateway has lived through: load, clients that leave before their answer, connections that backends close,
+   * a quiet moment in which all garbage is collected, load again. V8 compiles for what it has seen, so the first of
+   * each costs a new process more than a thousand later ones, whoever caused it.
    */
-  async warmUp (running: Running, load: Omit<Load, 'port' | 'rate'>, effort: Effort['warmUp'], mirrored: boolean): Promise<void> {
+  async warmUp (
+    running: Running, load: Omit<Load, 'port' | 'rate'>, effort: Effort['warmUp'], mirrored: boolean
+  ): Promise<void> {
     await running.mirror(mirrored)
     await this.#loadFor(running, load, effort)
     await running.mirror(false)
@@ -170,7 +177,9 @@ export class Site {
   }
 
   /** Full load until so many requests have been answered, or so many seconds have passed. */
-  async #loadFor (running: Running, load: Omit<Load, 'port' | 'rate'>, { requests, atMost }: Effort['warmUp']): Promise<void> {
+  async #loadFor (
+    running: Running, load: Omit<Load, 'port' | 'rate'>, { requests, atMost }: Effort['warmUp']
+  ): Promise<void> {
     await this.#load.call('start', { ...load, port: running.port, rate: 0 })
     await this.#load.call('begin')
     const until = performance.now() + atMost * 1000

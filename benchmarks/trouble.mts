@@ -28,10 +28,12 @@ const groups = [
 const shadows: Shadow[] = ['fast', 'slow', 'hung', 'refusing']
 
 /**
- * Every sample is one of a new process, whose shadow was well before it got into trouble: what a shadow did to the process before must not
- * be seen.
+ * Every sample is one of a new process, whose shadow was well before it got into trouble: what a shadow did to the
+ * process before must not be seen.
  */
-export async function runTrouble (site: Site, effort: Effort, nginx: boolean, say: (text: string) => void): Promise<TroubleRow[]> {
+export async function runTrouble (
+  site: Site, effort: Effort, nginx: boolean, say: (text: string) => void
+): Promise<TroubleRow[]> {
   const { rounds, runIn, sample } = effort.trouble
   const timing: Timing = { runIn, sample, rest: effort.rest }
   const rows: TroubleRow[] = []
@@ -62,7 +64,9 @@ export async function runTrouble (site: Site, effort: Effort, nginx: boolean, sa
   return rows
 }
 
-async function sampleOf (site: Site, name: string, shadow: Shadow, timing: Timing, warmUp: Effort['warmUp']): Promise<Sample> {
+async function sampleOf (
+  site: Site, name: string, shadow: Shadow, timing: Timing, warmUp: Effort['warmUp']
+): Promise<Sample> {
   const running = await site.start(contender(name), 'own', steady)
   try {
     await site.warmUp(running, steady, warmUp, true)

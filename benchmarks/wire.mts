@@ -4,8 +4,8 @@ const CHUNKED = /\r\ntransfer-encoding: *chunked/i
 const LF = 10
 
 /**
- * Finds the messages in one direction of an HTTP/1.1 connection, and throws their bodies away. It trusts its peer: what stands
- * beside a measured gateway on the same machine must cost as little as can be.
+ * Finds the messages in one direction of an HTTP/1.1 connection, and throws their bodies away. It trusts its peer: what
+ * stands beside a measured gateway on the same machine must cost as little as can be.
  */
 export class MessageReader {
   readonly #onMessage: (head: string) => void

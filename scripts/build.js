@@ -1,7 +1,7 @@
 'use strict'
 
-// Makes dist from lib: the plugin as tsc compiles it, in shorter statements, and the page's files as short as browsers take them.
-// Names stay, for whoever reads a stack trace.
+// Makes dist from lib: the plugin as tsc compiles it, in shorter statements, and the page's files as short as browsers
+// take them. Names stay, for whoever reads a stack trace.
 
 const { execFileSync } = require('node:child_process')
 const { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs')

@@ -1,7 +1,8 @@
 'use strict'
 
-// No two files of a folder, and no two folders, may import each other, by whatever way round; types count. In each folder its files and its
-// folders, each with all that is below, are looked at: what imports what among them must have no circle.
+// No two files of a folder, and no two folders, may import each other, by whatever way round; types count. In each
+// folder its files and its folders, each with all that is below, are looked at: what imports what among them must have
+// no circle.
 
 const { readdirSync, readFileSync } = require('node:fs')
 const { dirname, join, relative, sep } = require('node:path')

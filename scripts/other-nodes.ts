@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { installPacked, root, run } from '../test/helpers/packed'
 
-// The package, packed and installed as by its users, is tried out on this Node and on later ones, which come as npm packages. A Node
-// that can not be had is a failure, as is one on which it does not work.
+// The package, packed and installed as by its users, is tried out on this Node and on later ones, which come as npm
+// packages. A Node that can not be had is a failure, as is one on which it does not work.
 
 const LATER = ['22', '24', '26']
 
@@ -32,7 +32,9 @@ async function main (): Promise<void> {
 async function nodeOf (version: string, tries = 3): Promise<string> {
   if (version === 'this') return process.execPath
   try {
-    return (await run(root, 'npx', '--yes', '--package', `node@${version}`, '--', 'node', '--print', 'process.execPath')).trim()
+    return (await run(
+      root, 'npx', '--yes', '--package', `node@${version}`, '--', 'node', '--print', 'process.execPath'
+    )).trim()
   } catch (error) {
     if (tries > 1) return nodeOf(version, tries - 1)
     throw new Error(`it can not be had from the registry: ${(error as Error).message}`)

@@ -8,8 +8,8 @@ import { pack, root, run } from '../test/helpers/packed'
 const MAX_BYTES = 160_000
 
 /**
- * publint reads `exports.default` and `__esModule` in the text of index.js. What is loaded is the function that `module.exports` is set to
- * last, and it has no `__esModule`: `test/package.test.ts` imports it in every way.
+ * publint reads `exports.default` and `__esModule` in the text of index.js. What is loaded is the function that
+ * `module.exports` is set to last, and it has no `__esModule`: `test/package.test.ts` imports it in every way.
  */
 const KNOWN: ReadonlySet<string> = new Set(['CJS_WITH_ESMODULE_DEFAULT_EXPORT'])
 
@@ -18,7 +18,9 @@ async function main (): Promise<void> {
   try {
     const tarball = await pack(dir)
     const faults = [...await faultOfSize(tarball), ...await faultsOfPackage(tarball)]
-    process.stdout.write(await run(root, join(root, 'node_modules/.bin/attw'), tarball, '--no-color', '--no-emoji', '--format', 'ascii'))
+    process.stdout.write(
+      await run(root, join(root, 'node_modules/.bin/attw'), tarball, '--no-color', '--no-emoji', '--format', 'ascii')
+    )
     if (faults.length > 0) throw new Error(faults.join('\n'))
   } finally {
     await rm(dir, { recursive: true, force: true })
@@ -36,7 +38,8 @@ async function faultsOfPackage (tarball: string): Promise<string[]> {
   const [{ publint }, { formatMessage }] = await Promise.all([import('publint'), import('publint/utils')])
   const { buffer } = new Uint8Array(await readFile(tarball))
   const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
-  return messages.filter(({ code }) => !KNOWN.has(code)).map(message => formatMessage(message, pkg, { color: false }) ?? message.code)
+  return messages.filter(({ code }) => !KNOWN.has(code))
+    .map(message => formatMessage(message, pkg, { color: false }) ?? message.code)
 }
 
 main().catch(error => {

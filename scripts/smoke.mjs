@@ -1,5 +1,6 @@
-// Uses the installed package as its users do: a gateway, its primary and a shadow, inline and on a thread. To be run in a folder
-// where fastify-mirror, fastify and @fastify/http-proxy are installed. Fails with a message that says what is wrong.
+// Uses the installed package as its users do: a gateway, its primary and a shadow, inline and on a thread. To be run in
+// a folder where fastify-mirror, fastify and @fastify/http-proxy are installed. Fails with a message that says what is
+// wrong.
 
 import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
@@ -25,22 +26,36 @@ async function tryOut (thread) {
   await app.register(httpProxy, {
     upstream: primary.url,
     config: {
-      mirror: { id: 'smoke', backends: [{ name: 'v2', url: shadow.url }], timeout: PATIENCE, compare: { enabled: true, detailedDiff: true } }
+      mirror: {
+        id: 'smoke',
+        backends: [{ name: 'v2', url: shadow.url }],
+        timeout: PATIENCE,
+        compare: { enabled: true, detailedDiff: true }
+      }
     }
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
 
   assert.deepEqual(await ask(url + '/same?a=1'), { status: 200, text: '{"url":"/same?a=1","length":0}' }, 'GET')
-  assert.deepEqual(await ask(url + '/same', BODY), { status: 200, text: `{"url":"/same","length":${BODY.length}}` }, 'POST')
-  assert.deepEqual(await ask(url + '/version'), { status: 200, text: '{"version":"1"}' }, 'what the shadow answers otherwise')
+  assert.deepEqual(
+    await ask(url + '/same', BODY), { status: 200, text: `{"url":"/same","length":${BODY.length}}` }, 'POST'
+  )
+  assert.deepEqual(
+    await ask(url + '/version'), { status: 200, text: '{"version":"1"}' }, 'what the shadow answers otherwise'
+  )
 
   const smoke = await settled(async () => JSON.parse((await ask(url + '/mirrors/smoke')).text))
   const [backend] = smoke.backends
-  assert.deepEqual([smoke.seen, smoke.mirrored, backend.matched, backend.mismatched], [3, 3, 2, 1], 'seen, mirrored, matched, mismatched')
+  assert.deepEqual(
+    [smoke.seen, smoke.mirrored, backend.matched, backend.mismatched], [3, 3, 2, 1],
+    'seen, mirrored, matched, mismatched'
+  )
   // In whatever order its connections were served.
   assert.deepEqual(shadow.lengths.toSorted((a, b) => a - b), [0, 0, BODY.length], 'bodies that the shadow got')
   const { places } = JSON.parse((await ask(url + '/mirrors/smoke/mismatches')).text)
-  assert.deepEqual(places.map(({ where, kind, count }) => [where, kind, count]), [['/version', 'changed', 1]], 'mismatches')
+  assert.deepEqual(
+    places.map(({ where, kind, count }) => [where, kind, count]), [['/version', 'changed', 1]], 'mismatches'
+  )
   assert.equal((await ask(url + '/mirrors/ui')).status, 200, 'the page')
 
   const begun = performance.now()

@@ -578,9 +578,9 @@ declare namespace fastifyMirror {
   /** How the two values at some place are compared: `at` and exactly one of the kinds below it. */
   export interface CompareRule {
     /**
-     * Where. In JSON bodies a pointer (`/items/*&#47;id`) or a dotted path (`items.*.id`): `*` is any key or index, `**`
-     * any number of them, the empty text the whole document; in a pointer `~0`, `~1`, `~2`, `~3` are a literal `~`, `/`,
-     * `*`, `[`. Of headers `header:etag`, `header:x-ratelimit-*`; of cookies `header:set-cookie/session`,
+     * Where. In JSON bodies a pointer (`/items/*&#47;id`) or a dotted path (`items.*.id`): `*` is any key or index,
+     * `**` any number of them, the empty text the whole document; in a pointer `~0`, `~1`, `~2`, `~3` are a literal
+     * `~`, `/`, `*`, `[`. Of headers `header:etag`, `header:x-ratelimit-*`; of cookies `header:set-cookie/session`,
      * `header:set-cookie/session/value`, `header:set-cookie/session/expires`. In other text `text:` and an RE2 regular
      * expression, which is looked for in each line.
      */
@@ -596,8 +596,8 @@ declare namespace fastifyMirror {
      */
     ignore?: true
     /**
-     * The order of an array's elements, or of a header's values, says nothing. Text: the elements are objects, and those
-     * with the same value at this key belong together.
+     * The order of an array's elements, or of a header's values, says nothing. Text: the elements are objects, and
+     * those with the same value at this key belong together.
      * @default none
      */
     unordered?: true | string
@@ -743,8 +743,8 @@ declare namespace fastifyMirror {
      */
     reconnect?: true
     /**
-     * The rules by which answers are compared from now on, all of them: `compare.rules` of a mirror with `detailedDiff`.
-     * Where they are others than before, a new period begins; counters and places go on.
+     * The rules by which answers are compared from now on, all of them: `compare.rules` of a mirror with
+     * `detailedDiff`. Where they are others than before, a new period begins; counters and places go on.
      */
     rules?: CompareRule[]
     /**
@@ -983,7 +983,9 @@ declare namespace fastifyMirror {
     pointer: string
     /** In what way. */
     change: PlaceKind
-    /** Of a stream of events: which one, from 0; the primary's number, where it has one. The pointer is within its data. */
+    /**
+     * Of a stream of events: which one, from 0; the primary's number, where it has one. The pointer is within its data.
+     */
     event?: number
     /** The primary's value as compact JSON, masked and cut at 200 characters. Absent: it has none. */
     primary?: string

@@ -4,7 +4,9 @@ import type { AggregatorRegistry, RegistryContentType } from 'prom-client'
 import type { Settings } from './arguments'
 
 /** Keeps the workers running, and tells Prometheus what all of them count, as one. */
-export async function runPrimary ({ workers, metricsPort }: Settings, registry: AggregatorRegistry<RegistryContentType>): Promise<void> {
+export async function runPrimary (
+  { workers, metricsPort }: Settings, registry: AggregatorRegistry<RegistryContentType>
+): Promise<void> {
   const app = Fastify({ logger: { name: 'metrics' } })
   app.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.clusterMetrics()))
 

@@ -7,8 +7,8 @@ const CLEAR_BELOW = '\x1b[J'
 const CLEAR_ALL = '\x1b[2J\x1b[H'
 
 /**
- * Where the demo prints an introduction and the numbers below it: in a terminal the next numbers take the place of the last ones,
- * else they follow them as plain lines.
+ * Where the demo prints an introduction and the numbers below it: in a terminal the next numbers take the place of the
+ * last ones, else they follow them as plain lines.
  */
 export class Screen {
   readonly #out: WriteStream

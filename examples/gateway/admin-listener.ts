@@ -7,8 +7,8 @@ import { networkInterfaces } from 'node:os'
 import type { AdminOptions } from '../../types/index'
 
 /**
- * A second listener of an app. Routes with the constraint `{ listener: 'admin' }` are there and nowhere else, and no other
- * route is there: on the first listener their paths are free for what is proxied.
+ * A second listener of an app. Routes with the constraint `{ listener: 'admin' }` are there and nowhere else, and no
+ * other route is there: on the first listener their paths are free for what is proxied.
  */
 export class AdminListener {
   readonly server: Server
@@ -37,7 +37,10 @@ export class AdminListener {
     app.addHook('preClose', async () => { this.server.close() })
   }
 
-  /** For the plugin, to have its routes here alone. There is a guard, so they show all: who reaches this listener may see and switch. */
+  /**
+   * For the plugin, to have its routes here alone. There is a guard, so they show all: who reaches this listener may
+   * see and switch.
+   */
   get options (): AdminOptions {
     return {
       onRequest: async (request, reply) => {
@@ -61,7 +64,9 @@ export class AdminListener {
 /** Where who listens at this host can be reached: at all of this machine's addresses, or this one. */
 function addressesOf (host: string): string[] {
   const all = host === '0.0.0.0' || host === '::'
-  const addresses = all ? Object.values(networkInterfaces()).flatMap(ofOne => (ofOne ?? []).map(({ address }) => address)) : [host]
+  const addresses = all
+    ? Object.values(networkInterfaces()).flatMap(ofOne => (ofOne ?? []).map(({ address }) => address))
+    : [host]
   // Without the zone of a link's address, which no browser sends.
   return addresses.map(address => address.replace(/%.*/, ''))
 }

@@ -43,18 +43,27 @@ const schema = mapping(['routes'], {
       host: { ...text(), default: '127.0.0.1' },
       port: { type: 'integer', minimum: 0, maximum: 65535, description: 'a port', default: 8081 },
       hosts: {
-        type: 'array', items: { ...text(), format: 'host', description: 'a host name or an address, without a port' }, description: 'a list', default: []
+        type: 'array',
+        items: { ...text(), format: 'host', description: 'a host name or an address, without a port' },
+        description: 'a list',
+        default: []
       }
     }),
     default: {}
   },
   routes: list(mapping(['id', 'path', 'backends'], {
     id: text(),
-    path: { ...text(), format: 'path', description: 'a path such as /api, without parameters, and without a slash at its end' },
+    path: {
+      ...text(), format: 'path', description: 'a path such as /api, without parameters, and without a slash at its end'
+    },
     path_prefix: { ...flag(), default: false },
     strip_prefix: { ...flag(), default: false },
     backends: list(mapping(['url'], {
-      url: { ...text(), format: 'origin', description: 'http: or https: with no more than host and port, such as http://production:9000' },
+      url: {
+        ...text(),
+        format: 'origin',
+        description: 'http: or https: with no more than host and port, such as http://production:9000'
+      },
       weight: { type: 'integer', minimum: 1, description: 'a whole number, 1 or more', default: 1 }
     })),
     mirror: { type: 'object', description: 'a mapping' }
@@ -70,7 +79,9 @@ export function readConfig (file: YamlFile): GatewayConfig {
   for (const key of ['id', 'path'] as const) {
     const taken = new Set<string>()
     for (const [index, { [key]: value }] of config.routes.entries()) {
-      if (taken.has(value)) throw new FileError(file.lineOf(['routes', index, key]), `there is another route with ${key} "${value}"`)
+      if (taken.has(value)) {
+        throw new FileError(file.lineOf(['routes', index, key]), `there is another route with ${key} "${value}"`)
+      }
       taken.add(value)
     }
   }

@@ -37,8 +37,8 @@ export function flag (): Schema {
 }
 
 /**
- * What is wrong with a value, which gets the schema's defaults; `null`: nothing. Of several faults a key that nobody knows comes
- * first: where one is misspelled, it is also missing.
+ * What is wrong with a value, which gets the schema's defaults; `null`: nothing. Of several faults a key that nobody
+ * knows comes first: where one is misspelled, it is also missing.
  */
 export function firstFault (schema: Schema, value: unknown): Fault | null {
   const validate = ajv.compile(schema)

@@ -7,7 +7,10 @@ const SWEEP = 100
 /** Milliseconds that the last lines of the log may take, when all is closed. */
 const LINGER = 1000
 
-/** Closes an app so that requests under way are answered, and that its process ends soon. To be made before the app's routes. */
+/**
+ * Closes an app so that requests under way are answered, and that its process ends soon. To be made before the app's
+ * routes.
+ */
 export class Shutdown {
   readonly #app: FastifyInstance
   #begun = false
@@ -40,8 +43,8 @@ export class Shutdown {
     clearInterval(sweep)
     clearTimeout(grace)
     log.info('closed')
-    // When nothing is left to do: threads write the log, and an exit before that may mix up its lines. Not left to Node, which gives up
-    // signal handlers before it ends: a signal that npm passes on late would kill it.
+    // When nothing is left to do: threads write the log, and an exit before that may mix up its lines. Not left to
+    // Node, which gives up signal handlers before it ends: a signal that npm passes on late would kill it.
     process.once('beforeExit', () => process.exit())
     // A backend that hangs keeps its connection open even if the client has left.
     setTimeout(() => process.exit(), LINGER).unref()

@@ -28,7 +28,9 @@ export class YamlFile {
     if (fault !== undefined) throw this.#error(fault.pos[0], fault.message)
     visit(this.#document, {
       Alias: (_, alias) => {
-        if (alias.resolve(this.#document) === undefined) throw this.#error(alias.range?.[0], `nothing is called &${alias.source}`)
+        if (alias.resolve(this.#document) === undefined) {
+          throw this.#error(alias.range?.[0], `nothing is called &${alias.source}`)
+        }
       }
     })
     try {

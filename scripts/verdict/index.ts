@@ -37,7 +37,9 @@ else tellRates()
 
 function tellRates (): void {
   console.log(`limit ${limit}, confidence ${confidence}, ${runs} runs of ${length} comparisons, seed ${seed}`)
-  console.log(`may err: ready of a rate at or over the limit ${percent(own.good)}, not ready of one at or under it ${percent(own.bad)}\n`)
+  console.log(
+    `may err: ready of a rate at or over the limit ${percent(own.good)}, not ready of one at or under it ${percent(own.bad)}\n`
+  )
   console.log('| true rate | ever ready | half of the runs by | ever not ready | half of the runs by |')
   console.log('|---:|---:|---:|---:|---:|')
   for (const factor of FACTORS) {
@@ -53,7 +55,9 @@ function tellEndpoints (): void {
   const { ready, named, notReady } = simulateOneWrong(runs, 0.05, random)
   console.log(`30 endpoints, ${runs} runs of 120000 comparisons, seed ${seed}\n`)
   console.log('One has 0.5 % of the traffic and is wrong in 5 % of its own answers:')
-  console.log(`ever ready: ${percent(ready)}; named within 40000: ${percent(named)}; not ready within 120000: ${percent(notReady)}`)
+  console.log(
+    `ever ready: ${percent(ready)}; named within 40000: ${percent(named)}; not ready within 120000: ${percent(notReady)}`
+  )
   console.log(`All are wrong at just their limit: any is ever accused: ${percent(simulateAllWrong(runs, random))}`)
 }
 

@@ -78,7 +78,8 @@ function runOneWrong (rate: number, random: () => number) {
     if (traffic.next() === 0 && judge.judge(wrong) === 'bad') found.notReady = true
     if (total % LOOK !== 0) continue
     if (total <= NAMED_BY && !found.named && total % (LOOK * LOOK) === 0) {
-      found.named = judge.reasons(endpoints, total, ZERO_AGE).some(reason => reason.endpoints?.some(({ name }) => name === endpoints[0].name))
+      found.named = judge.reasons(endpoints, total, ZERO_AGE)
+        .some(reason => reason.endpoints?.some(({ name }) => name === endpoints[0].name))
     }
     // Others are only looked at where the wrong one does not stand in the way.
     if (wrong.compared >= verdict.minEndpointShare * total && judge.judge(wrong) !== 'good') continue

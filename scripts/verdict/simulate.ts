@@ -21,9 +21,10 @@ export function seeded (seed: number): () => number {
 }
 
 /**
- * Looks at runs of independent outcomes, each bad with a probability of `rate`, after every one of `length`. Not every look is taken, but none
- * is missed: with no further bad one a test can only become good, and having become so stays, until the next; only a bad one can make it
- * bad. So it is looked at after each bad one and before it, and where it became good between is searched for.
+ * Looks at runs of independent outcomes, each bad with a probability of `rate`, after every one of `length`. Not every
+ * look is taken, but none is missed: with no further bad one a test can only become good, and having become so stays,
+ * until the next; only a bad one can make it bad. So it is looked at after each bad one and before it, and where it
+ * became good between is searched for.
  */
 export function simulate (test: RateTest, rate: number, runs: number, length: number, random: () => number): Outcome {
   const good: number[] = []
