@@ -37,7 +37,7 @@ interface Frame {
 }
 
 /**
- * A number of 53 bits for each value of a document, the same for equal values, however they are written: objects in
+ * A number of 52 bits for each value of a document, the same for equal values, however they are written: objects in
  * any order of their keys, numbers by value, all without what is ignored, and as alike as rules say. Different values
  * may have one number, such as very long texts of which only the middle differs: what has one number is compared all
  * the same.
@@ -166,7 +166,7 @@ function add (frame: Frame, value: number): void {
 
 /** Never 0: that is what is not known yet. */
 function join (low: number, high: number): number {
-  return (finish(high) & 0x1fffff) * HIGH + (finish(low ^ high) >>> 0) || 1
+  return (finish(high) & 0x1fffff | 0x100000) * HIGH + (finish(low ^ high) >>> 0)
 }
 
 /** Each bit of the result depends on each of the other: the end of MurmurHash3. */

@@ -1,7 +1,6 @@
 import { canonicalNumber } from '../../decimal'
 import { keyAt } from '../keys'
 import type { Steps } from '../../../steps'
-import type { Tape } from '../../tape'
 import type { Labels, Part } from './part'
 
 /** Characters of what may tell one item from another, with its quotes. */
@@ -42,22 +41,39 @@ export function * byIdentity (a: Part, b: Part): Steps<Labels | null> {
 
 /** Items are alike where they have the same value at a member. `null`: not all have one of their own. */
 export function * byMember (a: Part, b: Part, name: string): Steps<Labels | null> {
+  const idsA = yield * idsOf(a, name)
+  const idsB = idsA === null ? null : yield * idsOf(b, name)
+  if (idsA === null || idsB === null) return null
+  // The usual case needs no more.
+  if (areAlike(idsA, idsB) && new Set(idsA).size === idsA.length) return inPlace(idsA.length)
   const numbers = new Map<string, number>()
-  const labels = { a: new Int32Array(a.nodes.length), b: new Int32Array(b.nodes.length) }
-  for (const [part, of] of [[a, labels.a], [b, labels.b]] as const) {
-    const seen = new Set<number>()
-    for (let at = 0; at < part.nodes.length; at++) {
-      if (at % OBJECTS_A_STEP === OBJECTS_A_STEP - 1) yield
-      const id = idOf(part, at, name)
-      if (id === null) return null
-      let label = numbers.get(id)
-      if (label === undefined) numbers.set(id, label = numbers.size)
-      if (seen.has(label)) return null
-      seen.add(label)
-      of[at] = label
-    }
+  const labels = { a: new Int32Array(idsA.length), b: new Int32Array(idsB.length) }
+  for (let at = 0; at < idsA.length; at++) {
+    if (at % OBJECTS_A_STEP === OBJECTS_A_STEP - 1) yield
+    const id = plainly(idsA[at])
+    if (numbers.has(id)) return null
+    labels.a[at] = numbers.size
+    numbers.set(id, labels.a[at])
+  }
+  const seen = new Uint8Array(idsA.length + idsB.length)
+  for (let at = 0; at < idsB.length; at++) {
+    if (at % OBJECTS_A_STEP === OBJECTS_A_STEP - 1) yield
+    const id = plainly(idsB[at])
+    const label = numbers.get(id) ?? numbers.size
+    if (seen[label]++ > 0) return null
+    labels.b[at] = label
+    numbers.set(id, label)
   }
   return { ...labels, count: numbers.size }
+}
+
+function areAlike (a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((id, at) => id === b[at])
+}
+
+function inPlace (count: number): Labels {
+  const labels = Int32Array.from({ length: count }, (_, at) => at)
+  return { a: labels, b: labels, count }
 }
 
 /** Names of the first item's members that may be ids, the surest first. */
@@ -82,7 +98,18 @@ function rank (name: string): number {
   return other === -1 ? -1 : FIRST_NAME + other
 }
 
-/** The item's id as text that is the same however it is written; `null`: it has none. */
+/** Each item's id as it is written; `null`: one has none. */
+function * idsOf (part: Part, name: string): Steps<string[] | null> {
+  const ids: string[] = []
+  for (let at = 0; at < part.nodes.length; at++) {
+    if (at % OBJECTS_A_STEP === OBJECTS_A_STEP - 1) yield
+    const id = idOf(part, at, name)
+    if (id === null) return null
+    ids.push(id)
+  }
+  return ids
+}
+
 function idOf ({ tape, nodes, index, at: array }: Part, at: number, name: string): string | null {
   const node = nodes[at]
   if (tape.kind(node) !== '{') return null
@@ -91,15 +118,19 @@ function idOf ({ tape, nodes, index, at: array }: Part, at: number, name: string
   if (place.free || place.value !== null) return null
   const end = tape.nexts[node]
   for (let key = node + 1, members = 0; key < end && members < MAX_MEMBERS; key = tape.nexts[key + 1], members++) {
-    if (keyAt(tape, key).slice(1, -1) === name) return textOf(tape, key + 1)
+    if (keyAt(tape, key).slice(1, -1) !== name) continue
+    const id = tape.source(key + 1)
+    return id.length <= LONGEST && (id[0] === '"' || isNumber(id)) ? id : null
   }
   return null
 }
 
-function textOf (tape: Tape, node: number): string | null {
-  const source = tape.source(node)
-  if (source.length > LONGEST) return null
-  if (source[0] === '"') return keyAt(tape, node)
-  // Not by its digits alone: they would be hashed as an index.
-  return source[0] === '-' || (source[0] >= '0' && source[0] <= '9') ? `n${canonicalNumber(source)}` : null
+function isNumber (source: string): boolean {
+  return source[0] === '-' || (source[0] >= '0' && source[0] <= '9')
+}
+
+/** The same for all ways to write one. Of a number not its digits alone: they would be hashed as an index. */
+function plainly (id: string): string {
+  if (id[0] !== '"') return `n${canonicalNumber(id)}`
+  return id.includes('\\') ? `"${JSON.parse(id) as string}"` : id
 }
