@@ -118,6 +118,17 @@ for (const { mode, plugin } of modes) {
       t.equal(verdict().period, period, 'no change, no period')
     })
 
+    await t.test('that explain a place together', async t => {
+      app.mirrors.update('twins', { rules: [] })
+      for (const ids of [[1, 2], [2, 1]]) await twins.ask(json({ ids: [5, 5] }), json({ ids }))
+      await twins.ask(json({ ids: [5, 5] }), json({ ids: [5, 1] }))
+      const rules: CompareRule[] = [{ at: '/ids/0', type: true }, { at: '/ids/1', type: true }]
+      const explained = (rules: CompareRule[]) => app.mirrors.tryRules('twins', rules)?.places.find(({ where }) => where === '/ids/*')?.explained
+      t.equal(explained([{ at: '/ids/*', type: true }]), 'rule 1 (by its examples)')
+      t.equal(explained(rules), 'the rules together (by its examples)')
+      t.equal(explained([...rules, { at: '/ids', type: true }]), 'rule 3 (by its examples)')
+    })
+
     await t.test('are read as YAML', async t => {
       app.mirrors.update('twins', { rules: NEW })
       const yaml = await ask('GET', '/rules?format=yaml')

@@ -53,6 +53,13 @@ const cases: Case[] = [
   { name: 'a cookie\'s value', primary: cookies('session=abc; Path=/; HttpOnly'), shadow: cookies('session=def; HttpOnly; Path=/'), rules: [{ at: `${SESSION}/value`, format: 'opaque' }], differs: [] },
   { name: 'a cookie\'s attribute', primary: cookies('session=abc; Path=/; HttpOnly'), shadow: cookies('session=def; Path=/a'), rules: [{ at: `${SESSION}/value`, format: 'opaque' }], differs: ['set-cookie/session/path', 'set-cookie/session/httponly'] },
   { name: 'a cookie\'s time', primary: cookies('session=a; Expires=Sun, 06 Nov 1994 08:49:37 GMT; max-age=60'), shadow: cookies('session=a; Expires=Sun, 06-Nov-1994 08:49:38 GMT; max-age=58'), rules: [{ at: `${SESSION}/expires`, tolerance: '1s' }, { at: `${SESSION}/max-age`, tolerance: 2 }], differs: [] },
+  {
+    name: 'a cookie with another attribute, whose value counts',
+    primary: cookies('session=abc'),
+    shadow: cookies('session=def; Secure'),
+    rules: [{ at: SESSION, optional: true }, { at: `${SESSION}/secure`, optional: true }],
+    differs: ['set-cookie/session/value']
+  },
   { name: 'a cookie that is missing', primary: cookies('session=abc', 'a=1'), shadow: cookies('a=1'), rules: [{ at: `${SESSION}/value`, format: 'opaque' }], differs: ['set-cookie/session'] },
   { name: 'a cookie of which only the value counts', primary: cookies('session=abc; Secure'), shadow: cookies('a=1'), rules: [{ at: SESSION, ignore: true }, { at: `${SESSION}/value`, presence: true }], differs: ['set-cookie/session', 'set-cookie/a'] },
   { name: 'a cookie that is ignored', primary: cookies('session=abc; Secure', 'a=1'), shadow: cookies('session=def', 'a=2'), rules: [{ at: SESSION, ignore: true }], differs: ['set-cookie/a/value'] },

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { explains } from '../lib/compare/explain'
 import { diffJson } from '../lib/compare/json/diff'
+import { isWithin, isWithinPercent } from '../lib/compare/rules/within'
 import { createRedactor } from '../lib/compare/redact'
 import { readRule } from '../lib/compare/rules/rule'
 import { atOnce } from '../lib/steps'
@@ -118,7 +119,8 @@ t.test('unordered arrays, and rules for what is in them', async t => {
     [[{ t: 1.01, n: 1 }, { t: 'x'.repeat(50_000), n: 2 }], [{ t: 'x'.repeat(50_000), n: 2 }, { t: 1.02, n: 1 }], [set, { at: '/a/*/t', tolerance: 0.1 }], []],
     [[1, 2, 3], [9, 2, 3], [{ at: '/a/0', ignore: true }], []],
     [[1, 2, 3], [2, 3], [{ at: '/a/0', ignore: true }], ['changed /a/1', 'removed /a/2']],
-    [[1], [1, 2], [{ at: '/a/*', optional: true }], []]
+    [[1], [1, 2], [{ at: '/a/*', optional: true }], []],
+    [[{ x: 1, y: 1 }, { x: 2, y: 2 }], [{ x: 2, y: 3 }, { x: 1, y: 4 }], [set, { at: '/a/*/x', only: true }], []]
   ]
   for (const [a, b, rules, found] of cases) t.same(diff({ a }, { a: b }, rules).sort(), found.sort(), JSON.stringify([rules, a, b]).slice(0, 200))
   const links = [{ next: 'https://a.example/1', n: 1 }, { next: 'https://a.example/2', n: 2 }]
@@ -219,13 +221,44 @@ t.test('hostile documents', async t => {
     }
     t.ok(longest < 150, `${longest} ms at a stretch`)
   }
-  const root = set.json.root
-  const names = Array.from({ length: 60 }, (_, i) => `k${i}`)
-  const walk = (standing: typeof root, depth: number): void => {
-    if (depth > 0) for (const name of names) walk(standing.below(name), depth - 1)
+})
+
+t.test('standings are as many as a document makes, and no more are remembered than so many', async t => {
+  const steps = '/*'.repeat(12)
+  const { json } = ruleSet({ rules: [{ at: `/**/a${steps}/x`, ignore: true }] })
+  const { root } = json
+  const ways = Array.from({ length: 2 ** 12 }, (_, way) => Array.from({ length: 12 }, (_, step) => 'ab'[(way >> step) & 1]))
+  for (let round = 0; round < 2; round++) {
+    for (const way of ways) {
+      let at = json.root
+      for (const key of ['a', ...way, 'x']) at = at.below(key)
+      if (!at.free) return t.fail(way.join())
+      at = json.root
+      for (const key of ['b', ...way.slice(1), 'x']) at = at.below(key)
+      if (at.free) return t.fail(way.join())
+    }
   }
-  walk(root, 3)
-  t.not(set.json.root, undefined)
+  t.not(json.root, root, 'it began anew')
+})
+
+t.test('text without links, and numbers that are too long to reckon with', async t => {
+  const { text } = ruleSet({ rules: [{ at: 'text:\\d+', ignore: true }] })
+  const lines = (digit: string) => `${digit} `.repeat(200).concat('\n').repeat(100)
+  t.equal(atOnce(text.differ(lines('1'), lines('22'))), -1)
+  t.equal(atOnce(text.differ('a\n1', 'a\n1b')), 3)
+  t.equal(ruleSet().text.any, false)
+  const long = '9'.repeat(2000)
+  for (const [a, b, most] of [[long, '1', '1'], ['1', long, '1'], ['1', '2', long], ['1e9999999999999999', '1', '1']]) {
+    t.notOk(isWithin(a, b, most))
+    t.notOk(isWithinPercent(a, b, most))
+  }
+  t.notOk(isWithinPercent('1', '2', long))
+  for (const [a, b, most, near] of [
+    ['1e-5000', '1', '1', true], ['-1e-5000', '1', '1', false], ['0', '1', '1', true], ['1e999999999999', '0', '1', false], ['0', '0', '1', true]
+  ] as const) {
+    t.equal(isWithin(a, b, most), near)
+    t.equal(isWithin(b, a, most), near)
+  }
 })
 
 t.test('docs/rules: each rule makes match what it says, and nothing else', async t => {

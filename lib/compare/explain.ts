@@ -40,7 +40,6 @@ export function explainsDifference (rules: RuleSet, difference: HeaderDifference
   if (primary === undefined || shadow === undefined) {
     return mayLack(at, change === 'added' ? 'shadow' : 'primary', !isIndex(difference.pointer))
   }
-  if (primary === '' || shadow === '') return false
   const [a, b] = [primary, shadow].map(value => atOnce(readTape(value)))
   if (a.state !== 'complete' || b.state !== 'complete') return at.value?.name === 'presence'
   return matches(at, a, 0, b, 0)

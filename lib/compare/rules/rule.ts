@@ -94,7 +94,7 @@ function placeOf (at: At): string {
 function readKind (name: KindName, given: CompareRule, at: At): Kind | string {
   if (name === 'unordered') return readUnordered(given.unordered as true | string, at)
   if (name === 'tolerance') {
-    const alike = readTolerance(given.tolerance)
+    const alike = readTolerance(given.tolerance as number | string)
     return alike === null ? TOLERANCES : { name, alike }
   }
   if (name === 'format') {

@@ -89,7 +89,7 @@ class Lines {
 
   /** Without its end; `null`: there is none. */
   next (): string | null {
-    this.begin = this.#next
+    this.begin = Math.min(this.#next, this.#text.length)
     if (this.#next > this.#text.length) return null
     const found = this.#text.indexOf('\n', this.#next)
     const end = found === -1 ? this.#text.length : found

@@ -17,11 +17,11 @@ export const TOLERANCES =
  * What is meant by a tolerance; `null`: it is none. Of numbers, also of those that are text, or of date-times: of
  * anything else two values are never near.
  */
-export function readTolerance (given: unknown): Tolerance | null {
+export function readTolerance (given: number | string): Tolerance | null {
   if (typeof given === 'number') {
     return given > 0 && given < Infinity ? numbers((a, b) => isWithin(a, b, String(given))) : null
   }
-  const percent = typeof given === 'string' ? PERCENT.exec(given.trim()) : null
+  const percent = PERCENT.exec(given.trim())
   if (percent !== null) return Number(percent[1]) > 0 ? numbers((a, b) => isWithinPercent(a, b, percent[1])) : null
   const ms = readDuration(given)
   return typeof ms === 'number' && ms > 0 ? times(`${ms}e-3`) : null
