@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isPromise } from 'node:util/types'
+import { HOP_BY_HOP, TOKEN } from '../http'
 
 /** The header that marks a copy; its value is the Host that the client asked for. */
 export const MARK = 'x-mirrored-from'
@@ -9,14 +10,12 @@ export const MARK = 'x-mirrored-from'
  * meant for this proxy alone, and what is added afterwards.
  */
 const NEVER_COPIED = [
-  'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings',
-  'content-length', 'expect', 'proxy-authorization', 'proxy-authenticate', 'host', MARK
+  ...HOP_BY_HOP, 'http2-settings', 'content-length', 'expect', 'proxy-authorization', 'proxy-authenticate', 'host', MARK
 ]
 
 const COLON = 58
 
-/** RFC 9110, sections 5.1 and 5.5: a name; what no value may have in it. */
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** RFC 9110, section 5.5: what no value may have in it. */
 const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /** A request's head as Node gives it. */
@@ -78,7 +77,7 @@ export class HeadRules {
     const kept: string[] = []
     for (const [name, value] of Object.entries(headers)) {
       if (value === undefined || this.#drops(name, nominated)) continue
-      if (!NAME.test(name)) {
+      if (!TOKEN.test(name)) {
         throw new TypeError(`rewriteRequestHeaders must return names of headers, not ${JSON.stringify(name)}`)
       }
       for (const one of Array.isArray(value) ? value : [value]) kept.push(name, headerText(name, one))

@@ -1,16 +1,11 @@
+import { HOP_BY_HOP, TOKEN } from '../http'
 import { hasUnseen } from '../printable'
 import type { MismatchRequest } from '../../types/index'
 
 /** Headers that curl or HTTP sets anew for the request that is sent, RFC 9110 section 7.6.1. */
-const LEFT_OUT = new Set([
-  'host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer',
-  'upgrade', 'expect'
-])
+const LEFT_OUT = new Set([...HOP_BY_HOP, 'host', 'content-length', 'expect'])
 /** Headers that curl adds by itself. */
 const ADDED_BY_CURL = ['accept', 'user-agent']
-
-/** A token, RFC 9110 section 5.6.2: what a method and a header's name are made of. */
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
 /**
  * The request of an example as one line for a shell, with curl, aimed at a base URL such as `http://shadow:9000/v2`. It

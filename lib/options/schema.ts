@@ -3,6 +3,7 @@ import { PLACES } from '../compare/rules/at'
 import { FORMAT_NAMES } from '../compare/rules/formats'
 import { TOLERANCES } from '../compare/rules/tolerance'
 import { MAX_DURATION, readDuration } from '../duration'
+import { TOKEN } from '../http'
 import { MAX_LABEL } from './label'
 import type { OptionSchema } from './option-schema'
 import { ORIGIN } from './origin'
@@ -10,8 +11,6 @@ import { DOTS, RESERVED } from './slug'
 
 /** setTimeout's longest delay, and so the longest of ours. */
 const MAX_INT = 2 ** 31 - 1
-/** RFC 9110, 5.6.2: methods and names of headers. */
-const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z\\-]+$"
 /** Name of a header, field or parameter, and no path to one. */
 const SINGLE_NAME = '^[^/*.[\\]]+$'
 /** Path segments that no client and no router rewrites. */
@@ -28,7 +27,7 @@ const object = (properties: Record<string, OptionSchema>, allowed = 'an object')
   ({ type: 'object', properties, additionalProperties: false, default: {}, allowed })
 
 const percentage = number(0, 100, 100)
-const headerName: OptionSchema = { type: 'string', pattern: TOKEN, maxLength: 200 }
+const headerName: OptionSchema = { type: 'string', pattern: TOKEN.source, maxLength: 200 }
 const header: OptionSchema = { ...headerName, allowed: 'the name of a header, such as "x-request-id"' }
 const headers = list(header, 1000, 'names of headers')
 
@@ -151,7 +150,9 @@ export const mirrorSchema: OptionSchema = {
       allowed: 'an array of 1 to 100 backends, each a URL or an object with a url'
     },
     conditions: object({
-      methods: list({ type: 'string', pattern: TOKEN, maxLength: 100, allowed: 'an HTTP method' }, 100, 'HTTP methods'),
+      methods: list(
+        { type: 'string', pattern: TOKEN.source, maxLength: 100, allowed: 'an HTTP method' }, 100, 'HTTP methods'
+      ),
       headers: {
         type: 'object',
         caseless: true,

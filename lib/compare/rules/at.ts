@@ -1,4 +1,5 @@
 import type { RE2JS } from 're2js'
+import { TOKEN } from '../../http'
 import { ALWAYS_IGNORED } from '../header-names'
 import { globFrom } from './glob'
 import type { Glob } from './glob'
@@ -25,8 +26,6 @@ const HEADER = 'header:'
 const TEXT = 'text:'
 /** As it is most often written. */
 const COOKIE = 'header:set-cookie/'
-/** RFC 9110, 5.6.2. */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** More of them are slow, and say no more. */
 const MAX_DEEP = 4
 
