@@ -200,7 +200,7 @@ function thread (load: Load): Case[] {
   const { open, primaryData, primaryEnds, primaryStarts } = load<typeof EngineThreadToThread>('engine/thread/to-thread.js')
   const outbox = new Outbox()
   const head = { path: '/api/v2/users/1?a=b', headers: RAW_HEADERS }
-  const init = { method: 'GET', length: 0, backlog: null, compare: true, copies: [{ target: 0, head, sink: null as never }] }
+  const init = { method: 'GET', length: 0, backlog: null, compare: true, copies: [{ target: 0, head, sink: null as never }], repeat: null }
   return [{
     name: 'a GET and its answer, in batches of 32',
     calls: 32,
@@ -209,7 +209,7 @@ function thread (load: Load): Case[] {
       primaryStarts.write(outbox, 1, 200, '', null)
       primaryData.write(outbox, 1, SMALL)
       primaryEnds.write(outbox, 1, 1.5)
-      if (outbox.ops.length >= 32 * 26) outbox.take()
+      if (outbox.ops.length >= 32 * 27) outbox.take()
     }
   }]
 }

@@ -1,4 +1,4 @@
-import type { DropReason, FailureReason, NotComparedReason } from '../types/index'
+import type { DropReason, FailureReason, NotComparedReason, RepeatDropReason } from '../types/index'
 
 /**
  * Whom an outcome speaks of.
@@ -39,6 +39,34 @@ export const DROPPED = {
     meaning: 'A function of yours threw, or the client library refuses such a request.'
   }
 } as const satisfies Record<DropReason, Reason>
+
+/** Why a repeat that is due does not go out. */
+export const REPEAT_DROPPED = {
+  disabled: {
+    class: 'left out',
+    label: 'switched off',
+    meaning: 'The mirror, or the shadow, was switched off meanwhile.'
+  },
+  inFlight: {
+    class: 'lost',
+    label: 'too many in flight',
+    meaning: 'Half of maxInFlight is in use: the rest is for copies.'
+  },
+  memory: { class: 'lost', label: 'no memory', meaning: 'Half of maxBufferedBytes is in use: the rest is for copies.' },
+  breaker: { class: 'lost', label: 'breaker not closed', meaning: 'The backend is left alone, or is being tried.' },
+  body: {
+    class: 'left out',
+    label: 'body not held',
+    meaning: 'The request\'s body was longer than 2 KiB, or not complete yet.'
+  },
+  closing: { class: 'left out', label: 'app closing', meaning: 'The app is being closed.' },
+  thread: { class: 'lost', label: 'thread away', meaning: 'The worker thread is not there, or behind.' },
+  error: {
+    class: 'lost',
+    label: 'not sendable',
+    meaning: 'A function of yours threw, or the client library refuses such a request.'
+  }
+} as const satisfies Record<RepeatDropReason, Reason>
 
 /** Why a copy that was attempted got no complete answer. */
 export const FAILED = {

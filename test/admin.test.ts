@@ -29,6 +29,7 @@ const SNAPSHOT = {
   pending: 0,
   unhandled: 0,
   mirrored: 0,
+  repeats: null,
   backends: [{
     name: 'shadow:9000',
     url: 'http://shadow:9000',

@@ -146,7 +146,9 @@ t.test('a thread that can not send what it has collected tries again', async t =
   const limits = { timeout: 10_000, bodyTimeout: 10_000, maxBacklogBytes: 1e6, maxCoded: 1e6 }
   const target = engine.addTarget({ origin: shadow.url, connect: {}, diff: null, ...limits })
   const sink = new RecordingSink()
-  engine.open({ method: 'GET', backlog: null, length: 0, compare: false, copies: [{ target, head: { path: '/', headers: [] }, sink }] })
+  engine.open({
+    method: 'GET', backlog: null, length: 0, compare: false, copies: [{ target, head: { path: '/', headers: [] }, sink }], repeat: null
+  })
   await until('the copy is answered', () => sink.answered)
   t.equal(lost, 1)
 })
@@ -202,7 +204,8 @@ t.test('an exchange on a thread, of which something failed', async t => {
     guard: UNTOLD, clock: new LoopClock(), budget: new Budget(1000), outbox, schedule () {}, take: () => null, forget () { forgotten++ }
   }
   const sink = new RecordingSink()
-  const init = { method: 'GET', backlog: null, length: 0, compare: true, copies: [{ target: 0, head: { path: '/', headers: [] }, sink }] }
+  const copies = [{ target: 0, head: { path: '/', headers: [] }, sink }]
+  const init = { method: 'GET', backlog: null, length: 0, compare: true, copies, repeat: null }
   const exchange = new ThreadExchange(1, line, init)
   exchange.fail('text')
   t.strictSame(outbox.ops.slice(-3), [ToThread.Fail, 1, 'text'])

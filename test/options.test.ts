@@ -34,6 +34,7 @@ function mirrorWith (keys: ReadonlyArray<string | number>, value: unknown): Opti
   const block = put(keys, value) as Options
   // With what gives it an effect.
   if (keys[0] === 'compare' && keys.length > 1) return { backends: [SHADOW], compare: { enabled: true, detailedDiff: true, ...block.compare as Options } }
+  if (keys[0] === 'noise') return { backends: [SHADOW], compare: { enabled: true, detailedDiff: true }, ...block }
   if (keys[0] === 'maxPlaces') return { backends: [SHADOW], compare: { enabled: true }, ...block }
   if (keys[0] !== 'backends') return { backends: [SHADOW], ...block }
   return keys[2] === undefined || keys[2] === 'url' ? block : { backends: [{ ...SECURE, ...put(keys.slice(2), value) as Options }] }
@@ -330,6 +331,7 @@ const MIRROR_ROWS: Row[] = [
   },
   integerRow(['maxEndpoints'], 1, 1000),
   integerRow(['maxPlaces'], 0, 5000),
+  { keys: ['noise'], path: 'mirror.noise', allowed: 'false, or an object with from', takes: ['false', 'object', 'circular'] },
   { keys: ['verdict'], path: 'mirror.verdict', allowed: 'an object', takes: ['object', 'circular'] },
   numberRow(['verdict', 'maxMismatchRate'], 'mirror.verdict.maxMismatchRate', 0, 1),
   numberRow(['verdict', 'maxFailureRate'], 'mirror.verdict.maxFailureRate', 0, 1),
@@ -470,6 +472,7 @@ t.test('what is not given has a default', async t => {
     endpoint: 'auto',
     maxEndpoints: 200,
     maxPlaces: 2000,
+    noise: null,
     verdict: {
       maxMismatchRate: 0.001,
       maxFailureRate: 0.01,
@@ -520,14 +523,14 @@ t.test('each key takes its values, and refuses all others by name, value and wha
   }
   t.strictSame(
     MIRROR_ROWS.filter(({ keys }) => keys.length === 1).map(({ keys }) => keys[0]),
-    'id enabled percentage sampleBy backends conditions timeout bodyTimeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare endpoint maxEndpoints maxPlaces verdict'.split(' ')
+    'id enabled percentage sampleBy backends conditions timeout bodyTimeout maxInFlight maxBacklogBytes breaker preserveHost removeHeaders rewriteRequestHeaders compare endpoint maxEndpoints maxPlaces noise verdict'.split(' ')
   )
 })
 
 t.test('messages read as a whole', async t => {
   const backends = [SHADOW]
   const mirrorKeys = 'id, enabled, percentage, sampleBy, backends, conditions, timeout, bodyTimeout, maxInFlight, maxBacklogBytes, breaker, ' +
-    'preserveHost, removeHeaders, rewriteRequestHeaders, compare, endpoint, maxEndpoints, maxPlaces, verdict'
+    'preserveHost, removeHeaders, rewriteRequestHeaders, compare, endpoint, maxEndpoints, maxPlaces, noise, verdict'
   const cases: Array<[block: unknown, code: string, message: string]> = [
     [true, 'INVALID_OPTION', 'mirror must be an object, or false for no mirror, got true'],
     [{ backends, percentage: '50' }, 'INVALID_OPTION', 'mirror.percentage must be a number from 0 to 100, got "50"'],

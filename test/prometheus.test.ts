@@ -337,7 +337,7 @@ t.test('no counter ever goes down, whatever happens, and a refused copy above al
   const read = () => {
     const { books, backends } = lifetime.totals(periods[periods.length - 1])
     const app: AppTotals = {
-      mirrors: [{ id: 'api', enabled: true, endpoints: null, books, backends: [{ name: 'v2', breaker: 'closed', books: backends[0], latency: histograms }] }],
+      mirrors: [{ id: 'api', enabled: true, repeats: false, endpoints: null, books, backends: [{ name: 'v2', breaker: 'closed', books: backends[0], latency: histograms }] }],
       bufferedBytes: 0,
       loopSeconds: {}
     }
@@ -681,7 +681,9 @@ t.test('the dashboard asks for metrics that are there, in queries that Prometheu
   const dashboard = JSON.parse(text)
   const queries: string[] = dashboard.panels.flatMap((panel: { targets?: Array<{ expr: string }> }) => panel.targets ?? [])
     .map(({ expr }: { expr: string }) => expr)
-  const { ask, idle, scrape, register } = await setUp(t)
+  const { ask, idle, scrape, register } = await setUp(t, {
+    mirror: { compare: { enabled: true, detailedDiff: true }, noise: { from: 'shadow' } }
+  })
   await ask()
   await idle()
   const there = new Set(Object.keys(await scrape()).map(name => name.replace(/\{.*/, '')))

@@ -278,9 +278,44 @@ declare namespace fastifyMirror {
     maxPlaces?: number
     /** @see maxPlaces */
     max_places?: number
+    /**
+     * Asks a share of the copies twice of one and the same version, to learn what differs by itself. Needs
+     * `compare.detailedDiff`. `false`: nothing is asked twice.
+     * @default false
+     */
+    noise?: NoiseOptions | false
     /** Limits that a backend must keep to be found ready for release. */
     verdict?: VerdictOptions
   }
+
+  /** What is asked twice of one version, so that its noise is known. */
+  export interface NoiseOptions {
+    /**
+     * Of which version. `'shadow'`: each shadow is asked once more what it was asked. Or another instance of the
+     * primary's version, whose answer is compared with the primary's: it usually shares production's database, so that
+     * its repeats are real load.
+     */
+    from: 'shadow' | NoiseSource
+    /**
+     * Of the copies, the share that is asked twice at most, 0 to 100, fractions allowed.
+     * @default 5
+     */
+    percentage?: number
+    /**
+     * Methods of requests that may be asked twice, in any case: GET, HEAD, OPTIONS. With `endpoint: 'graphql'` queries
+     * by POST may be, too, if their body has at most 2 KiB.
+     * @default ['GET', 'HEAD']
+     */
+    methods?: string[]
+    /**
+     * `'auto'`: rules that are sure enough are accepted without a person; needs `from` with a `url`.
+     * @default 'manual'
+     */
+    accept?: 'manual' | 'auto'
+  }
+
+  /** Another instance of the primary's version. */
+  export interface NoiseSource extends Pick<BackendOptions, 'url' | 'name' | 'connect'> {}
 
   /**
    * A request that is over, to be given a name.
@@ -704,6 +739,19 @@ declare namespace fastifyMirror {
     clear (id: string): boolean
     /** One mirror's numbers by endpoint, the busiest first. `undefined`: there is no such mirror. */
     endpoints (id: string): EndpointList | undefined
+    /**
+     * What one mirror's answers differ by on their own, as far as `noise` has found out: rules to be accepted or
+     * dismissed, those first that explain most mismatches. `undefined` when there is no such mirror.
+     */
+    noise (id: string): NoiseList | undefined
+    /**
+     * Accepts and dismisses proposals of one mirror, by their ids; those that nothing stands for are left out. The rules
+     * of all that is accepted are one change, and begin one period.
+     * @param log where it is logged: give `request.log` to say who asked. Default: the app's logger
+     * @returns what is proposed now, or `undefined` when there is no such mirror
+     * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
+     */
+    decideNoise (id: string, decision: NoiseDecision, log?: FastifyBaseLogger): NoiseList | undefined
     /** Whether what one mirror has counted allows to release. `undefined`: there is no such mirror. */
     verdict (id: string): MirrorVerdict | undefined
     /** The verdicts of all mirrors, and of them together: ready when every one is. */
@@ -773,6 +821,68 @@ declare namespace fastifyMirror {
    * - `status`: changes of the status.
    */
   export type PlaceOrder = 'rarest' | 'frequent' | 'newest' | 'status'
+
+  /** By the ids of proposals. */
+  export interface NoiseDecision {
+    /**
+     * Their rules are in force from the next comparison on.
+     * @default []
+     */
+    accept?: string[]
+    /**
+     * They are not proposed again.
+     * @default []
+     */
+    dismiss?: string[]
+  }
+
+  /** What is proposed as noise. */
+  export interface NoiseList {
+    /** Proposals that were dismissed, and are not made again. */
+    dismissed: number
+    /** Those first that explain most mismatches. */
+    proposals: NoiseProposal[]
+  }
+
+  /** A rule by which differences that are noise would match, and what speaks for it. */
+  export interface NoiseProposal {
+    /** Made of the mirror's id, the endpoint and the place: the same in every process. */
+    id: string
+    /** The name of the endpoint. */
+    endpoint: string
+    /** As of a place of mismatches. */
+    where: string
+    /** The tightest one that explains all that was seen, to be put into `compare.rules`. */
+    rule: CompareRule
+    /** `form`: by the values of both versions alone, which is weaker. */
+    basis: 'repeats' | 'form'
+    /** Pairs of answers of one version of this endpoint. */
+    repeats: number
+    /** Those of them that differ here. */
+    differing: number
+    /** Pairs that a cache gave, which are in none of these. */
+    cached: number
+    /** Comparisons of the two versions of this endpoint. */
+    compared: number
+    /** Those of them that differ here. */
+    mismatches: number
+    /** Those of these that would match by the rule. */
+    explains: number
+    /** The evidence in words. */
+    text: string
+    /** What to keep in mind; `null`: nothing. */
+    note: string | null
+    /** Values of one version, masked and cut; at most three. */
+    examples: NoiseExample[]
+  }
+
+  /** Two values of one version; `null`: there is none. */
+  export interface NoiseExample {
+    /** Of the answer that came first. */
+    first: string | null
+    /** Of the repeat. */
+    second: string | null
+  }
 
   /**
    * Which places are asked for.
@@ -1110,7 +1220,7 @@ declare namespace fastifyMirror {
      */
     about:
       | 'mismatches' | 'failures' | 'endpoints' | 'slowdown' | 'coverage' | 'breaker' | 'duration' | 'outages'
-      | 'sample' | 'left out'
+      | 'explained' | 'accepted' | 'sample' | 'left out'
     /** `told`: counts neither for nor against. */
     state: 'good' | 'bad' | 'undecided' | 'told'
     /** The reason in words and numbers, and what would settle it. */
@@ -1195,8 +1305,42 @@ declare namespace fastifyMirror {
     unhandled: number
     /** Requests that were offered to every backend. */
     mirrored: number
+    /** What was asked twice, in none of the other numbers; `null`: `noise` is not set. */
+    repeats: RepeatSnapshot | null
     /** In the order of the options. */
     backends: BackendSnapshot[]
+  }
+
+  /**
+   * Requests that were due to be asked once more of one version. The numbers close at every moment:
+   * `asked = dropped + total`, `total = inFlight + success + failure`,
+   * `success = comparing + compared + cached + notCompared`, `compared = matched + mismatched`.
+   */
+  export interface RepeatSnapshot {
+    /** Repeats that were due: the first answer had come. */
+    asked: number
+    /** Not sent, by reason. */
+    dropped: Record<RepeatDropReason, number>
+    /** Sent. */
+    total: number
+    /** Sent, and not ended. */
+    inFlight: number
+    /** Complete answers, whatever their status. */
+    success: number
+    /** Without a complete answer, by reason. */
+    failure: Record<FailureReason, number>
+    /** Complete answers that are being compared. */
+    comparing: number
+    /** Pairs of answers of one version that were compared. */
+    compared: number
+    /** Pairs that match. */
+    matched: number
+    /** Pairs that differ: noise. */
+    mismatched: number
+    /** Pairs of which one was a cache's, by `age`, `x-cache`, a 304, or equal `date` and `etag`: they say nothing. */
+    cached: number
+    /** Complete answers that were not compared, by reason. */
+    notCompared: Record<NotComparedReason, number>
   }
 
   /** A route that has a mirror. */
@@ -1291,6 +1435,19 @@ declare namespace fastifyMirror {
    * - `error`: A function of yours threw, or the client library refuses such a request.
    */
   export type DropReason = 'inFlight' | 'memory' | 'breaker' | 'closing' | 'thread' | 'path' | 'error'
+
+  /**
+   * Why a repeat that was due was not sent.
+   * - `disabled`: The mirror, or the shadow, was switched off meanwhile.
+   * - `inFlight`: Half of maxInFlight is in use: the rest is for copies.
+   * - `memory`: Half of maxBufferedBytes is in use: the rest is for copies.
+   * - `breaker`: The backend is left alone, or is being tried.
+   * - `body`: The request's body was longer than 2 KiB, or not complete yet.
+   * - `closing`: The app is being closed.
+   * - `thread`: The worker thread is not there, or behind.
+   * - `error`: A function of yours threw, or the client library refuses such a request.
+   */
+  export type RepeatDropReason = 'disabled' | 'inFlight' | 'memory' | 'breaker' | 'body' | 'closing' | 'thread' | 'error'
 
   /**
    * Why a copy that was attempted got no complete answer.

@@ -67,6 +67,7 @@ const complete = {
     ignoreJsonFields: ['/items/*/updatedAt', 'user.lastSeen'],
     redact: ['email']
   },
+  noise: { from: { url: 'https://v1', name: 'old', connect: { servername: 'a' } }, percentage: 5, methods: ['GET'], accept: 'auto' },
   verdict: {
     maxMismatchRate: 0.001, maxFailureRate: 0.01, maxEndpointMismatchRate: 0.01, minEndpointShare: 0.001, maxSlowdown: 20, minCoverage: 0.9, minDuration: '1h', confidence: 0.95
   }
@@ -199,7 +200,7 @@ describe('the options as they are read', () => {
   })
 
   test('have values that users may write', () => {
-    expect<Omit<MirrorBlock, 'backends' | 'compare'>>().type.toBeAssignableTo<MirrorOptions>()
+    expect<Omit<MirrorBlock, 'backends' | 'compare' | 'noise'>>().type.toBeAssignableTo<MirrorOptions>()
   })
 })
 

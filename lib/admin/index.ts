@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions, onSendHookHandler } from 'fastify'
-import type { CurlSide, MirrorPatch, SwitchState } from '../../types/index'
+import type { CurlSide, MirrorPatch, NoiseDecision, SwitchState } from '../../types/index'
 import type { AdminConfig } from '../options/config'
 import type { Mirror } from '../mirror/mirror'
 import type { Named } from '../mirror/registry'
@@ -60,8 +60,14 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
 
   addNumbers()
   if (guarded) {
+    // Whatever else this app reads its bodies with, or leaves to a proxy.
+    fastify.removeContentTypeParser('application/json')
+    fastify.addContentTypeParser(
+      'application/json', { parseAs: 'string', bodyLimit: MAX_PATCH }, fastify.getDefaultJsonParser('error', 'error')
+    )
     addMismatches()
     addEndpoints()
+    addNoise()
     addVerdict()
     addSwitch()
     addPage(mirrors, verdicts, endpoints, rows, add)
@@ -120,6 +126,17 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
     })
   }
 
+  function addNoise () {
+    add('GET', '/:id/noise', schemas.noise, async (request, reply) => {
+      return mirrors.noise((request as WithId).params.id) ?? notFound(request as WithId, reply)
+    })
+    add('POST', '/:id/noise', schemas.decideNoise, async (request, reply) => {
+      forget()
+      const { params: { id }, body } = request as WithId
+      return mirrors.decideNoise(id, body as NoiseDecision, changeLog(request)) ?? notFound(request as WithId, reply)
+    }, unchecked)
+  }
+
   function addVerdict () {
     const endWaiting = addVerdicts(verdicts, add, (request, reply) => notFound(request as WithId, reply))
     fastify.addHook('preClose', async () => endWaiting())
@@ -130,11 +147,6 @@ export async function adminRoutes (fastify: FastifyInstance, { admin, named, all
   }
 
   function addSwitch () {
-    // Whatever else this app reads its bodies with, or leaves to a proxy.
-    fastify.removeContentTypeParser('application/json')
-    fastify.addContentTypeParser(
-      'application/json', { parseAs: 'string', bodyLimit: MAX_PATCH }, fastify.getDefaultJsonParser('error', 'error')
-    )
     add('PATCH', '', schemas.switchAll, async request => {
       forget()
       return mirrors.updateAll(request.body as SwitchState, changeLog(request))

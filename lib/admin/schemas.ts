@@ -1,5 +1,5 @@
 import type { BackendSnapshot } from '../../types/index'
-import { DROPPED, FAILED, NOT_COMPARED } from '../reasons'
+import { DROPPED, FAILED, NOT_COMPARED, REPEAT_DROPPED } from '../reasons'
 
 export const text = { type: 'string' }
 const count = { type: 'integer' }
@@ -56,6 +56,17 @@ const mirror = object({
   ...counts(
     'seen', 'disabled', 'filtered', 'looped', 'upgraded', 'unsampled', 'pending', 'unhandled', 'mirrored'
   ).properties,
+  repeats: {
+    ...object({
+      ...counts(
+        'asked', 'total', 'inFlight', 'success', 'comparing', 'compared', 'matched', 'mismatched', 'cached'
+      ).properties,
+      dropped: counts(...Object.keys(REPEAT_DROPPED)),
+      failure: counts(...Object.keys(FAILED)),
+      notCompared: counts(...Object.keys(NOT_COMPARED))
+    }),
+    nullable: true
+  },
   backends: { type: 'array', items: object(backendProperties) }
 })
 
@@ -255,6 +266,38 @@ export const endpoints = {
     }),
     404: notFound
   }
+}
+
+const noiseList = object({
+  dismissed: count,
+  proposals: {
+    type: 'array',
+    items: object({
+      id: text,
+      endpoint: text,
+      where: text,
+      // Of whatever kind it is.
+      rule: { type: 'object', additionalProperties: true },
+      basis: text,
+      ...counts('repeats', 'differing', 'cached', 'compared', 'mismatches', 'explains').properties,
+      text,
+      note: nullableText,
+      examples: { type: 'array', items: object({ first: nullableText, second: nullableText }) }
+    })
+  }
+})
+
+export const noise = {
+  summary: 'What one mirror\'s answers differ by on their own, as rules to be accepted or dismissed',
+  params: ofMirror,
+  response: { 200: noiseList, 404: notFound }
+}
+
+export const decideNoise = {
+  summary: 'Accepts and dismisses proposals of noise; what is accepted together begins one period',
+  params: ofMirror,
+  body: object({ accept: texts, dismiss: texts }),
+  response: { 200: noiseList, 400: badRequest, 404: notFound }
 }
 
 export const reset = {

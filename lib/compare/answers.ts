@@ -18,6 +18,8 @@ export interface DiffOptions extends RuleOptions {
   /** Bytes of each body that are looked into. */
   maxBodyCapture: number
   redact: readonly string[]
+  /** Whether it is told what differences look like. */
+  shapes?: boolean
 }
 
 /** Two complete answers that differ. Plain data, of bounded size. */
@@ -37,7 +39,7 @@ export interface Difference {
 }
 
 /** `null`: they match. A word: they can not be compared. */
-export type Comparison = Difference | null | 'encoding' | 'memory' | 'busy' | 'error'
+export type Comparison = Difference | null | 'encoding' | 'memory' | 'busy' | 'cached' | 'error'
 
 /** Compares pairs of answers. */
 export interface Comparer {
@@ -101,15 +103,18 @@ export class AnswerComparer implements Comparer {
   readonly detailed = true
   readonly #rules: Rules
   readonly #bodies: BodyComparer
+  readonly #shapes: boolean
 
   /** `memory`: what decoded bodies are held in. `guard`: what comes back later comes behind it. */
   constructor (options: DiffOptions, memory: Memory, guard?: Guard) {
     this.#rules = new Rules(options)
+    this.#shapes = options.shapes === true
     this.#bodies = new BodyComparer({
       limit: options.maxBodyCapture,
       memory,
       guard,
-      redactor: createRedactor(options.redact)
+      redactor: createRedactor(options.redact),
+      shapes: options.shapes
     })
   }
 
@@ -123,7 +128,7 @@ export class AnswerComparer implements Comparer {
     const differing = diffHeaders(primary.headers, shadow.headers, this.#rules.ignored)
     const headers = differing.length === 0 ? differing : this.#rules.of(endpoint).headers.left(differing)
     if (primary.digest.equals(shadow.digest)) {
-      callback(differenceOf(primary, shadow, headers, null))
+      callback(differenceOf(primary, shadow, headers, null, undefined, this.#shapes))
       return
     }
     const ofPrimary = captured(primary)
@@ -137,7 +142,7 @@ export class AnswerComparer implements Comparer {
         callback(withoutBodies(primary, shadow, headers, outcome.reason))
       } else {
         const [body, places] = outcome.outcome === 'match' ? [null, undefined] : [outcome.difference, outcome.places]
-        callback(differenceOf(primary, shadow, headers, body, places))
+        callback(differenceOf(primary, shadow, headers, body, places, this.#shapes))
       }
     })
   }
@@ -162,7 +167,7 @@ function withoutBodies (
 
 function differenceOf (
   primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[], body: BodyDifference | null,
-  ofJson?: JsonPlaces
+  ofJson?: JsonPlaces, shapes?: boolean
 ): Difference | null {
   const differs: MismatchPart[] = []
   if (primary.status !== shadow.status) differs.push('status')
@@ -178,6 +183,6 @@ function differenceOf (
     differs,
     headers: first,
     body,
-    places: placesOf(primary.status, shadow.status, first, headers.length > first.length, body, ofJson)
+    places: placesOf(primary.status, shadow.status, first, headers.length > first.length, body, ofJson, shapes)
   }
 }

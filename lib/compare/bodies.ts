@@ -4,8 +4,7 @@ import { Slices } from './slices'
 import { isFinal, lengthOfUncaptured, undecided } from './undecided'
 import { UNTOLD } from '../guard'
 import type { Guard, Holder } from '../guard'
-import type { ContentOutcome } from './contents'
-import type { JsonDiffOptions } from './json/diff'
+import type { ContentOutcome, Telling } from './contents'
 import type { Redactor } from './redact'
 import type { RuleSet } from './rules/set'
 import type { DecodedLength } from './undecided'
@@ -38,6 +37,8 @@ export interface BodyComparerOptions {
   /** What decoded bodies are held in. */
   memory: Memory
   redactor: Pick<Redactor, 'isSecret' | 'json' | 'text'>
+  /** Whether it is told what differences look like. */
+  shapes?: boolean
   /** Default: those of this thread, which all comparers share. */
   decoder?: Decoder
   slices?: Slices
@@ -55,15 +56,17 @@ const BROKEN: BodyOutcome = { outcome: 'unknown', reason: 'error' }
 export class BodyComparer {
   readonly #limit: number
   readonly #memory: Memory
-  readonly #redactor: JsonDiffOptions['redactor']
+  readonly #telling: Telling
   readonly #decoder: Decoder
   readonly #slices: Slices
   readonly #guard: Guard
 
-  constructor ({ limit, memory, redactor, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD }: BodyComparerOptions) {
+  constructor ({
+    limit, memory, redactor, decoder = sharedDecoder, slices = sharedSlices, guard = UNTOLD, shapes = false
+  }: BodyComparerOptions) {
     this.#limit = limit
     this.#memory = memory
-    this.#redactor = redactor
+    this.#telling = { redactor, shapes }
     this.#decoder = decoder
     this.#slices = slices
     this.#guard = guard
@@ -108,7 +111,7 @@ export class BodyComparer {
   #compareBytes (pair: Pair, primary: Buffer, shadow: Buffer): void {
     const kind = contentKind(pair.primary.contentType)
     const both = kind === contentKind(pair.shadow.contentType) ? kind : null
-    const steps = compareContents(primary, shadow, both, pair.rules, this.#redactor)
+    const steps = compareContents(primary, shadow, both, pair.rules, this.#telling)
     if (!this.#slices.run(steps, outcome => pair.end(outcome), this.#guard, BROKEN)) pair.end(BUSY)
   }
 }

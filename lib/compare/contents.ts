@@ -13,8 +13,8 @@ const MAX_JSON = 8 * 1024 * 1024
 /** Bytes that are compared at a stretch. */
 const BLOCK = 4096
 
-/** What masks what is told of differences. */
-type Masker = JsonDiffOptions['redactor']
+/** How differences of JSON are told. */
+export type Telling = Pick<JsonDiffOptions, 'redactor' | 'shapes'>
 
 export type ContentOutcome =
   /** Equal bytes once decoded, or equal values by the rules. */
@@ -35,13 +35,13 @@ export function contentKind (contentType: string | undefined): ContentKind {
 
 /** Compares two bodies of one kind, whose codings are taken off. */
 export function * compareContents (
-  primary: Buffer, shadow: Buffer, kind: ContentKind, rules: RuleSet, redactor: Masker
+  primary: Buffer, shadow: Buffer, kind: ContentKind, rules: RuleSet, telling: Telling
 ): Steps<ContentOutcome> {
   if (primary.equals(shadow)) return MATCH
   // Only then is the text what the bytes say: others are decoded with replacements, and different bytes to equal text.
   const text = isUtf8(primary) && isUtf8(shadow)
   if (text && kind !== null) {
-    const outcome = yield * lookInto(primary, shadow, kind, rules, redactor)
+    const outcome = yield * lookInto(primary, shadow, kind, rules, telling)
     if (outcome !== null) return outcome
   }
   const readable = text && !primary.includes(0) && !shadow.includes(0)
@@ -65,13 +65,13 @@ export function * compareContents (
 
 /** `null`: not what it is said to be. */
 function * lookInto (
-  primary: Buffer, shadow: Buffer, kind: 'json' | EventKind, rules: RuleSet, redactor: Masker
+  primary: Buffer, shadow: Buffer, kind: 'json' | EventKind, rules: RuleSet, telling: Telling
 ): Steps<ContentOutcome | null> {
   if (Math.max(primary.length, shadow.length) > MAX_JSON) return TOO_COMPLEX
   try {
     const result = yield * kind === 'json'
-      ? diffJson(primary.toString(), shadow.toString(), { at: rules.json.root, redactor })
-      : diffEvents(kind, primary.toString(), shadow.toString(), rules, redactor)
+      ? diffJson(primary.toString(), shadow.toString(), { at: rules.json.root, ...telling })
+      : diffEvents(kind, primary.toString(), shadow.toString(), rules, telling)
     if (result.kind === 'not json') return null
     if (result.kind === 'equal') return MATCH
     if (result.kind === 'too complex') return TOO_COMPLEX
@@ -86,7 +86,7 @@ function * lookInto (
 }
 
 function * diffEvents (
-  kind: EventKind, primary: string, shadow: string, rules: RuleSet, redactor: Masker
+  kind: EventKind, primary: string, shadow: string, rules: RuleSet, telling: Telling
 ): Steps<JsonOutcome> {
   // All of the body is left out, and not all of each event alone.
   if (rules.json.root.skipped) return { kind: 'equal' }
@@ -98,7 +98,7 @@ function * diffEvents (
     documents.push(document)
   }
   const levels = LEVELS[kind]
-  return yield * diffJson(documents[0], documents[1], { at: rules.below(levels).root, redactor }, levels)
+  return yield * diffJson(documents[0], documents[1], { at: rules.below(levels).root, ...telling }, levels)
 }
 
 function firstDifference (a: Buffer, b: Buffer): number {

@@ -1,6 +1,8 @@
 import { looksLikeId } from './pointer'
 import type { BodyDifference, HeaderDifference } from '../../types/index'
 import type { JsonPlaces } from './json/diff'
+import { SHAPE, textShape } from './shape'
+import type { Shape } from './shape'
 
 /**
  * Where two answers differ, and how: what they are counted by. Plain data of bounded size.
@@ -18,6 +20,8 @@ export interface DifferencePlaces {
   firsts: number[]
   /** Whether there may be more than these. */
   more: boolean
+  /** For each what all differences there look like. Only where somebody asked for that. */
+  shapes?: Shape[]
 }
 
 /** Why it is not known whether bodies differ. */
@@ -26,12 +30,14 @@ const UNKNOWN: ReadonlySet<string> = new Set(['encoding', 'memory', 'busy', 'err
 /** `moreHeaders`: there are more than those given. `json`: the body's. */
 export function placesOf (
   primaryStatus: number, shadowStatus: number, headers: readonly HeaderDifference[], moreHeaders: boolean,
-  body: BodyDifference | null, json: JsonPlaces | undefined
+  body: BodyDifference | null, json: JsonPlaces | undefined, looks = false
 ): DifferencePlaces {
   const keys: string[] = []
   const firsts: number[] = []
+  const shapes: Shape[] | undefined = looks ? [] : undefined
   if (primaryStatus !== shadowStatus) {
     keys.push(`changed status ${primaryStatus}→${shadowStatus}`)
+    shapes?.push(SHAPE.other)
     firsts.push(-1)
   }
   for (const [index, { name, primary, shadow }] of headers.entries()) {
@@ -40,16 +46,24 @@ export function placesOf (
     if (keys.includes(key)) continue
     keys.push(key)
     firsts.push(index)
+    shapes?.push(headerShape(primary, shadow))
   }
   if (json !== undefined) {
     for (const [index, key] of json.keys.entries()) {
       // The document itself has an empty pointer.
       keys.push(key.endsWith(' ') ? `${key}body` : key)
       firsts.push(json.firsts[index])
+      shapes?.push(json.shapes?.[index] ?? SHAPE.other)
     }
   } else if (body !== null && !(body.kind === 'hash' && UNKNOWN.has(body.reason))) {
     keys.push(body.kind === 'hash' && body.reason !== 'off' ? `changed body (${body.reason})` : 'changed body')
     firsts.push(-1)
+    shapes?.push(SHAPE.other)
   }
-  return { keys, firsts, more: moreHeaders || (json?.more ?? false) }
+  return { keys, firsts, more: moreHeaders || (json?.more ?? false), ...shapes === undefined ? {} : { shapes } }
+}
+
+function headerShape (primary: readonly string[], shadow: readonly string[]): Shape {
+  if (primary.length === 0 || shadow.length === 0) return SHAPE.absent
+  return primary.length === 1 && shadow.length === 1 ? textShape(primary[0], shadow[0]) : SHAPE.other
 }

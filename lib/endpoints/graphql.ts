@@ -32,6 +32,25 @@ function nameOfDocument (document: string): string | undefined {
   return DOCUMENT.exec(document)?.[1]
 }
 
+/** What a document may begin with that only reads. */
+const READS = /^(?:[\s,]|#[^\n]*\n)*(?:query\b|fragment\b|\{)/
+const NOT_READS = /\b(?:mutation|subscription)\b/
+
+/**
+ * Whether a request's whole body asks GraphQL queries, and nothing else: JSON of one or several, or the document
+ * itself. One that so much as mentions a mutation does not; neither does one without its document.
+ */
+export function isQuery (body: Uint8Array): boolean {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  let asked: unknown[]
+  try {
+    asked = [JSON.parse(text)].flat().map(one => Object(one).query)
+  } catch {
+    asked = [text]
+  }
+  return asked.every(one => typeof one === 'string' && READS.test(one) && !NOT_READS.test(one))
+}
+
 function newLine (): string {
   return '\n'
 }

@@ -1,14 +1,27 @@
+import type { ComparedAnswer } from '../compare/answer'
 import type { Guard } from '../guard'
 import { Comparison } from './comparison/comparison'
 import type { ComparisonOwner } from './comparison/comparison'
+import type { ComparedPrimary } from './comparison/primary'
 import { constantError } from './constant-error'
 import { Copy } from './copy'
 import type { CopyOwner } from './copy'
+import { Repeat } from './repeat'
+import type { OpenRepeat } from './repeat'
 import type { Target } from './target'
+import { OF_PRIMARY } from './types'
 import type { ExchangeHandle, ExchangeInit, FailureReason, NotComparedReason } from './types'
 import { Upload } from './upload/upload'
 
 const CUT = constantError('the request ended before its body was complete')
+
+/** Whose exchanges they are. */
+export interface ExchangeHost {
+  readonly guard: Guard
+  readonly onGrown: (upload: Upload) => void
+  readonly onSettled: (exchange: Exchange) => void
+  readonly openRepeat: OpenRepeat
+}
 
 /**
  * One mirrored request: the client's body goes in and on to every copy (`Upload`); the primary's answer goes in and is
@@ -23,21 +36,24 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
   readonly upload: Upload | null
   readonly #copies: Copy[] = []
   readonly #comparison: Comparison
+  readonly #repeat: Repeat | null
   readonly #guard: Guard
   readonly #onSettled: (exchange: Exchange) => void
 
-  constructor (
-    init: ExchangeInit<Target>, guard: Guard, onGrown: (upload: Upload) => void, onSettled: (exchange: Exchange) => void
-  ) {
-    const { method, length, compare, backlog, copies } = init
+  /** `first`: of a repeat, what it is compared with. */
+  constructor (init: ExchangeInit<Target>, host: ExchangeHost, first: ComparedPrimary | null) {
+    const { method, length, compare, backlog, copies, repeat } = init
+    const { guard, onGrown, onSettled, openRepeat } = host
     const [{ target: keeper }] = copies
     this.#guard = guard
     this.#onSettled = onSettled
+    this.#repeat = repeat === null ? null : new Repeat(method, repeat, guard, openRepeat)
     this.method = method
     this.length = length
     this.compare = compare
     this.upload = backlog === null ? null : new Upload(this, backlog, keeper.stalls, guard, onGrown)
-    this.#comparison = new Comparison(this, keeper, copies.length, compare, guard)
+    const isAwaited = repeat?.of === OF_PRIMARY
+    this.#comparison = new Comparison(this, keeper, copies.length, compare, guard, isAwaited, first)
     for (const { target, head, sink } of copies) {
       const copy = new Copy(this, target, head, sink)
       this.#copies.push(copy)
@@ -71,6 +87,7 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
 
   fail (error: unknown): void {
     for (const copy of this.#copies) this.#guard.enter(copy, failed, error)
+    this.#repeat?.fail(error)
     this.primaryLost('error')
   }
 
@@ -80,6 +97,7 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
 
   nameEndpoint (name: string): void {
     this.#comparison.nameEndpoint(name)
+    this.#repeat?.nameEndpoint(name)
   }
 
   primaryWhole (
@@ -114,11 +132,28 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
   }
 
   answered (copy: Copy): void {
+    const repeat = this.#repeat
+    if (repeat !== null && this.#copies[repeat.of] === copy) {
+      copy.answer.gather()
+      this.#guard.enter<Repeat, ComparedAnswer, void>(repeat, keep, copy.answer)
+    }
     this.#comparison.answered(copy)
   }
 
   failed (copy: Copy): void {
+    if (this.#repeat !== null && this.#copies[this.#repeat.of] === copy) this.#repeat.drop()
     this.#comparison.failed(copy)
+  }
+
+  /** Of a repeat of the primary. */
+  onPrimary (primary: ComparedAnswer | null): void {
+    const repeat = this.#repeat as Repeat
+    if (primary === null) repeat.drop()
+    else this.#guard.enter<Repeat, ComparedAnswer, void>(repeat, keep, primary)
+  }
+
+  repeat (goesOut: boolean, body: Uint8Array | null): void {
+    if (this.#repeat !== null) this.#guard.enter(this.#repeat, begin, goesOut, body)
   }
 
   lose (copy: Copy, error: unknown): void {
@@ -129,9 +164,18 @@ export class Exchange implements ExchangeHandle, CopyOwner, ComparisonOwner {
 
   /** The app closes, and all copies have ended: what waits to be compared will not be. */
   close (): void {
+    this.#repeat?.drop()
     this.primaryLost('closing')
     for (const copy of this.#copies) if (copy.ended) this.#comparison.tell(copy, 'closing')
   }
+}
+
+function keep (repeat: Repeat, answer: ComparedAnswer): void {
+  repeat.keep(answer)
+}
+
+function begin (repeat: Repeat, goesOut: boolean, body: Uint8Array | null): void {
+  repeat.begin(goesOut, body)
 }
 
 function dispatch (copy: Copy): void {

@@ -34,6 +34,23 @@ export class Gate {
     return null
   }
 
+  /**
+   * Why nothing but copies may be sent now, or `null`: half of the places is left to them, and the breaker is theirs.
+   */
+  refusalAside (): 'inFlight' | 'breaker' | null {
+    if (this.inFlight >= Math.ceil(this.#maxInFlight / 2)) return 'inFlight'
+    return this.#breaker.state === 'closed' ? null : 'breaker'
+  }
+
+  /** Something else than a copy starts. What becomes of it the breaker does not hear. */
+  enterAside (): void {
+    this.inFlight++
+  }
+
+  leaveAside (): void {
+    this.inFlight--
+  }
+
   /** A copy starts. Returns what `leave` must be told: the breaker's opening that it tries, or 0. */
   enter (): number {
     this.inFlight++

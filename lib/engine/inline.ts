@@ -1,8 +1,10 @@
 import { UNTOLD } from '../guard'
 import type { Guard, Holder } from '../guard'
 import type { Budget } from './budget'
+import type { ComparedPrimary } from './comparison/primary'
 import { constantError } from './constant-error'
 import { Exchange } from './exchange'
+import type { ExchangeHost } from './exchange'
 import { lookups } from './http/lookup'
 import { LoopClock } from './loop-clock'
 import { Pacer } from './http/pacer'
@@ -14,7 +16,7 @@ import type { Upload } from './upload/upload'
 const CLOSED = constantError('the app is closing')
 
 /** The engine on the caller's own event loop. */
-export class InlineEngine implements Engine<Target>, Holder {
+export class InlineEngine implements Engine<Target>, ExchangeHost, Holder {
   readonly threaded = false
   readonly budget: Budget
   readonly guard: Guard
@@ -69,8 +71,9 @@ export class InlineEngine implements Engine<Target>, Holder {
     this.#stopped = true
   }
 
-  open (init: ExchangeInit<Target>): Exchange {
-    const exchange = new Exchange(init, this.guard, this.#onGrown, this.#onSettled)
+  /** `first`: of a repeat, what it is compared with. */
+  open (init: ExchangeInit<Target>, first: ComparedPrimary | null = null): Exchange {
+    const exchange = new Exchange(init, this, first)
     exchange.place = this.#open.push(exchange) - 1
     this.clock.enter()
     this.guard.enter(exchange, begin)
@@ -86,7 +89,11 @@ export class InlineEngine implements Engine<Target>, Holder {
     for (const exchange of waiting) this.guard.enter(exchange, dispatch)
   }
 
-  readonly #onGrown = (upload: Upload): void => {
+  /** @internal */
+  readonly openRepeat = (init: ExchangeInit<Target>, first: ComparedPrimary): Exchange => this.open(init, first)
+
+  /** @internal */
+  readonly onGrown = (upload: Upload): void => {
     if (this.#grown.push(upload) === 1) this.guard.soon<InlineEngine>(this, giveUpSlow)
   }
 
@@ -102,7 +109,8 @@ export class InlineEngine implements Engine<Target>, Holder {
     this.dispatchWaiting()
   }
 
-  readonly #onSettled = (exchange: Exchange): void => {
+  /** @internal */
+  readonly onSettled = (exchange: Exchange): void => {
     this.clock.leave()
     const last = this.#open.pop() as Exchange
     if (last !== exchange) {

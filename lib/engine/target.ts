@@ -1,5 +1,6 @@
 import { AnswerComparer, HashComparer } from '../compare/answers'
 import type { Comparer, DiffOptions } from '../compare/answers'
+import { RepeatComparer } from '../compare/repeats'
 import type { Guard } from '../guard'
 import { Share } from './budget'
 import type { Budget } from './budget'
@@ -22,6 +23,8 @@ export class Target {
   readonly share: Share
   readonly guard: Guard
   comparer: Comparer
+  /** Of answers of one version. */
+  repeatComparer: RepeatComparer
   /** Bytes of an answer that are kept for the comparer. */
   readonly maxCapture: number
   readonly connections: Connections
@@ -36,6 +39,7 @@ export class Target {
     this.guard = guard
     const { diff, maxCoded } = options
     this.comparer = diff === null ? new HashComparer(maxCoded, budget, guard) : new AnswerComparer(diff, budget, guard)
+    this.repeatComparer = new RepeatComparer(this.comparer)
     this.maxCapture = diff?.maxBodyCapture ?? maxCoded
     this.connections = new Connections(options.origin, options.connect, pacer, guard, budget.blocks?.onread)
   }
@@ -43,6 +47,7 @@ export class Target {
   /** Answers are compared so from now on. */
   setDiff (diff: DiffOptions): void {
     this.comparer = new AnswerComparer(diff, this.budget, this.guard)
+    this.repeatComparer = new RepeatComparer(this.comparer)
   }
 
   /** Ends every copy that has a connection, and all connections. */

@@ -54,7 +54,8 @@ export interface CopySink extends Holder {
   onAnswered (status: number, ms: number): void
   /** `difference`: `null` when they match. `latency`: `null` when the pair gives no sample. */
   onCompared (difference: Difference | null, latency: PairLatency | null): void
-  onNotCompared (reason: NotComparedReason): void
+  /** `cached`: of repeats alone. */
+  onNotCompared (reason: NotComparedReason | 'cached'): void
 }
 
 /** A copy to be sent: where, with which head, and who hears of it. `T`: an engine's own handle for a backend. */
@@ -63,6 +64,14 @@ export interface CopyInit<T> {
   head: CopyHead
   sink: CopySink
 }
+
+/** The same request once more, to a backend of the version that has answered it: what differs then is noise. */
+export interface RepeatInit<T> extends CopyInit<T> {
+  /** Whose answer it is compared with: that of the copy at this place, or the primary's (`OF_PRIMARY`). */
+  of: number
+}
+
+export const OF_PRIMARY = -1
 
 /** The beginning of a mirrored request. */
 export interface ExchangeInit<T> {
@@ -73,6 +82,8 @@ export interface ExchangeInit<T> {
   length: number
   compare: boolean
   copies: ReadonlyArray<CopyInit<T>>
+  /** `null`: none is asked for. Whether it goes out is said by `repeat`, once the answer that it is of has come. */
+  repeat: RepeatInit<T> | null
 }
 
 /** A mirrored request under way, from the caller's side: what the client sends, and what the primary answers. */
@@ -100,6 +111,11 @@ export interface ExchangeHandle extends Holder {
   primaryEnds (ms: number): void
   /** There will be no answer of the primary to compare with. */
   primaryLost (reason: NotComparedReason): void
+  /**
+   * Whether the repeat goes out, with which body. Said once the answer that it is of has come. One that does not go
+   * out, or can not, has failed.
+   */
+  repeat (goesOut: boolean, body: Uint8Array | null): void
 }
 
 /** Sends copies and compares: inline, or behind the same interface on a thread. */

@@ -2,6 +2,7 @@ import type { DropReason, FailureReason, MismatchPart, NotComparedReason, Status
 import type { Difference, PairLatency } from '../engine/types'
 import type { LatencyHistograms } from './histogram'
 import { DROPPED, FAILED, NOT_COMPARED, zeroOf } from '../reasons'
+import { RepeatBooks } from './repeat-books'
 import { Ring } from './ring'
 
 /** Why a mirror leaves a request alone, in the order in which it is tested. */
@@ -27,6 +28,8 @@ export class MirrorBooks {
   pending = 0
   unhandled = 0
   mirrored = 0
+  /** They are no requests of clients, and in none of the other counters. */
+  readonly repeats = new RepeatBooks()
 
   /** A request reached the mirror and is not mirrored. */
   skip (reason: MirrorSkip): void {
@@ -54,7 +57,7 @@ export class MirrorBooks {
 
   /** Whether nothing is under way that will be told of here. */
   get settled (): boolean {
-    return this.pending === 0
+    return this.pending === 0 && this.repeats.settled
   }
 
   /** Counts what another set has counted, too. */

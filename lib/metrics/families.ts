@@ -2,6 +2,7 @@ import type { BreakerState } from '../../types/index'
 import type { BackendBooks, MirrorBooks } from './books'
 import type { EndpointCounts } from './endpoint-totals'
 import type { Histogram, LatencyHistograms } from './histogram'
+import type { RepeatBooks } from './repeat-books'
 
 /** All that is told of an app: counts since it began, whatever is reset. */
 export interface AppTotals {
@@ -14,6 +15,8 @@ export interface AppTotals {
 export interface MirrorTotals {
   readonly id: string
   readonly enabled: boolean
+  /** Whether it asks some requests once more. */
+  readonly repeats: boolean
   readonly books: MirrorBooks
   readonly backends: readonly BackendTotals[]
   /** Histograms by name, in the order of the backends. `null`: nobody asked for them. */
@@ -62,6 +65,23 @@ export const families: readonly Family[] = [
     emit({}, books.pending)
   }),
   ofMirrors('gauge', 'enabled', 'Whether the mirror is on, 1 or 0.', ({ enabled }, emit) => emit({}, Number(enabled))),
+
+  ofRepeats('counter', 'repeats_dropped_total', 'Repeats that did not go out, by reason.', ({ dropped }, emit) => {
+    emitEach('reason', dropped, emit)
+  }),
+  ofRepeats('counter', 'repeat_outcomes_total',
+    'Repeats that have ended: success, or the reason of the failure.', ({ success, failure }, emit) => {
+      emitEach('outcome', { success, ...failure }, emit)
+    }),
+  ofRepeats('counter', 'repeat_comparisons_total',
+    'Repeats by what came of the comparison of two answers of one version.', (books, emit) => {
+      const { matched, mismatched, cached, notCompared } = books
+      const rest = Object.values(notCompared).reduce((sum, count) => sum + count, 0)
+      emitEach('result', { matched, mismatched, cached, not_compared: rest }, emit)
+    }),
+  ofRepeats('gauge', 'repeats_in_flight', 'Repeats that went out and have not ended.', ({ inFlight }, emit) => {
+    emit({}, inFlight)
+  }),
 
   ofBackends('counter', 'backend_unsent_total',
     'Mirrored requests that were not for this backend, by reason.', ({ books }, emit) => {
@@ -137,6 +157,13 @@ function ofMirrors (type: Family['type'], name: string, help: string, read: Read
     for (const mirror of mirrors) {
       read(mirror, (labels, value, suffix) => emit({ mirror: mirror.id, ...labels }, value, suffix))
     }
+  })
+}
+
+/** Of mirrors that ask some requests once more. */
+function ofRepeats (type: Family['type'], name: string, help: string, read: Read<RepeatBooks>): Family {
+  return ofMirrors(type, name, help, ({ repeats, books }, emit) => {
+    if (repeats) read(books.repeats, emit)
   })
 }
 

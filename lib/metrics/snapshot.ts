@@ -1,5 +1,8 @@
-import type { BackendSnapshot, BreakerState, MirrorRoute, MirrorSnapshot, RuleInForce } from '../../types/index'
+import type {
+  BackendSnapshot, BreakerState, MirrorRoute, MirrorSnapshot, RepeatSnapshot, RuleInForce
+} from '../../types/index'
 import type { BackendBooks, MirrorBooks } from './books'
+import type { RepeatBooks } from './repeat-books'
 
 /** The part of a mirror that its snapshot is made of. */
 export interface MirrorState {
@@ -9,6 +12,8 @@ export interface MirrorState {
   readonly percentage: number
   /** A copy. */
   readonly rules: RuleInForce[]
+  /** `null`: it asks nothing once more. */
+  readonly repeats: object | null
   readonly books: MirrorBooks
   readonly backends: readonly BackendState[]
 }
@@ -46,7 +51,26 @@ export function mirrorSnapshot (mirror: MirrorState): MirrorSnapshot {
     pending: books.pending,
     unhandled: books.unhandled,
     mirrored: books.mirrored,
+    repeats: mirror.repeats !== null ? repeatSnapshot(books.repeats) : null,
     backends: mirror.backends.map(backendSnapshot)
+  }
+}
+
+function repeatSnapshot ({ dropped, failure, notCompared, ...counts }: RepeatBooks): RepeatSnapshot {
+  const { asked, total, inFlight, success, comparing, compared, matched, mismatched, cached } = counts
+  return {
+    asked,
+    dropped: { ...dropped },
+    total,
+    inFlight,
+    success,
+    failure: { ...failure },
+    comparing,
+    compared,
+    matched,
+    mismatched,
+    cached,
+    notCompared: { ...notCompared }
   }
 }
 

@@ -7,6 +7,7 @@ import type { CountedBooks } from '../metrics/books'
 import type { LatencyHistograms } from '../metrics/histogram'
 import type { BackendState } from '../metrics/snapshot'
 import type { BackendConfig, ConnectOptions, MirrorConfig } from '../options/config'
+import { diffOptions, targetOptions } from './target-options'
 import type { BackendFacts } from '../verdict/judge'
 import { failedCopies } from '../verdict/losses'
 import { Outages } from '../verdict/outages'
@@ -32,22 +33,14 @@ export class Backend implements BackendState {
   constructor (config: BackendConfig, mirror: MirrorConfig, engine: Engine, histograms: LatencyHistograms | null) {
     this.config = config
     this.#engine = engine
-    this.#diff = diffOptions(mirror.compare)
+    this.#diff = diffOptions(mirror)
     this.histograms = histograms
     this.#maxSlowdown = mirror.verdict.maxSlowdown ?? Infinity
     this.#opens = mirror.breaker?.failures ?? 0
     this.books = this.#newBooks()
     this.percentage = config.percentage
     this.gate = new Gate(mirror.maxInFlight, mirror.breaker)
-    this.target = engine.addTarget({
-      origin: config.origin,
-      connect: config.connect,
-      timeout: mirror.timeout,
-      bodyTimeout: mirror.bodyTimeout,
-      maxBacklogBytes: mirror.maxBacklogBytes,
-      diff: this.#diff,
-      maxCoded: mirror.compare.maxBodyCapture
-    })
+    this.target = engine.addTarget(targetOptions(config, mirror))
   }
 
   get name (): string {
@@ -91,7 +84,7 @@ export class Backend implements BackendState {
   }
 
   /** The facts of a verdict, without those of endpoints. `books`: of the period that it is of. */
-  facts (books: CountedBooks): Omit<BackendFacts, 'endpoints'> {
+  facts (books: CountedBooks): Omit<BackendFacts, 'endpoints' | 'explained'> {
     const { name, breaker } = this
     const outages = this.#outages.summary(failedCopies(this.books))
     return { name, books, breaker, since: this.#outages.since, outages }
@@ -104,10 +97,4 @@ export class Backend implements BackendState {
     if (since !== null) this.#outages.begin(failedCopies(this.books), since)
     this.#engine.setDiff(this.target, { ...this.#diff as DiffOptions, rules })
   }
-}
-
-function diffOptions (compare: MirrorConfig['compare']): DiffOptions | null {
-  if (!compare.detailedDiff) return null
-  const { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact, rules, origins } = compare
-  return { maxBodyCapture, ignoreHeaders, ignoreJsonFields, redact, rules, origins }
 }

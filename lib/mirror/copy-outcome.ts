@@ -7,8 +7,11 @@ import type { CopySink, Difference, FailureReason, NotComparedReason, PairLatenc
 import type { Holder } from '../guard'
 import type { Places } from '../mismatches/places'
 import type { MismatchedRequest } from '../mismatches/mismatch'
+import type { Evidence } from '../noise/evidence'
 import type { Mirror } from './mirror'
 import type { Period } from './period'
+import type { RepeatOutcome } from './repeat-outcome'
+import { warnOf } from './warn-of'
 import { FAILED } from '../reasons'
 import type { BodyHead } from '../tap/body-head'
 
@@ -52,7 +55,11 @@ export class CopyOutcome implements CopySink, Holder {
   /** Where it is counted. */
   readonly entry: BackendEntry
   readonly #places: Places
-  readonly #index: number
+  readonly #evidence: Evidence | null
+  /** The backend's place among its mirror's. */
+  readonly index: number
+  /** The same request once more, when it is answered; `null`: none. */
+  repeat: RepeatOutcome | null = null
   readonly #namer: EndpointNamer
   /** The breaker's try that this copy is. 0: none. */
   #opening = 0
@@ -76,7 +83,8 @@ export class CopyOutcome implements CopySink, Holder {
     this.#backend = backend
     this.entry = new BackendEntry(period, endpoint, index)
     this.#places = period.places
-    this.#index = index
+    this.#evidence = period.evidence
+    this.index = index
     this.#namer = namer
     this.#request = request
     this.#log = log
@@ -95,6 +103,7 @@ export class CopyOutcome implements CopySink, Holder {
     this.#leave('aborted')
     this.entry.refuse()
     this.#state = 'ended'
+    this.repeat?.cancel()
     this.#warn('the copy can not be sent', 'error', error)
   }
 
@@ -103,6 +112,7 @@ export class CopyOutcome implements CopySink, Holder {
     this.#leave(reason)
     this.entry.fail(reason)
     this.#state = 'ended'
+    this.repeat?.cancel()
     if (FAILED[reason].class !== 'left out') this.#warn('the copy failed', reason, error)
   }
 
@@ -111,6 +121,7 @@ export class CopyOutcome implements CopySink, Holder {
     this.#leave(null)
     this.entry.answer(status, ms)
     this.#state = 'answered'
+    this.repeat?.begin()
   }
 
   onNotCompared (reason: NotComparedReason): void {
@@ -137,11 +148,13 @@ export class CopyOutcome implements CopySink, Holder {
     this.#mirror.mismatches.report({
       places: this.#places,
       endpoint,
-      backend: this.#index,
+      backend: this.index,
       name: this.#backend.name,
       request,
       difference,
-      log: this.#log
+      log: this.#log,
+      evidence: this.#evidence,
+      repeatable: this.#mirror.repeats?.config.methods.has(request.method) === true
     })
   }
 
@@ -162,9 +175,7 @@ export class CopyOutcome implements CopySink, Holder {
     this.#inGate = false
   }
 
-  #warn (message: string, reason: string, err: Error & { data?: string }): void {
-    // Undici gives the raw text of an answer that it could not parse, with whatever secret is in it.
-    if (err?.data !== undefined) err.data = undefined
-    this.#mirror.log.warn({ mirror: this.#mirror.id, backend: this.#backend.name, reason, err }, message)
+  #warn (message: string, reason: string, err: Error): void {
+    warnOf(this.#mirror, this.#backend.name, message, reason, err)
   }
 }

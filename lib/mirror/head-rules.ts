@@ -4,6 +4,8 @@ import { HOP_BY_HOP, TOKEN } from '../http'
 
 /** The header that marks a copy; its value is the Host that the client asked for. */
 export const MARK = 'x-mirrored-from'
+/** Behind the mark of a request that is sent once more. */
+export const REPEATED = ';repeat'
 
 /**
  * Never copied: hop-by-hop (RFC 9110, section 7.6.1; RFC 9113, section 3.1), framing, which is computed anew, what is

@@ -2,10 +2,11 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type {
   CompareRule, CurlSide, EndpointList, MirrorRoute, MirrorSnapshot, MirrorVerdict, Mismatch, MismatchEvent,
-  MismatchList, RuleInForce
+  MismatchList, NoiseList, RuleInForce
 } from '../../types/index'
 import { Backend } from './backend'
 import { valueOf } from '../compare/headers'
+import { createRedactor } from '../compare/redact'
 import { Conditions } from '../decision/conditions'
 import { keyReader } from '../decision/key'
 import type { KeyReader } from '../decision/key'
@@ -27,11 +28,14 @@ import { LatencyHistograms } from '../metrics/histogram'
 import { Lifetime } from '../metrics/lifetime'
 import { mirrorSnapshot } from '../metrics/snapshot'
 import type { MirrorState } from '../metrics/snapshot'
+import { Evidence } from '../noise/evidence'
 import type { MirrorConfig } from '../options/config'
 import type { MismatchFilter } from '../options/mismatch-query'
 import type { MirrorPatch } from '../options/patch'
 import { HeadRules, MARK } from './head-rules'
+import { Noise } from './noise'
 import { Period } from './period'
+import { Repeats } from './repeats'
 import { RulesInForce } from './rules-in-force'
 import { changeMirror } from './switch'
 import type { Change, MainSwitch, Settings } from './switch'
@@ -41,6 +45,11 @@ import type { Steps } from '../steps'
 
 const sampler = new Sampler()
 
+/** Who sets rules without a person. */
+const BY_AUTO = 'noise.accept'
+/** As the options allow. */
+const MAX_RULES = 500
+const NO_BACKENDS: MirrorPatch['backends'] = new Map()
 /** Who sets rules, unless it is said. */
 const BY_CODE = 'app.mirrors'
 
@@ -70,6 +79,10 @@ export class Mirror implements MirrorState, Holder {
   readonly log: BoundedLog
   readonly bodyless: ReadonlySet<string>
   readonly backends: readonly Backend[]
+  /** What is asked once more; `null`: nothing. */
+  readonly repeats: Repeats | null
+  /** What is proposed of it; `null`: nothing is asked once more. */
+  readonly noise: Noise | null
   /** The present one. */
   period: Period
   readonly #lifetime = new Lifetime()
@@ -102,6 +115,8 @@ export class Mirror implements MirrorState, Holder {
     this.backends = config.backends.map(backend => {
       return new Backend(backend, config, engine, histograms ? new LatencyHistograms() : null)
     })
+    this.repeats = config.noise === null ? null : new Repeats(config.noise, config, this.backends, engine)
+    this.noise = config.noise === null ? null : new Noise(config.noise, config, this.backends.length)
     const warn = (message: string, error: unknown) => this.warn(message, error)
     this.mismatches = new MismatchReporter(config, config.compare, onMismatch, warn, suppressed => {
       this.log.warn({ mirror: config.id, suppressed }, 'mirror mismatches were not logged')
@@ -148,6 +163,7 @@ export class Mirror implements MirrorState, Holder {
   /** What is concluded begins anew; counters and places go on. */
   #setRules (rules: readonly CompareRule[], by: string): void {
     for (const backend of this.backends) backend.setRules(rules)
+    this.repeats?.reference?.setRules(rules)
     this.period = this.period.restarted()
     this.rulebook = this.rulebook.changed(rules, by, this.period.since)
     this.period.places.explainer = new Explainer({ ...this.config.compare, rules }, this.period.since.getTime())
@@ -216,12 +232,14 @@ export class Mirror implements MirrorState, Holder {
     const age = Math.max(0, Date.now() - since.getTime())
     const facts = this.backends.map((backend, index) => ({
       ...backend.facts(period.booksOf(index)),
+      explained: period.evidence?.summary(index) ?? null,
       // When its step comes: there may be many of both.
       get endpoints () {
         return judged.map(endpoint => ({ name: endpoint.name, books: period.endpointOf(endpoint, index) }))
       }
     }))
-    const { verdict, backends } = yield * this.#judge.steps(facts, { age, unsampled })
+    const ofMirror = { age, unsampled, accepted: this.rulebook.setBy(BY_AUTO) }
+    const { verdict, backends } = yield * this.#judge.steps(facts, ofMirror)
     return { id: this.id, verdict, period: id, since: since.toISOString(), backends }
   }
 
@@ -230,6 +248,31 @@ export class Mirror implements MirrorState, Holder {
     const { places, ...rest } = this.period.places.index(sort, endpoint)
     const shown = places.slice(0, limit).map(listed => showPlace(listed, this.backends))
     return { ...rest, total: places.length, places: shown }
+  }
+
+  /** What differs by itself; without `noise` nothing is known of that. */
+  noiseList (): NoiseList {
+    const { noise, period: { evidence } } = this
+    if (noise === null || evidence === null) return { dismissed: 0, proposals: [] }
+    return noise.list(evidence, this.rulebook.rules)
+  }
+
+  /** By the ids of proposals: returns the rules of those that are accepted, and forgets those that are dismissed. */
+  decideNoise (accept: readonly string[], dismiss: readonly string[]): CompareRule[] {
+    const { noise, period: { evidence } } = this
+    if (noise === null || evidence === null) return []
+    const rules = noise.rulesOf(evidence, this.rulebook.rules, accept)
+    noise.dismiss(evidence, dismiss)
+    return rules
+  }
+
+  /** Rules that need no person are in force from now on, all of a minute as one change. */
+  acceptNoise (): void {
+    const { noise, period: { evidence }, rulebook } = this
+    const rules = noise === null || evidence === null ? [] : noise.due(evidence, rulebook.rules)
+    if (rules.length === 0 || rulebook.rules.length + rules.length > MAX_RULES) return
+    this.update({ rules: [...rulebook.rules, ...rules], by: BY_AUTO, backends: NO_BACKENDS })
+    this.log.warn({ mirror: this.id, rules }, 'rules were accepted as noise without a person')
   }
 
   /** The numbers by endpoint. */
@@ -250,14 +293,19 @@ export class Mirror implements MirrorState, Holder {
     this.#lifetime.add(this.period)
     this.#endpointTotals?.add(this.period)
     for (const backend of this.backends) backend.reset()
+    this.repeats?.reset()
     this.period.places.close()
+    this.period.evidence?.close()
     this.period = this.#newPeriod()
   }
 
   #newPeriod (): Period {
     const { backends, config } = this
     const places = new Places(config, config.maxPlaces, backends.length, this.#examples)
-    return Period.begin(backends.map(({ books }) => books), places, config.maxEndpoints)
+    const evidence = this.repeats === null
+      ? null
+      : new Evidence(config.maxPlaces, backends.length, this.#examples, createRedactor(config.compare.redact))
+    return Period.begin(backends.map(({ books }) => books), places, config.maxEndpoints, evidence)
   }
 
   /**
@@ -287,6 +335,7 @@ export class Mirror implements MirrorState, Holder {
     return {
       id: this.id,
       enabled: this.enabled,
+      repeats: this.repeats !== null,
       books,
       endpoints: this.#endpointTotals?.read(this.period) ?? null,
       backends: this.backends.map(({ name, breaker, histograms }, index) => {

@@ -4,6 +4,7 @@ import type { Endpoint } from '../endpoints/table'
 import { MirrorBooks } from '../metrics/books'
 import type { BackendBooks, CountedBooks } from '../metrics/books'
 import type { Places } from '../mismatches/places'
+import type { Evidence } from '../noise/evidence'
 import { newPeriod } from '../verdict/period'
 import type { PeriodMark } from '../verdict/period'
 import { Baseline } from './baseline'
@@ -20,6 +21,8 @@ export class Period implements PeriodMark {
   readonly backends: readonly BackendBooks[]
   readonly places: Places
   readonly endpoints: Endpoints
+  /** Of noise; `null`: nothing is asked once more. */
+  readonly evidence: Evidence | null
   /** What had been counted before it began; `null`: nothing. */
   readonly #baseline: Baseline | null
 
@@ -31,16 +34,21 @@ export class Period implements PeriodMark {
     this.backends = counters.backends
     this.places = counters.places
     this.endpoints = counters.endpoints
+    this.evidence = counters.evidence
     this.#baseline = baseline
   }
 
   /** All counts are new. */
-  static begin (backends: readonly BackendBooks[], places: Places, maxEndpoints: number): Period {
-    return new Period({ books: new MirrorBooks(), backends, places, endpoints: new Endpoints(maxEndpoints) }, null)
+  static begin (
+    backends: readonly BackendBooks[], places: Places, maxEndpoints: number, evidence: Evidence | null
+  ): Period {
+    const endpoints = new Endpoints(maxEndpoints)
+    return new Period({ books: new MirrorBooks(), backends, places, endpoints, evidence }, null)
   }
 
   /** The counters go on, and what is concluded of them begins anew: with what is compared from now on. */
   restarted (): Period {
+    this.evidence?.restart()
     return new Period(this, new Baseline(this.books.unsampled, this.backends, this.endpoints))
   }
 
@@ -60,4 +68,4 @@ export class Period implements PeriodMark {
   }
 }
 
-type Counting = Pick<Period, 'books' | 'backends' | 'places' | 'endpoints'>
+type Counting = Pick<Period, 'books' | 'backends' | 'places' | 'endpoints' | 'evidence'>

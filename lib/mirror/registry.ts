@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, RouteOptions } from 'fastify'
 import type {
-  CompareRule, CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, MismatchQuery, SwitchState
+  CompareRule, CurlSide, MirrorOptions, MirrorPatch, MirrorSnapshot, Mirrors, MismatchQuery, NoiseDecision,
+  SwitchState
 } from '../../types/index'
 import { connectFault } from '../engine/http/connect-fault'
 import { FST_MIRROR_CONFLICTING_OPTIONS, FST_MIRROR_DUPLICATE_ID } from '../errors'
@@ -8,10 +9,10 @@ import type { MirrorTotals } from '../metrics/families'
 import { Mirror } from './mirror'
 import type { MirrorContext } from './mirror'
 import {
-  asked, invalid, readConnect, readMirrorOptions, readMirrorPatch, readMismatchQuery, readSwitchPatch, showPath,
-  showRoute, showValue
+  asked, invalid, readConnect, readMirrorOptions, readMirrorPatch, readMismatchQuery, readNoiseDecision,
+  readSwitchPatch, showPath, showRoute, showValue
 } from '../options'
-import type { ConnectOptions, MirrorConfig } from '../options/config'
+import type { ConnectOptions, EndConfig, MirrorConfig } from '../options/config'
 import type { Place } from '../options/fail'
 import { markedSlugOf } from '../options/slug'
 import { tryRules } from './rule-trial'
@@ -28,6 +29,9 @@ export interface Named {
   /** Whether each backend's name is the user's. */
   backends: boolean[]
 }
+
+/** Who has accepted proposals of noise. */
+const BY_PERSON = 'noise'
 
 /** Every mirror of a scope, made from its routes' options. */
 export class Registry {
@@ -67,6 +71,10 @@ export class Registry {
     for (const [index, { origin, connect }] of config.backends.entries()) {
       const root = showPath('mirror', ['backends', `${index}`])
       this.#checkConnect(origin, connect, { owner: showRoute(route), root })
+    }
+    if (config.noise !== null && config.noise.from !== 'shadow') {
+      const { origin, connect } = config.noise.from
+      this.#checkConnect(origin, connect, { owner: showRoute(route), root: showPath('mirror', ['noise', 'from']) })
     }
     this.#settleId(config, route)
     const mirror = new Mirror(config, this.#context)
@@ -114,15 +122,23 @@ export class Registry {
     throw invalid(place, key === null ? ['connect'] : ['connect', key], allowed, key === null ? connect : connect[key])
   }
 
-  /** The options that each backend's function gives now. `undefined`: it has none. */
-  #readConnects ({ id, backends }: MirrorConfig): Array<ConnectOptions | undefined> {
-    return asked(() => backends.map(({ name, origin, connectSource }) => {
+  /**
+   * For each backend of a mirror, and for the other instance that it asks once more, what its function gives now;
+   * `undefined`: it has none.
+   */
+  #readConnects ({ id, backends, noise }: MirrorConfig): Array<ConnectOptions | undefined> {
+    const read = ({ origin, connectSource }: EndConfig, root: string) => {
       if (connectSource === null) return undefined
-      const place = { owner: `mirror ${showValue(id)}`, root: showPath('backends', [name]) }
+      const place = { owner: `mirror ${showValue(id)}`, root }
       const connect = readConnect(connectSource, new URL(origin).protocol, place)
       this.#checkConnect(origin, connect, place)
       return connect
-    }))
+    }
+    const from = noise?.from ?? 'shadow'
+    return asked(() => [
+      ...backends.map(backend => read(backend, showPath('backends', [backend.name]))),
+      ...from === 'shadow' ? [] : [read(from, showPath('noise', ['from']))]
+    ])
   }
 
   /** Counts of every mirror since it was made. */
@@ -156,6 +172,16 @@ export class Registry {
       mirror?.period.places.clear()
       return mirror !== undefined
     },
+    noise: (id: string) => this.#byId.get(id)?.noiseList(),
+    decideNoise: (id: string, decision: NoiseDecision, log = this.#log) => {
+      const mirror = this.#byId.get(id)
+      if (mirror === undefined) return undefined
+      const { accept, dismiss } = readNoiseDecision(decision, id)
+      const rules = mirror.decideNoise(accept, dismiss)
+      if (rules.length > 0) this.api.update(id, { rules: [...mirror.rulebook.rules, ...rules], by: BY_PERSON }, log)
+      if (dismiss.length > 0) log.info({ mirror: id, dismiss }, 'noise dismissed')
+      return mirror.noiseList()
+    },
     endpoints: (id: string) => this.#byId.get(id)?.endpoints(),
     verdict: (id: string) => this.#byId.get(id)?.verdict(),
     verdictAll: () => {
@@ -179,6 +205,7 @@ export class Registry {
       const changed = mirror.update(wanted)
       if (connects !== null) {
         for (const [index, backend] of mirror.backends.entries()) backend.reconnect(connects[index])
+        mirror.repeats?.reference?.reconnect(connects.at(-1))
         changed.after.reconnect = true
       }
       if (isChange(changed)) log.info({ mirror: id, ...changed }, 'mirror switched')

@@ -38,6 +38,11 @@ export class RulesInForce {
     return this.rules.some(({ endpoint }) => endpoint !== undefined)
   }
 
+  /** Those that somebody has set. */
+  setBy (by: string): CompareRule[] {
+    return this.#entries.filter(entry => entry.by === by).map(({ rule }) => rule)
+  }
+
   /** A copy. */
   list (): RuleInForce[] {
     return structuredClone(this.#entries) as RuleInForce[]

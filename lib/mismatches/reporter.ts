@@ -1,5 +1,6 @@
 import { door } from '../guard'
 import type { Difference } from '../compare/answers'
+import type { DifferencePlaces } from '../compare/places'
 import { createRedactor } from '../compare/redact'
 import type { Redactor } from '../compare/redact'
 import type { Endpoint } from '../endpoints/table'
@@ -36,6 +37,17 @@ export interface Reported {
   readonly difference: Difference
   /** `null`: mismatches are not logged. */
   readonly log: MismatchLog | null
+  /** Who else counts it. */
+  readonly evidence?: MismatchListener | null
+  /** Whether the request may be asked twice, by its method. */
+  readonly repeatable?: boolean
+}
+
+/** Counts mismatches, too, within the same time. */
+export interface MismatchListener {
+  mismatch (endpoint: Endpoint, backend: number, places: DifferencePlaces, repeatable: boolean): void
+  /** There was no time to look at one. */
+  spare (backend: number): void
 }
 
 /**
@@ -130,13 +142,16 @@ export class MismatchReporter {
   }
 
   /** `null`: there was no time to look at it. */
-  #count ({ places, endpoint, backend, difference }: Reported, time: number): Place[] | null {
+  #count (reported: Reported, time: number): Place[] | null {
+    const { places, endpoint, backend, difference, evidence, repeatable = false } = reported
     const begun = this.#time.counting.begin()
     if (begun === null) {
       places.countUnsorted(endpoint, backend, time)
+      evidence?.spare(backend)
       return null
     }
     try {
+      evidence?.mismatch(endpoint, backend, difference.places, repeatable)
       return places.count(endpoint, backend, difference.places, time)
     } finally {
       this.#time.counting.end(begun, MOST)

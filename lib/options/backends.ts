@@ -1,5 +1,5 @@
 import type { BackendBlock } from './blocks'
-import type { BackendConfig } from './config'
+import type { BackendConfig, ConnectOptions, ConnectSource, EndConfig } from './config'
 import { checkConnect, readConnect } from './connect-source'
 import { invalid } from './fail'
 import type { Place } from './fail'
@@ -24,26 +24,30 @@ export function readBackends (blocks: readonly BackendBlock[], place: Place): Ba
     names.add(name)
   }
   return blocks.map((block, index) => {
-    const url = readUrl(block.url, ['backends', `${index}`, 'url'], place)
-    const own = { owner: place.owner, root: showPath(place.root, ['backends', `${index}`]) }
-    const connectSource = typeof block.connect === 'function' ? block.connect : null
-    const connect = typeof block.connect === 'function'
-      ? readConnect(block.connect, url.protocol, own)
-      : checkConnect(block.connect, url.protocol, own)
-    const name = block.name ?? freeName(url.host, names)
+    const config = readBackend(block, ['backends', `${index}`], place)
+    const name = block.name ?? freeName(config.host, names)
     names.add(name)
-    return {
-      name,
-      named: block.name !== undefined,
-      url: block.url,
-      origin: url.origin,
-      host: url.host,
-      basePath: url.pathname.replace(/\/+$/, ''),
-      percentage: block.percentage,
-      connect,
-      connectSource
-    }
+    return { ...config, name, named: block.name !== undefined, percentage: block.percentage }
   })
+}
+
+/** Where it is, and how it is reached. `keys`: those that lead to it. */
+export function readBackend (
+  block: Pick<BackendBlock, 'url' | 'connect'>, keys: readonly string[], place: Place
+): EndConfig {
+  const url = readUrl(block.url, [...keys, 'url'], place)
+  const own = { owner: place.owner, root: showPath(place.root, keys) }
+  const isSource = typeof block.connect === 'function'
+  return {
+    url: block.url,
+    origin: url.origin,
+    host: url.host,
+    basePath: url.pathname.replace(/\/+$/, ''),
+    connect: isSource
+      ? readConnect(block.connect as ConnectSource, url.protocol, own)
+      : checkConnect(block.connect as ConnectOptions, url.protocol, own),
+    connectSource: isSource ? block.connect as ConnectSource : null
+  }
 }
 
 function readUrl (text: string, keys: string[], place: Place): URL {

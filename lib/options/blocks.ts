@@ -25,9 +25,17 @@ export interface MirrorBlock {
   endpoint: MirrorConfig['endpoint']
   maxEndpoints: number
   maxPlaces: number
+  noise?: NoiseBlock | false
   verdict: Omit<VerdictConfig, 'maxSlowdown' | 'maxEndpointMismatchRate'> & {
     maxSlowdown?: number, maxEndpointMismatchRate: number
   }
+}
+
+export interface NoiseBlock {
+  from: 'shadow' | Pick<BackendBlock, 'url' | 'name'> & Partial<Pick<BackendBlock, 'connect'>>
+  percentage: number
+  methods: string[]
+  accept: 'manual' | 'auto'
 }
 
 export interface BackendBlock {

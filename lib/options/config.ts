@@ -36,6 +36,8 @@ export interface MirrorConfig {
   readonly endpoint: EndpointOption
   readonly maxEndpoints: number
   readonly maxPlaces: number
+  /** `null`: nothing is asked once more. */
+  readonly noise: NoiseConfig | null
   readonly verdict: VerdictConfig
 }
 
@@ -45,10 +47,8 @@ export type ConnectOptions = Readonly<Record<string, unknown>>
 /** The user's, where it may change: read when its route is registered, and whenever somebody asks for it. */
 export type ConnectSource = () => unknown
 
-export interface BackendConfig {
-  readonly name: string
-  /** Whether the user gave the name, so that it may be shown to whoever reaches the app. */
-  readonly named: boolean
+/** Where requests are sent, and how. */
+export interface EndConfig {
   /** As the user gave it. */
   readonly url: string
   /** Scheme, host and port. */
@@ -57,11 +57,33 @@ export interface BackendConfig {
   readonly host: string
   /** Goes before the request's path: empty, or begins with a slash and does not end with one. */
   readonly basePath: string
-  readonly percentage: number
   /** As it was first. */
   readonly connect: ConnectOptions
   /** `null`: it never changes. */
   readonly connectSource: ConnectSource | null
+}
+
+export interface BackendConfig extends EndConfig {
+  readonly name: string
+  /** Whether the user gave the name, so that it may be shown to whoever reaches the app. */
+  readonly named: boolean
+  readonly percentage: number
+}
+
+/** What is asked once more of one and the same version, so that its noise is known. */
+export interface NoiseConfig {
+  /** Another instance of the primary's version; `shadow`: the shadows themselves. */
+  readonly from: 'shadow' | NoiseSource
+  /** Of the copies, 0 to 100. */
+  readonly percentage: number
+  /** In upper case. */
+  readonly methods: ReadonlySet<string>
+  /** Whether rules may be accepted without a person. */
+  readonly auto: boolean
+}
+
+export interface NoiseSource extends EndConfig {
+  readonly name: string
 }
 
 export interface ConditionsConfig {

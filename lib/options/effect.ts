@@ -22,6 +22,7 @@ export function idleKey (own: Options, merged: Options): { keys: string[], needs
     if (all[needs] !== undefined) continue
     const key = keys.find(key => !isOff(given[key]))
     if (key !== undefined) return { keys: ['compare', key], needs }
+    if (!isOff(own.noise)) return { keys: ['noise'], needs }
   }
   return null
 }

@@ -1,7 +1,7 @@
 import { RE2JS } from 're2js'
-import { readBackends } from './backends'
-import type { MirrorBlock } from './blocks'
-import type { ConditionsConfig, MirrorConfig } from './config'
+import { readBackend, readBackends } from './backends'
+import type { MirrorBlock, NoiseBlock } from './blocks'
+import type { ConditionsConfig, MirrorConfig, NoiseConfig, NoiseSource } from './config'
 import { copyOptions } from './copy'
 import { idleKey } from './effect'
 import { invalid } from './fail'
@@ -78,13 +78,34 @@ function toConfig (block: MirrorBlock, id: string, place: Place): MirrorConfig {
     endpoint: block.endpoint,
     maxEndpoints: block.maxEndpoints,
     maxPlaces: block.maxPlaces,
+    noise: readNoise(block, place),
     verdict: { ...block.verdict, maxSlowdown: block.verdict.maxSlowdown ?? null }
   }
 }
 
+/** `null`: none, or nothing is compared in detail. */
+function readNoise ({ noise = false, compare }: MirrorBlock, place: Place): NoiseConfig | null {
+  if (noise === false) return null
+  const { from, percentage, methods, accept } = noise
+  const auto = accept === 'auto'
+  if (auto && from === 'shadow') {
+    const allowed = '"manual", or from the url of another instance of the primary\'s version: ' +
+      'a shadow that differs from itself may be at fault'
+    throw invalid(place, ['noise', 'accept'], allowed, accept)
+  }
+  const source = from === 'shadow' ? from : readSource(from, place)
+  if (!compare.enabled || !compare.detailedDiff) return null
+  return { from: source, percentage, methods: new Set(methods.map(upperCase)), auto }
+}
+
+function readSource (block: Exclude<NoiseBlock['from'], 'shadow'>, place: Place): NoiseSource {
+  const source = readBackend({ url: block.url, connect: block.connect ?? {} }, ['noise', 'from'], place)
+  return { ...source, name: block.name ?? source.host }
+}
+
 function readConditions (block: MirrorBlock['conditions'], place: Place): ConditionsConfig {
   return {
-    methods: block.methods.length === 0 ? null : new Set(block.methods.map(method => method.toUpperCase())),
+    methods: block.methods.length === 0 ? null : new Set(block.methods.map(upperCase)),
     headers: Object.entries(block.headers)
       .map(([name, expected]) => [name, expected === true || expected.toLowerCase()]),
     pathRegex: block.pathRegex ? compileRegex(block.pathRegex, place) : null
@@ -98,6 +119,10 @@ function compileRegex (pattern: string, place: Place): RE2JS {
     const allowed = `an RE2 regular expression (${(error as Error).message.slice(0, 120)})`
     throw invalid(place, ['conditions', 'pathRegex'], allowed, pattern)
   }
+}
+
+function upperCase (method: string): string {
+  return method.toUpperCase()
 }
 
 function lowerCase (name: string): string {

@@ -1,11 +1,11 @@
-import type { BackendPatch, CompareRule, SwitchState } from '../../types/index'
+import type { BackendPatch, CompareRule, NoiseDecision, SwitchState } from '../../types/index'
 import { copyOptions } from './copy'
 import { invalid, unknownKey } from './fail'
 import type { Place } from './fail'
 import { checkRules } from './rules'
-import { backendPatchSchema, mirrorPatchSchema, switchPatchSchema } from './schema'
+import { backendPatchSchema, mirrorPatchSchema, noiseDecisionSchema, switchPatchSchema } from './schema'
 import { showPath, showValue } from './show'
-import { validateBackendPatch, validateMirrorPatch, validateSwitchPatch } from './validate'
+import { validateBackendPatch, validateMirrorPatch, validateNoiseDecision, validateSwitchPatch } from './validate'
 
 /** A change of a mirror, checked as a whole. What is `undefined` stays as it is. */
 export interface MirrorPatch extends BackendPatch {
@@ -54,6 +54,17 @@ export function readSwitchPatch (raw: unknown): Partial<SwitchState> {
   return asked(() => {
     const place = { owner: 'all mirrors', root: '' }
     return validateSwitchPatch(copyOptions(raw, switchPatchSchema, place), place)
+  })
+}
+
+/**
+ * What somebody decides of the proposals of the mirror `id`.
+ * @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION, with status code 400
+ */
+export function readNoiseDecision (raw: unknown, id: string): Required<NoiseDecision> {
+  return asked(() => {
+    const place = { owner: `mirror ${showValue(id)}`, root: '' }
+    return validateNoiseDecision(copyOptions(raw, noiseDecisionSchema, place), place) as Required<NoiseDecision>
   })
 }
 

@@ -31,6 +31,10 @@ const headerName: OptionSchema = { type: 'string', pattern: TOKEN.source, maxLen
 const header: OptionSchema = { ...headerName, allowed: 'the name of a header, such as "x-request-id"' }
 const headers = list(header, 1000, 'names of headers')
 
+/** RFC 9110, 9.2.1: whoever sends them asks for nothing but an answer. TRACE has none that could be compared. */
+const SAFE = 'GET, HEAD or OPTIONS'
+const ANY_CASE_OF_SAFE = '^(?:[Gg][Ee][Tt]|[Hh][Ee][Aa][Dd]|[Oo][Pp][Tt][Ii][Oo][Nn][Ss])$'
+
 /** Keys that no object of options may have: a spread or an assignment elsewhere could take them for the prototype. */
 const PROTOTYPE_KEYS = ['__proto__', 'constructor', 'prototype']
 
@@ -125,6 +129,37 @@ const compare = object({
   )
 })
 
+/** Another instance of the primary's version. */
+const source: OptionSchema = {
+  type: 'object',
+  properties: {
+    url: backend.properties?.url as OptionSchema,
+    name: backend.properties?.name as OptionSchema,
+    // Ajv fills in nothing below an anyOf.
+    connect: { anyOf: connectOption.anyOf }
+  },
+  required: ['url'],
+  additionalProperties: false,
+  allowed: '"shadow", or an object with the url of another instance of the primary\'s version'
+}
+
+const noise: OptionSchema = {
+  type: ['object', 'boolean'],
+  properties: {
+    from: { anyOf: [{ const: 'shadow' }, source], allowed: source.allowed },
+    percentage: number(0, 100, 5),
+    methods: {
+      ...list({ type: 'string', pattern: ANY_CASE_OF_SAFE, allowed: SAFE }, 3, `of ${SAFE}`),
+      default: ['GET', 'HEAD']
+    },
+    accept: { enum: ['manual', 'auto'], default: 'manual', allowed: '"manual" or "auto"' }
+  },
+  required: ['from'],
+  additionalProperties: false,
+  not: { const: true },
+  allowed: 'false, or an object with from'
+}
+
 /** A route's `mirror`. */
 export const mirrorSchema: OptionSchema = {
   type: 'object',
@@ -189,6 +224,7 @@ export const mirrorSchema: OptionSchema = {
     },
     maxEndpoints: integer(1, 1000, 200),
     maxPlaces: integer(0, 5000, 2000),
+    noise,
     verdict: object({
       maxMismatchRate: number(0, 1, 0.001),
       maxFailureRate: number(0, 1, 0.01),
@@ -315,6 +351,15 @@ export const backendPatchSchema: OptionSchema = {
   properties: settings,
   additionalProperties: false,
   allowed: 'an object with enabled or percentage'
+}
+
+/** What is decided of proposals of noise. */
+const ids = list({ type: 'string', maxLength: 100, allowed: 'the id of a proposal' }, 5000, 'ids of proposals')
+export const noiseDecisionSchema: OptionSchema = {
+  type: 'object',
+  properties: { accept: ids, dismiss: ids },
+  additionalProperties: false,
+  allowed: 'an object with accept or dismiss'
 }
 
 /** A change of all mirrors at once. */

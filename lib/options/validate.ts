@@ -1,7 +1,10 @@
 import { Ajv } from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import { isAsyncFunction } from 'node:util/types'
-import type { BackendPatch, MirrorPatch, MismatchQuery, PrometheusRegistry, SwitchState } from '../../types/index'
+import type {
+  BackendPatch, MirrorPatch, MismatchQuery, NoiseDecision, PrometheusRegistry,
+  SwitchState
+} from '../../types/index'
 import type { MirrorBlock, PluginBlock } from './blocks'
 import type { ConnectOptions } from './config'
 import { givenSchema } from './connect'
@@ -11,7 +14,8 @@ import { bareHost } from './host-name'
 import { fieldFault } from '../compare/rules/notation'
 import { isLabel } from './label'
 import {
-  backendPatchSchema, mirrorPatchSchema, mirrorSchema, mismatchQuerySchema, pluginSchema, switchPatchSchema
+  backendPatchSchema, mirrorPatchSchema, mirrorSchema, mismatchQuerySchema, noiseDecisionSchema, pluginSchema,
+  switchPatchSchema
 } from './schema'
 import { propertyOf } from './option-schema'
 import type { OptionSchema } from './option-schema'
@@ -38,6 +42,7 @@ const isGiven = ajv.compile<{ connect: ConnectOptions }>(givenSchema)
 const isMirrorPatch = ajv.compile<MirrorPatch>(mirrorPatchSchema)
 const isBackendPatch = ajv.compile<BackendPatch>(backendPatchSchema)
 const isMismatchQuery = ajv.compile<MismatchQuery>(mismatchQuerySchema)
+const isNoiseDecision = ajv.compile<NoiseDecision>(noiseDecisionSchema)
 const isSwitchPatch = ajv.compile<Partial<SwitchState>>(switchPatchSchema)
 
 /**
@@ -77,6 +82,11 @@ export function validateMismatchQuery (query: Record<string, unknown>, place: Pl
 }
 
 /** @throws FST_MIRROR_UNKNOWN_OPTION, FST_MIRROR_INVALID_OPTION */
+export function validateNoiseDecision (decision: Record<string, unknown>, place: Place) {
+  return validate(isNoiseDecision, decision, place)
+}
+
+/** @throws FST_MIRROR_INVALID_OPTION, FST_MIRROR_UNKNOWN_OPTION */
 export function validateSwitchPatch (patch: Record<string, unknown>, place: Place) {
   return validate(isSwitchPatch, patch, place)
 }

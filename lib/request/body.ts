@@ -59,6 +59,11 @@ export class RequestBody implements BodyListener {
     return this.#state === 'lost'
   }
 
+  /** All of it has come. */
+  get ended (): boolean {
+    return this.#ended
+  }
+
   /** From now on it is heard. */
   hear (): void {
     this.unheard = !tapRequestBody(this.#raw, this)

@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import type { Backend } from '../mirror/backend'
 import { MARK, clientHost } from '../mirror/head-rules'
 import type { Mirror } from '../mirror/mirror'
 import type { MirrorConfig } from '../options/config'
@@ -11,7 +10,7 @@ export interface SharedHeaders {
 
 /** The headers of the copy for one backend, names and values in turn; `null`: the user's function failed. */
 export function copyHeaders (
-  mirror: Mirror, backend: Backend, request: FastifyRequest, shared: SharedHeaders
+  mirror: Mirror, backend: { config: { host: string } }, request: FastifyRequest, shared: SharedHeaders
 ): string[] | null {
   const { raw } = request
   const client = clientHost(raw.headers)

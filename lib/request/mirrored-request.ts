@@ -2,7 +2,8 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { EndpointRoute } from '../endpoints/naming'
-import type { CopyInit, ExchangeHandle } from '../engine/types'
+import { OF_PRIMARY } from '../engine/types'
+import type { ExchangeHandle } from '../engine/types'
 import type { Guard } from '../guard'
 import type { EndpointNamer, RequestSnapshot } from '../mirror/copy-outcome'
 import type { Mirror } from '../mirror/mirror'
@@ -14,6 +15,8 @@ import { RequestBody } from './body'
 import { decide } from './decision'
 import type { Decidable, Decision } from './decision'
 import { endpointAtStart, endpointByName, endpointByPath } from './endpoint'
+import { planRepeat } from './plan-repeat'
+import type { OutgoingCopy } from './plan-repeat'
 import { PrimaryAnswer, statusOf } from './primary-answer'
 import type { AnswerNamer } from './primary-answer'
 
@@ -206,6 +209,10 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
       body?.drop()
       return
     }
+    const { repeats } = mirror
+    const repeat = repeats === null
+      ? null
+      : planRepeat(this, repeats, request, decision.path, copies, this.#entries.period)
     // reply-from sends on what it reads. Before it, and anywhere else, a reader may write to what it got: decode it in
     // place, or wipe it.
     const fixed = upstream !== null && request.body === request.raw
@@ -214,15 +221,20 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
       backlog: body === null ? null : body.held(fixed),
       length: body === null ? 0 : body.length,
       compare: this.compares,
-      copies
+      copies,
+      repeat
     })
+    repeat?.sink.attach(this.#exchange)
     this.#entries.handOver()
     body?.goesTo(this.#exchange)
-    if (this.#answer !== null) this.#answer.exchange = this.#exchange
+    if (this.#answer !== null) {
+      this.#answer.exchange = this.#exchange
+      if (repeat?.of === OF_PRIMARY) this.#answer.repeat = repeat.sink
+    }
   }
 
   /** Counts what is decided for each backend. Returns the copies of those that get one. */
-  #offer ({ path, backends }: Decision, request: FastifyRequest): Array<CopyInit<unknown>> {
+  #offer ({ path, backends }: Decision, request: FastifyRequest): OutgoingCopy[] {
     const { mirror } = this
     this.#entries.offer(endpointAtStart(mirror, this.#entries.period.endpoints, this.#route, this.#raw))
     this.#state = 'sent'
@@ -230,7 +242,7 @@ export class MirroredRequest implements Decidable, ProxyListener, EndpointNamer,
     // This request's: the answer is compared in the context of the connection, or of the thread's message, which others
     // may have begun.
     const context = snapshot !== null && mirror.mismatches.tells ? new AsyncResource('fastify-mirror') : null
-    const copies: Array<CopyInit<unknown>> = []
+    const copies: OutgoingCopy[] = []
     for (let index = 0; index < backends.length; index++) {
       const decided = backends[index]
       if (decided === 'disabled' || decided === 'unsampled') {

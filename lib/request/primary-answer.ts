@@ -5,6 +5,7 @@ import { validatorsOf } from '../compare/conditional'
 import type { LoopClock } from '../engine/loop-clock'
 import type { ExchangeHandle } from '../engine/types'
 import type { Guard } from '../guard'
+import type { RepeatOutcome } from '../mirror/repeat-outcome'
 import { Answer } from '../tap/answer'
 import type { AnswerListener } from '../tap/answer'
 import { tapNodeStream, untapNodeStream } from '../tap/node-stream'
@@ -29,6 +30,8 @@ export class PrimaryAnswer implements AnswerListener {
   failed = false
   /** `null`: nothing has been sent that it could be compared with. */
   exchange: ExchangeHandle | null = null
+  /** The same request once more, to be compared with this answer; `null`: none. */
+  repeat: RepeatOutcome | null = null
   readonly guard: Guard
   readonly mirrorId: string
   readonly #clock: LoopClock
@@ -117,6 +120,7 @@ export class PrimaryAnswer implements AnswerListener {
       this.#name(exchange)
       exchange.primaryWhole(status, encoding, headers, whole, this.#ms)
       this.#told = true
+      this.repeat?.begin()
     } else {
       exchange.primaryStarts(status, encoding, headers)
       this.#answer = new Answer(this, reply.raw)
@@ -145,6 +149,7 @@ export class PrimaryAnswer implements AnswerListener {
       this.exchange.primaryEnds(this.#answer?.heldBack ? NaN : this.#ms)
     }
     this.#told = true
+    this.repeat?.begin()
   }
 
   #name (exchange: ExchangeHandle): void {
@@ -183,6 +188,7 @@ export class PrimaryAnswer implements AnswerListener {
   #lose (reason: 'hijacked' | 'primaryAborted' | 'primaryFailed' | 'untapped' | 'error'): void {
     this.exchange?.primaryLost(reason)
     this.#told = true
+    this.repeat?.cancel()
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BackendVerdict, BreakerState, VerdictReason, VerdictWord } from '../../types/index'
+import type { BackendVerdict, BreakerState, CompareRule, VerdictReason, VerdictWord } from '../../types/index'
 import type { CountedBooks } from '../metrics/books'
 import type { MirrorConfig, VerdictConfig } from '../options/config'
 import type { EndpointBooks } from '../endpoints/books'
@@ -14,6 +14,8 @@ import { atOnce } from '../steps'
 import type { Steps } from '../steps'
 import { percent, span, times } from './words'
 
+/** Rules that a reason names. */
+const NAMED = 8
 /** Share of the pairs that may be slower than the limit: p95 is judged. */
 export const MAX_SLOWER = 0.05
 
@@ -25,8 +27,19 @@ export interface BackendFacts {
   /** When the present outage began; `null`: there is none. */
   readonly since: Date | null
   readonly outages: OutageSummary
+  /** Where something is proposed as noise. */
+  readonly explained?: ExplainedFacts | null
   /** Endpoints that are judged. */
   readonly endpoints: readonly EndpointFacts[]
+}
+
+/** Mismatches since something was proposed as noise, and those of them that differ by what is proposed alone. */
+export interface ExplainedFacts {
+  readonly since: Date
+  readonly mismatches: number
+  readonly explained: number
+  /** Proposals that explain some. */
+  readonly proposals: number
 }
 
 /** The facts that all backends of a mirror share. */
@@ -35,6 +48,8 @@ export interface MirrorFacts {
   readonly age: number
   /** Requests that no backend got, by a roll. */
   readonly unsampled: number
+  /** Rules in force that were accepted as noise without a person. */
+  readonly accepted?: readonly CompareRule[]
 }
 
 /** How often the tests of a mirror, and of an endpoint, may err. */
@@ -94,7 +109,8 @@ export class Judge {
   }
 
   #reasons (
-    { books, breaker, since, outages, endpoints }: BackendFacts, { age, unsampled }: MirrorFacts
+    { books, breaker, since, outages, explained = null, endpoints }: BackendFacts,
+    { age, unsampled, accepted = [] }: MirrorFacts
   ): VerdictReason[] {
     const { confidence, maxSlowdown, minCoverage, minDuration } = this.#limits
     const context = { confidence, age }
@@ -117,7 +133,8 @@ export class Judge {
     if (breaker !== 'closed') reasons.push(refuseBreaker(breaker, since))
     if (age < minDuration) reasons.push(awaitDuration(age, minDuration))
     return [
-      ...reasons, ...tellOutages(outages), ...tellCapped(books), ...tellLeftOut(books, unsampled + books.unsampled)
+      ...reasons, ...tellExplained(explained), ...tellAccepted(accepted), ...tellOutages(outages), ...tellCapped(books),
+      ...tellLeftOut(books, unsampled + books.unsampled)
     ]
   }
 }
@@ -147,6 +164,24 @@ function refuseBreaker (breaker: BreakerState, since: Date | null): VerdictReaso
 function awaitDuration (age: number, minDuration: number): VerdictReason {
   const text = `duration: ${span(age)} of the ${span(minDuration)} that are asked for; ${span(minDuration - age)} more`
   return { about: 'duration', state: 'undecided', count: age, limit: minDuration, text }
+}
+
+function tellAccepted (rules: readonly CompareRule[]): VerdictReason[] {
+  if (rules.length === 0) return []
+  const named = rules.slice(0, NAMED).map(({ at, endpoint, ...kind }) => `${endpoint} ${at} (${JSON.stringify(kind)})`)
+  const more = rules.length > NAMED ? ` and ${rules.length - NAMED} more` : ''
+  const text = `accepted: ${times(rules.length, 'rule')} of noise without a person: ${named.join(', ')}${more}`
+  return [{ about: 'accepted', state: 'told', count: rules.length, text }]
+}
+
+function tellExplained (facts: ExplainedFacts | null): VerdictReason[] {
+  if (facts === null) return []
+  const { since, mismatches, explained, proposals } = facts
+  const rate = explained / mismatches
+  const them = proposals === 1 ? 'it' : 'them'
+  const text = `explained: ${percent(rate)} of the mismatches since ${since.toISOString()}, ` +
+    `${explained} of ${mismatches}, by ${times(proposals, 'proposal')} of noise; accept or dismiss ${them}`
+  return [{ about: 'explained', state: 'told', count: explained, of: mismatches, rate, text }]
 }
 
 function tellOutages ({ count, ms, copies }: OutageSummary): VerdictReason[] {

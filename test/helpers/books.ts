@@ -13,6 +13,7 @@ function sum (counts: Record<string, number>): number {
 function equations (mirror: MirrorSnapshot): Equation[] {
   const { seen, disabled, filtered, looped, upgraded, unsampled, pending, unhandled, mirrored } = mirror
   const all = [{ name: 'seen closes', found: seen, wanted: disabled + filtered + looped + upgraded + unsampled + pending + unhandled + mirrored }]
+  all.push(...repeatEquations(mirror.repeats))
   for (const b of mirror.backends) {
     all.push(
       { name: 'offered is mirrored', found: b.offered, wanted: mirrored },
@@ -30,6 +31,18 @@ function equations (mirror: MirrorSnapshot): Equation[] {
 }
 
 const TABLES = { dropped: DROPPED, failure: FAILED, notCompared: NOT_COMPARED }
+
+/** Every equation that the numbers of what was asked twice promise to hold. */
+function repeatEquations (repeats: MirrorSnapshot['repeats']): Equation[] {
+  if (repeats === null) return []
+  const { asked, dropped, total, inFlight, success, failure, comparing, compared, matched, mismatched, cached, notCompared } = repeats
+  return [
+    { name: 'repeats close', found: asked, wanted: sum(dropped) + total },
+    { name: 'repeats sent close', found: total, wanted: inFlight + success + sum(failure) },
+    { name: 'repeats answered close', found: success, wanted: comparing + compared + cached + sum(notCompared) },
+    { name: 'repeats compared close', found: compared, wanted: matched + mismatched }
+  ]
+}
 
 /** Outcomes of a class. */
 function ofClass (backend: BackendSnapshot, wanted: ReasonClass): number {
@@ -67,7 +80,7 @@ function endpointEquations (mirror: MirrorSnapshot, { endpoints }: EndpointList)
 }
 
 function negatives (mirror: MirrorSnapshot): number[] {
-  return [mirror.pending, ...mirror.backends.flatMap(({ inFlight, comparing }) => [inFlight, comparing])].filter(count => count < 0)
+  return [mirror.pending, mirror.repeats?.inFlight ?? 0, mirror.repeats?.comparing ?? 0, ...mirror.backends.flatMap(({ inFlight, comparing }) => [inFlight, comparing])].filter(count => count < 0)
 }
 
 /** What snapshots are to agree with. */

@@ -45,7 +45,7 @@ export class RecordingSink implements CopySink {
     this.calls.push(difference === null ? 'matched' : `mismatched: ${difference.differs.join()}`)
   }
 
-  onNotCompared (reason: NotComparedReason): void {
+  onNotCompared (reason: NotComparedReason | 'cached'): void {
     this.calls.push(`not compared: ${reason}`)
   }
 
@@ -80,6 +80,8 @@ export interface SendOptions {
   /** Declared length. Default: that of `body`. */
   length?: number
   compare?: boolean
+  /** The request once more. */
+  repeat?: { target: unknown, of: number }
 }
 
 /** A mirrored request; `sink`: of its first copy. */
@@ -87,6 +89,8 @@ export interface Sent {
   exchange: ExchangeHandle
   sinks: RecordingSink[]
   sink: RecordingSink
+  /** Of the repeat; without one it hears nothing. */
+  repeated: RecordingSink
   /** Every copy has been told its last. */
   ended (): Promise<void>
 }
@@ -157,23 +161,27 @@ export function testEngines (
 
 /** Opens an exchange with a copy for each target. */
 export function send (engine: Engine, targets: unknown[], options: SendOptions = {}): Sent {
-  const { method = 'GET', path = '/', headers = ['host', 'shadow.test'], body, upload = false, compare = false } = options
+  const { method = 'GET', path = '/', headers = ['host', 'shadow.test'], body, upload = false, compare = false, repeat } = options
   const { length = body === undefined ? 0 : Buffer.byteLength(body) } = options
   const backlog = body === undefined && !upload ? null : new Backlog(engine.budget, length)
   if (body !== undefined) backlog?.append(Buffer.from(body))
   if (backlog !== null) backlog.ended = !upload
   const sinks = targets.map(() => new RecordingSink())
+  const repeated = new RecordingSink()
+  const head = () => ({ path, headers: [...headers] })
   const exchange = engine.open({
     method,
     backlog,
     length,
     compare,
-    copies: targets.map((target, i) => ({ target, head: { path, headers: [...headers] }, sink: sinks[i] }))
+    copies: targets.map((target, i) => ({ target, head: head(), sink: sinks[i] })),
+    repeat: repeat === undefined ? null : { ...repeat, head: head(), sink: repeated }
   })
   return {
     exchange,
-    sinks,
+    sinks: repeat === undefined ? sinks : [...sinks, repeated],
     sink: sinks[0],
-    ended: () => until('every copy has ended', () => sinks.every(sink => sink.done))
+    repeated,
+    ended: () => until('every copy has ended', () => sinks.every(sink => sink.done) && (repeat === undefined || repeated.done))
   }
 }

@@ -82,7 +82,7 @@ class CountingSink extends RecordingSink {
 
   #check (): void {
     const backend = { name: 'a', url: '', enabled: true, percentage: 100, breaker: 'closed' as const, books: this.books }
-    const state = { id: 'a', routes: [], enabled: true, percentage: 100, rules: [], books: this.#mirror, backends: [backend] }
+    const state = { id: 'a', routes: [], enabled: true, percentage: 100, rules: [], repeats: null, books: this.#mirror, backends: [backend] }
     same(imbalances(mirrorSnapshot(state)), [], this.calls.join())
   }
 }
@@ -119,6 +119,7 @@ async function play (engine: Engine, target: unknown, script: Script): Promise<s
     backlog,
     length: 0,
     compare: script.compare,
+    repeat: null,
     copies: script.shadows.map((shadow, i) => ({ target, head: { path: `/${shadow}`, headers: ['host', 'shadow.test'] }, sink: sinks[i] }))
   })
   const [client, primary] = [clientOf(exchange, script), primaryOf(exchange, script)]

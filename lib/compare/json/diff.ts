@@ -20,6 +20,8 @@ export interface JsonDiffOptions {
   /** Where the documents begin among the rules. */
   at: Standing
   redactor: Masker
+  /** Whether it is told what differences look like. */
+  shapes?: boolean
 }
 
 /** Of a document that is a row of events: how many of its levels are the row's own. */
@@ -39,7 +41,7 @@ export function * diffJson (
   const b = yield * readTape(shadow)
   if (b.state === 'partial') return { kind: 'not json' }
   if (a.state === 'too complex' || b.state === 'too complex') return { kind: 'too complex' }
-  const report = new Report(a, b, options.redactor, levels)
+  const report = new Report(a, b, options.redactor, levels, options.shapes)
   const whole = yield * walk(a, b, options.at, report)
   if (!whole) return { kind: 'not json' }
   const { differences, truncated, byIndex, places } = report

@@ -1,5 +1,7 @@
 import { MASK } from '../../secrets'
 import { foldPointer, toPointer } from '../pointer'
+import { SHAPE, numberShape, textShape, wider } from '../shape'
+import type { Shape } from '../shape'
 import { isSecretMember, isSecretText, secretMembers } from '../secrets/pairs'
 import { beginning } from '../user-info'
 import { typeOf } from '../rules/values'
@@ -25,6 +27,9 @@ const MAX_FOUND = 5000
 const MAX_VALUE = 200
 const MANY_CHARACTERS = 8 * 1024
 const MAX_LATE_VALUE = 40
+/** Differences of which it is told what they look like, and characters of a value. */
+const MAX_SHAPES = 500
+const MAX_SHAPED = 1024
 /** Characters of a key that are looked at, of which a pointer shows fewer. */
 const MAX_SEGMENT = 1024
 
@@ -39,12 +44,14 @@ export interface JsonPlaces {
   readonly firsts: number[]
   /** Whether there may be more of them. */
   more: boolean
+  /** For each what all differences there look like. Only where somebody asked for that. */
+  readonly shapes?: Shape[]
 }
 
 /** What is told of the differences of two documents: bounded, and with secrets masked. */
 export class Report {
   readonly differences: JsonDifference[] = []
-  readonly places: JsonPlaces = { keys: [], firsts: [], more: false }
+  readonly places: JsonPlaces
   /** There are more differences than those listed. */
   truncated = false
   /** An array had so many items that stand elsewhere or differ that they were compared by index. */
@@ -61,8 +68,12 @@ export class Report {
   #placeCharacters = 0
   #valueCharacters = 0
   #found = 0
+  /** Of each place, by its name before it is masked, that among the keys. */
+  readonly #indices = new Map<string, number>()
 
-  constructor (a: Tape, b: Tape, masker: Masker, own: number) {
+  /** `shapes`: whether it is told what differences look like. */
+  constructor (a: Tape, b: Tape, masker: Masker, own: number, shapes = false) {
+    this.places = { keys: [], firsts: [], more: false, ...shapes ? { shapes: [] } : {} }
     this.#a = a
     this.#b = b
     this.#masker = masker
@@ -89,10 +100,14 @@ export class Report {
       this.truncated = true
     } else {
       const pointer = toPointer(path.map((segment) => this.#masker.text(beginning(segment, MAX_SEGMENT))))
-      if (alike === 0) this.#addPlace(`${change} ${foldPointer(pointer)}`)
+      if (alike === 0) this.#addPlace(`${change} ${foldPointer(pointer)}`, place)
       const difference = within ? masked(pointer) : this.#difference(pointer, change, a, b, secret !== -1)
       if (this.#own > 0 && levels.length > 0) difference.event = Number(levels[0].segment)
       this.differences.push(difference)
+    }
+    const { shapes } = this.places
+    if (shapes !== undefined) {
+      this.#addShape(shapes, place, change === 'order' ? SHAPE.order : within ? SHAPE.other : this.#shapeOf(a, b))
     }
     if (secret === -1) return false
     levels.length = secret + 1
@@ -105,9 +120,11 @@ export class Report {
   }
 
   /** The place of the difference that is listed next. Masked, several may have one name. */
-  #addPlace (key: string): void {
+  #addPlace (key: string, place: string): void {
     const { keys, firsts } = this.places
-    if (keys.includes(key)) return
+    const known = keys.indexOf(key)
+    this.#indices.set(place, known === -1 ? keys.length : known)
+    if (known !== -1) return
     this.#placeCharacters += key.length
     if (this.#placeCharacters > MAX_PLACE_CHARACTERS) {
       this.#stop()
@@ -115,6 +132,25 @@ export class Report {
     }
     keys.push(key)
     firsts.push(this.differences.length)
+  }
+
+  /** What one difference more looks like. */
+  #addShape (shapes: Shape[], place: string, shape: Shape): void {
+    const index = this.#indices.get(place) as number
+    if (index < this.places.keys.length) shapes[index] = index < shapes.length ? wider(shapes[index], shape) : shape
+  }
+
+  #shapeOf (a: number, b: number): Shape {
+    if (a === NONE || b === NONE) return SHAPE.absent
+    // Most are alike: what is told of many is told of the first.
+    if (this.#found > MAX_SHAPES) return SHAPE.other
+    const [one, other] = [this.#a.kind(a), this.#b.kind(b)]
+    if (one === 'n' || other === 'n') return SHAPE.absent
+    if (typeOf(one) !== typeOf(other)) return SHAPE.other
+    const [source, second] = [this.#a.source(a), this.#b.source(b)]
+    if (Math.max(source.length, second.length) > MAX_SHAPED) return SHAPE.type
+    if (one === '"') return textShape(this.#a.string(a), this.#b.string(b))
+    return typeOf(one) === '0' ? numberShape(source, second) : SHAPE.type
   }
 
   /** Of a secret it is not said of which type it is. */

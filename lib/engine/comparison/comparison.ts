@@ -1,4 +1,5 @@
 import { compareByStatus } from '../../compare/answers'
+import type { ComparedAnswer } from '../../compare/answer'
 import type { Comparison as Compared } from '../../compare/answers'
 import { isByValidator } from '../../compare/conditional'
 import { NO_DIGEST } from '../../compare/digest'
@@ -22,6 +23,8 @@ export interface ComparableCopy extends Holder {
 
 /** Hears when all copies of a request are settled. */
 export interface ComparisonOwner {
+  /** The primary's answer is complete, and nothing has been compared with it; `null`: there will be none. */
+  onPrimary (primary: ComparedAnswer | null): void
   onSettled (): void
 }
 
@@ -39,8 +42,12 @@ export interface ComparisonOwner {
 export class Comparison {
   readonly #guard: Guard
   readonly #owner: ComparisonOwner
-  readonly #primary = new ComparedPrimary()
+  readonly #primary: ComparedPrimary
   readonly #keeper: PrimaryKeeper
+  /** Whether it compares answers of one version. */
+  readonly #ofOne: boolean
+  /** Whether the owner waits for the primary, too. */
+  readonly #isAwaited: boolean
   #state: 'open' | 'complete' | NotComparedReason
   /** Copies that are answered, and wait for the primary. */
   #waiting: ComparableCopy[] = []
@@ -49,11 +56,21 @@ export class Comparison {
   #over = false
   #endpoint = ''
 
-  constructor (owner: ComparisonOwner, keeper: PrimaryKeeper, copies: number, compare: boolean, guard: Guard) {
+  /**
+   * `isAwaited`: the owner waits for the primary, too. `first`: what is compared with, where that is not the primary's
+   * answer but another one of the same version.
+   */
+  constructor (
+    owner: ComparisonOwner, keeper: PrimaryKeeper, copies: number, compare: boolean, guard: Guard,
+    isAwaited: boolean, first: ComparedPrimary | null
+  ) {
     this.#owner = owner
     this.#keeper = keeper
-    this.#unsettled = copies
-    this.#state = compare ? 'open' : 'off'
+    this.#unsettled = isAwaited ? copies + 1 : copies
+    this.#isAwaited = isAwaited
+    this.#primary = first ?? new ComparedPrimary()
+    this.#ofOne = first !== null
+    this.#state = first !== null ? 'complete' : compare ? 'open' : 'off'
     this.#guard = guard
   }
 
@@ -95,6 +112,7 @@ export class Comparison {
 
   #end (state: 'complete' | NotComparedReason): void {
     this.#state = state
+    if (this.#isAwaited) this.#tellOwner(state === 'complete')
     const waiting = this.#waiting
     this.#waiting = []
     for (const copy of waiting) this.#guard.enter(copy, judge, this)
@@ -134,7 +152,8 @@ export class Comparison {
     } else {
       this.#primary.gather()
       answer.gather()
-      keeper.comparer.compare(this.#primary, answer, this.#endpoint, compared => this.tell(copy, compared))
+      const comparer = this.#ofOne ? keeper.repeatComparer : keeper.comparer
+      comparer.compare(this.#primary, answer, this.#endpoint, compared => this.tell(copy, compared))
     }
   }
 
@@ -160,6 +179,17 @@ export class Comparison {
   #settle (copy: ComparableCopy): void {
     if (!copy.settled) this.#unsettled--
     copy.settle()
+    this.#endIfSettled()
+  }
+
+  #tellOwner (complete: boolean): void {
+    if (complete) this.#primary.gather()
+    this.#owner.onPrimary(complete ? this.#primary : null)
+    this.#unsettled--
+    this.#endIfSettled()
+  }
+
+  #endIfSettled (): void {
     if (this.#unsettled > 0 || this.#over) return
     this.#primary.free()
     this.#owner.onSettled()
@@ -179,7 +209,7 @@ function comparedAs (sink: CopySink, difference: Difference | null, latency: Pai
   sink.onCompared(difference, latency)
 }
 
-function notCompared (sink: CopySink, reason: NotComparedReason): void {
+function notCompared (sink: CopySink, reason: NotComparedReason | 'cached'): void {
   sink.onNotCompared(reason)
 }
 

@@ -13,6 +13,8 @@ const CONTENT_ENCODING = 'content-encoding'
 /** Parts that keep an answer. */
 export interface Keeper {
   readonly comparer: Comparer
+  /** Of answers of one version. */
+  readonly repeatComparer: Pick<Comparer, 'compare'>
   readonly share: Share
   /** Bytes of an answer that are kept for the comparer. */
   readonly maxCapture: number
@@ -104,7 +106,8 @@ export class CopyAnswer implements ComparedAnswer {
   }
 }
 
-function lengthOf (list: readonly string[]): number {
+/** Characters of all headers. */
+export function lengthOf (list: readonly string[]): number {
   let length = 0
   for (const item of list) length += item.length
   return length

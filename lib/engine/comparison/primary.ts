@@ -3,6 +3,7 @@ import type { Comparer } from '../../compare/answers'
 import { Digest, NO_DIGEST } from '../../compare/digest'
 import type { Budget } from '../budget'
 import { Capture } from './capture'
+import { lengthOf } from './copy-answer'
 
 const NO_HEADERS: readonly string[] = []
 
@@ -13,7 +14,7 @@ export interface PrimaryKeeper {
   readonly maxCapture: number
 }
 
-/** The primary's answer to a request, as far as its copies' are compared with it. */
+/** The primary's answer to a request, or another first one, as far as others are compared with it. */
 export class ComparedPrimary implements ComparedAnswer {
   status = 0
   encoding = ''
@@ -24,6 +25,9 @@ export class ComparedPrimary implements ComparedAnswer {
   /** NaN: its time says nothing of the primary. */
   ms = NaN
   #capture: Capture | null = null
+  #budget: Budget | null = null
+  /** Bytes of digest and headers that are counted. */
+  #kept = 0
 
   start (keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null): void {
     this.#head(keeper, status, encoding, headers)
@@ -51,6 +55,26 @@ export class ComparedPrimary implements ComparedAnswer {
     this.ms = ms
   }
 
+  /** It is another answer, which has to wait for one that is compared with it. `false`: there is no memory for that. */
+  keep (keeper: PrimaryKeeper, { status, encoding, headers, digest, body }: ComparedAnswer): boolean {
+    const { budget, maxCapture } = keeper
+    const kept = digest.kept + lengthOf(headers)
+    if (body === 'memory' || !budget.take(kept)) return false
+    this.#budget = budget
+    this.#kept = kept
+    this.status = status
+    this.encoding = encoding
+    this.headers = headers
+    this.digest = digest
+    if (body === 'too long') {
+      this.body = body
+      return true
+    }
+    this.#capture = new Capture(budget, maxCapture, true)
+    this.#capture.add(body)
+    return this.#capture.bytes !== 'memory'
+  }
+
   #head (keeper: PrimaryKeeper, status: number, encoding: string, headers: string[] | null): void {
     const { comparer, budget, maxCapture } = keeper
     this.status = status
@@ -71,5 +95,7 @@ export class ComparedPrimary implements ComparedAnswer {
     this.#capture = null
     this.body = 'memory'
     this.digest = NO_DIGEST
+    this.#budget?.free(this.#kept)
+    this.#budget = null
   }
 }

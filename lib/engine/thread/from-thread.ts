@@ -66,10 +66,10 @@ export const compared = {
 }
 
 export const notCompared = {
-  write (ops: unknown[], id: number, copy: number, reason: NotComparedReason): void {
+  write (ops: unknown[], id: number, copy: number, reason: NotComparedReason | 'cached'): void {
     ops.push(FromThread.NotCompared, id, copy, reason)
   },
-  read: (reader: OpReader) => reader.next<NotComparedReason>()
+  read: (reader: OpReader) => reader.next<NotComparedReason | 'cached'>()
 }
 
 /** Stands in place of an exchange's id. */

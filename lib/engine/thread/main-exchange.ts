@@ -37,7 +37,9 @@ export class ThreadExchange implements ExchangeHandle {
     this.#id = id
     this.#link = link
     this.#sinks = init.copies.map(copy => copy.sink)
-    this.#copies = init.copies.map(() => 'open')
+    // The repeat counts as the last copy.
+    if (init.repeat !== null) this.#sinks.push(init.repeat.sink)
+    this.#copies = this.#sinks.map(() => 'open')
     this.#primaryOpen = init.compare
     this.#bodyOpen = init.backlog !== null
     link.clock.enter()
@@ -117,6 +119,13 @@ export class ThreadExchange implements ExchangeHandle {
     if (!this.wantsPrimary) return
     this.#primaryOpen = false
     toThread.primaryLost.write(this.#outbox, this.#id, reason)
+  }
+
+  repeat (goesOut: boolean, body: Uint8Array | null): void {
+    if (this.done) return
+    const refusal = body === null ? null : this.#link.take(body.length)
+    const sent = refusal === null ? body : null
+    toThread.repeat.write(this.#outbox, this.#id, goesOut && refusal === null, sent)
   }
 
   /** Whether so many bytes of the primary's answer may go out. Where they may not, none of it is compared. */

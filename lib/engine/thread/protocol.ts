@@ -10,7 +10,10 @@ import type { TargetOptions } from '../types'
 
 /** Operations to the thread; behind each its arguments. `bytes`: Latin-1 text, or three: slab, offset, length. */
 export const ToThread = {
-  /** id, method, length, has a body, compare, copies; for each copy: target, path, headers joined by NUL */
+  /**
+   * id, method, length, has a body, compare, copies, whose answer the repeat is of or `null`; for each copy, and the
+   * repeat if there is one: target, path, headers joined by NUL
+   */
   Open: 0,
   /** id, bytes */
   Body: 1,
@@ -33,7 +36,9 @@ export const ToThread = {
   /** id, message */
   Fail: 10,
   /** id, name */
-  Endpoint: 11
+  Endpoint: 11,
+  /** id, whether it goes out, whether it has a body; bytes of that, if so */
+  Repeat: 12
 } as const
 
 /** Operations from the thread; behind each: id, copy, its arguments. */

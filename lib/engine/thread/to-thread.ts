@@ -9,7 +9,7 @@ import type { OpReader } from './reader'
 // throw comes before. All of it is read before anything may throw, which would leave half of it to the next. `read`
 // begins behind operation and id.
 
-interface OpenedCopy {
+export interface OpenedCopy {
   readonly target: number
   readonly path: string
   readonly headers: JoinedHeaders
@@ -21,25 +21,34 @@ interface Opened {
   readonly hasBody: boolean
   readonly compare: boolean
   readonly copies: readonly OpenedCopy[]
+  /** `null`: none. */
+  readonly repeat: (OpenedCopy & { of: number }) | null
 }
 
 /** A mirrored request begins. */
 export const open = {
-  write ({ ops }: Outbox, id: number, { method, length, backlog, compare, copies }: ExchangeInit<number>): void {
+  write ({ ops }: Outbox, id: number, init: ExchangeInit<number>): void {
+    const { method, length, backlog, compare, copies, repeat } = init
     const headers = copies.map(({ head }) => joinHeaders(head.headers))
-    ops.push(ToThread.Open, id, method, length, backlog !== null, compare, copies.length)
+    const last = repeat === null ? '' : joinHeaders(repeat.head.headers)
+    ops.push(ToThread.Open, id, method, length, backlog !== null, compare, copies.length, repeat?.of ?? null)
     for (const [copy, { target, head }] of copies.entries()) ops.push(target, head.path, headers[copy])
+    if (repeat !== null) ops.push(repeat.target, repeat.head.path, last)
   },
   read (reader: OpReader): Opened {
     const [method, length] = [reader.next<string>(), reader.next<number>()]
     const [hasBody, compare] = [reader.next<boolean>(), reader.next<boolean>()]
+    const [count, of] = [reader.next<number>(), reader.next<number | null>()]
     const copies: OpenedCopy[] = []
-    for (let left = reader.next<number>(); left > 0; left--) {
-      const [target, path] = [reader.next<number>(), reader.next<string>()]
-      copies.push({ target, path, headers: reader.next<JoinedHeaders>() })
-    }
-    return { method, length, hasBody, compare, copies }
+    for (let left = count; left > 0; left--) copies.push(readCopy(reader))
+    const repeat = of === null ? null : { ...readCopy(reader), of }
+    return { method, length, hasBody, compare, copies, repeat }
   }
+}
+
+function readCopy (reader: OpReader): OpenedCopy {
+  const [target, path] = [reader.next<number>(), reader.next<string>()]
+  return { target, path, headers: reader.next<JoinedHeaders>() }
 }
 
 function pieceBehind (op: typeof ToThread.Body | typeof ToThread.PrimaryData) {
@@ -155,4 +164,17 @@ export const primaryLost = {
     ops.push(ToThread.PrimaryLost, id, reason)
   },
   read: (reader: OpReader) => reader.next<NotComparedReason>()
+}
+
+/** Whether the repeat goes out. */
+export const repeat = {
+  write (outbox: Outbox, id: number, goesOut: boolean, body: Uint8Array | null): void {
+    if (body !== null) outbox.place(body)
+    outbox.ops.push(ToThread.Repeat, id, goesOut, body !== null)
+    if (body !== null) outbox.pushPlaced()
+  },
+  read (reader: OpReader): { goesOut: boolean, body: Buffer | null } {
+    const [goesOut, hasBody] = [reader.next<boolean>(), reader.next<boolean>()]
+    return { goesOut, body: hasBody ? reader.bytes() : null }
+  }
 }

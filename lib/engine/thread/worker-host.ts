@@ -107,6 +107,11 @@ export class Host implements SinkHost, Holder {
         break
       }
       case ToThread.PrimaryEnds: { const ms = toThread.primaryEnds.read(reader); exchange?.primaryEnds(ms); break }
+      case ToThread.Repeat: {
+        const { goesOut, body } = toThread.repeat.read(reader)
+        exchange?.repeat(goesOut, body)
+        break
+      }
       case ToThread.PrimaryLost: {
         const reason = toThread.primaryLost.read(reader)
         exchange?.primaryLost(reason)
@@ -116,17 +121,20 @@ export class Host implements SinkHost, Holder {
   }
 
   #open (id: number, run: Run): void {
-    const { method, length, hasBody, compare, copies } = toThread.open.read(run.reader)
-    const tracked = { open: copies.length }
+    const { method, length, hasBody, compare, copies, repeat } = toThread.open.read(run.reader)
+    // The repeat counts as the last copy.
+    const tracked = { open: copies.length + Number(repeat !== null) }
     run.id = id
-    run.opening = copies.length
-    const inits = copies.map(({ target, path, headers }, copy): CopyInit<Target> => {
+    run.opening = tracked.open
+    const initOf = ({ target, path, headers }: toThread.OpenedCopy, copy: number): CopyInit<Target> => {
       const sink = new RemoteSink(this, id, copy, tracked)
       run.sinks.push(sink)
       return { target: this.#targets[target], head: { path, headers: splitHeaders(headers) }, sink }
-    })
+    }
+    const inits = copies.map(initOf)
+    const last = repeat === null ? null : { ...initOf(repeat, copies.length), of: repeat.of }
     const backlog = hasBody ? new Backlog(this.#engine.budget, length) : null
-    const exchange = this.#engine.open({ method, backlog, length, compare, copies: inits })
+    const exchange = this.#engine.open({ method, backlog, length, compare, copies: inits, repeat: last })
     if (tracked.open > 0) this.#exchanges[id] = exchange
     run.opened()
   }

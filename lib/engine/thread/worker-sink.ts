@@ -57,7 +57,7 @@ export class RemoteSink implements CopySink {
     this.#ended()
   }
 
-  onNotCompared (reason: NotComparedReason): void {
+  onNotCompared (reason: NotComparedReason | 'cached'): void {
     if (this.#state !== 'answered') return
     fromThread.notCompared.write(this.#host.writable(), this.#id, this.#copy, reason)
     this.#ended()
