@@ -244,11 +244,12 @@ t.test('each shadow is asked twice for its own copies alone, and one of them for
 
 t.test('a function that rewrites headers is asked for another instance, too', async t => {
   let fails = false
+  let calls = 0
   const { ask, ended, third } = await setUp(t, {}, {
     other: true,
     mirror: {
       rewriteRequestHeaders (_request, headers) {
-        if (fails) throw new Error('no')
+        if (fails && ++calls % 2 === 0) throw new Error('no')
         return { ...headers, 'x-own': 'yes' }
       }
     }
@@ -261,4 +262,32 @@ t.test('a function that rewrites headers is asked for another instance, too', as
   fails = true
   await ask('/a')
   t.match((await ended()).repeats, { asked: 1 })
+})
+
+t.test('another instance is connected anew as shadows are', async t => {
+  const { ask, ended, gateway, third } = await setUp(t, {}, { other: true })
+  await ask('/a')
+  await ended()
+  gateway.app.mirrors.update('m', { reconnect: true })
+  await ask('/a')
+  await ended()
+  gateway.app.mirrors.reset('m')
+  await ask('/a')
+  t.match((await ended()).repeats, { asked: 1, matched: 1 })
+  t.equal(third.connections, 3)
+})
+
+t.test('what a cache gave counts apart, and a shadow that fails when it is asked twice is told', async t => {
+  const { ask, ended, gateway } = await setUp(t, {}, {
+    shadow (response, received) {
+      if (received.url === '/a') response.setHeader('age', '1').end()
+      else if (isRepeat(received)) response.socket?.end('no HTTP at all\r\n\r\n')
+      else response.end()
+    }
+  })
+  await ask('/a')
+  t.match((await ended()).repeats, { asked: 1, success: 1, cached: 1, compared: 0 })
+  await ask('/b')
+  t.match((await ended()).repeats, { asked: 2, failure: { reset: 1 } })
+  t.match(gateway.log.at(-1), { msg: 'the repeat failed', backend: 'shadow' })
 })

@@ -745,8 +745,8 @@ declare namespace fastifyMirror {
      */
     noise (id: string): NoiseList | undefined
     /**
-     * Accepts and dismisses proposals of one mirror, by their ids; those that nothing stands for are left out. The rules
-     * of all that is accepted are one change, and begin one period.
+     * Accepts and dismisses proposals of one mirror, by their ids; those that nothing stands for are left out. The
+     * rules of all that is accepted are one change, and begin one period.
      * @param log where it is logged: give `request.log` to say who asked. Default: the app's logger
      * @returns what is proposed now, or `undefined` when there is no such mirror
      * @throws an `FST_MIRROR_` error with status code 400 that says what is allowed
@@ -1447,7 +1447,8 @@ declare namespace fastifyMirror {
    * - `thread`: The worker thread is not there, or behind.
    * - `error`: A function of yours threw, or the client library refuses such a request.
    */
-  export type RepeatDropReason = 'disabled' | 'inFlight' | 'memory' | 'breaker' | 'body' | 'closing' | 'thread' | 'error'
+  export type RepeatDropReason =
+    'disabled' | 'inFlight' | 'memory' | 'breaker' | 'body' | 'closing' | 'thread' | 'error'
 
   /**
    * Why a copy that was attempted got no complete answer.
