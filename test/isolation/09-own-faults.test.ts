@@ -24,11 +24,11 @@ const LIB = join(__dirname, '../../lib')
 
 /** What runs for a request. The guard is what is tested. */
 const PARTS = [
-  'compare', 'decision', 'engine', 'hooks', 'mirror', 'mismatches', 'proxy', 'request', 'tap', 'request-target.ts',
+  'compare', 'decision', 'engine', 'hooks', 'mirror', 'mismatches', 'noise', 'proxy', 'request', 'tap', 'request-target.ts',
   'metrics/books.ts', 'metrics/ring.ts', 'metrics/histogram.ts'
 ]
 /** Run once for an app, when numbers are read, or in the worker's own file; and what only pushes into an array or reads of one. */
-const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|Registry\.|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|: startWorker|thread\/main-start|thread\/main-restarts|pushPlaced|OpReader|enterHand/
+const NOT_FOR_REQUESTS = /thread\/worker\.ts|quick-ticks|hooks\/index\.ts: install|Registry\.|: connectFault|Mirror\.(?:snapshot|totals|verdict)|Ring\.summary|RulesInForce\.list|: startWorker|thread\/main-start|thread\/main-restarts|pushPlaced|OpReader|enterHand/
 
 interface Callee {
   name: string
