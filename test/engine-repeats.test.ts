@@ -128,19 +128,22 @@ testEngines(t, 'a repeat of a request with a body has that body', async (t, benc
 testEngines(t, 'what a cache gave once more is told apart', async (t, bench) => {
   let headers: Record<string, string> = {}
   let status = 200
+  let body: string | undefined
   const shadow = await startBackend(t, (_, response) => {
     response.sendDate = false
     response.writeHead(status, headers)
-    response.end(status === 304 ? undefined : `${Math.random()}`)
+    response.end(status === 304 ? undefined : body ?? `${Math.random()}`)
   })
   const target = bench.target(shadow.url, DETAIL)
   const date = new Date().toUTCString()
-  for (const [answered, cached, code = 200] of [
-    [{ age: '0' }, true], [{ 'x-cache': 'HIT from edge' }, true], [{ 'x-cache': 'MISS' }, false], [{}, true, 304], [{ etag: '"a"', date }, true], [{ etag: '"a"' }, false],
+  for (const [answered, cached, code = 200, same] of [
+    [{ age: '0' }, true], [{ 'x-cache': 'HIT from edge' }, true], [{ 'x-cache': 'MISS' }, false], [{}, true, 304],
+    [{ etag: '"a"', date }, false], [{ etag: '"a"', date }, true, 200, 'the same'], [{ etag: '"a"' }, false],
     [{ date }, false]
-  ] as Array<[Record<string, string>, boolean, number?]>) {
+  ] as Array<[Record<string, string>, boolean, number?, string?]>) {
     headers = answered
     status = code
+    body = same
     const sent = bench.send(target, { compare: true, repeat: { target, of: 0 } })
     await isAnswered(sent)
     sent.exchange.repeat(true, null)

@@ -20,6 +20,7 @@ import { Allowance } from '../lib/noise/allowance'
 import { Evidence } from '../lib/noise/evidence'
 import { mayBeAccepted, proposalsOf, ruleOf } from '../lib/noise/proposals'
 import { explains, tightest } from '../lib/noise/rule'
+import { Spot } from '../lib/noise/spot'
 import { memoryOf } from './helpers/places'
 
 t.test('a share is never passed, whatever comes', async t => {
@@ -156,6 +157,43 @@ t.test('statuses, bodies as a whole and names that are cut are never proposed', 
   for (let i = 0; i < 5; i++) within(keys)
   t.strictSame(proposals().map(({ spot }) => spot.where), ['/a', 'header:etag'])
   t.strictSame(proposals().map(({ rule }) => rule.kind), ['ignore', 'ignore'], 'without a look nothing is known of them')
+})
+
+t.test('of a document as a whole no more is proposed than that its order says nothing', async t => {
+  const { within, between, proposals } = evidenceOf()
+  for (let i = 0; i < 40; i++) {
+    within(['order body'], [SHAPE.order])
+    between(['order body'], [SHAPE.order])
+  }
+  t.strictSame(proposals().map(ruleOf), [{ at: '', endpoint: 'GET /', unordered: true }])
+  t.strictSame(proposals().map(proposal => mayBeAccepted(proposal, 1)), [false], 'by a person')
+  within(['changed body'], [SHAPE.other])
+  t.strictSame(proposals(), [])
+})
+
+t.test('by form, what is made anew differs mostly, and all else always', async t => {
+  const proposed = (where: string, shape: number, differing: number, of: number) => {
+    const spot = new Spot(where)
+    for (let i = 0; i < differing; i++) spot.addBetween(shape, { within: 0, between: of })
+    return spot.byForm(of)?.kind ?? null
+  }
+  t.equal(proposed('/a', SHAPE.uuid, 30, 60), 'format')
+  t.equal(proposed('/a', SHAPE.ulid, 30, 61), null)
+  t.equal(proposed('/a', SHAPE.uuid, 29, 29), null)
+  t.equal(proposed('/a', SHAPE.order, 30, 60), 'unordered')
+  t.equal(proposed('body', SHAPE.order, 30, 60), 'unordered')
+  t.equal(proposed('body', SHAPE.other, 60, 60), null)
+  t.equal(proposed('/a', SHAPE['date-time'], 30, 60), 'tolerance')
+  t.equal(proposed('/a', SHAPE.number, 30, 60), null)
+  t.equal(proposed('/a', SHAPE.number, 57, 60), 'tolerance')
+  t.equal(proposed('/a', SHAPE.url, 56, 60), null)
+  t.equal(proposed('/a', SHAPE.url, 57, 60), 'format')
+  t.equal(proposed('/a', SHAPE.opaque, 60, 60), null, 'it may be a name that has changed')
+  for (const where of ['header:etag', 'header:location', 'header:set-cookie/session/value']) {
+    t.equal(proposed(where, SHAPE.opaque, 57, 60), 'format', where)
+  }
+  t.equal(proposed('header:content-language', SHAPE.opaque, 60, 60), null)
+  t.equal(proposed('/a', SHAPE.type, 60, 60), null)
 })
 
 t.test('evidence is bounded, its examples are masked, and let go of', async t => {

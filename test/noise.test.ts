@@ -182,7 +182,8 @@ for (const { mode, plugin } of modes) {
       '/ /digits': { tolerance: '0.2%' },
       '/ /past': { format: 'date-time' },
       '/ /day': { format: 'date' },
-      '/ /link': { format: 'url' }
+      '/ /link': { format: 'url' },
+      '/ header:etag': { format: 'opaque' }
     })
     const { proposals: [first] } = await list()
     t.match(first, { basis: 'form', repeats: 0, compared: 32, note: /^weaker: / })

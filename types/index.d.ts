@@ -304,7 +304,7 @@ declare namespace fastifyMirror {
     /**
      * Methods of requests that may be asked twice, in any case: GET, HEAD, OPTIONS. With `endpoint: 'graphql'` queries
      * by POST may be, too, if their body has at most 2 KiB.
-     * @default ['GET', 'HEAD']
+     * @default ['GET','HEAD']
      */
     methods?: string[]
     /**

@@ -134,12 +134,12 @@ export class AnswerComparer implements Comparer {
     const ofPrimary = captured(primary)
     const ofShadow = captured(shadow)
     if (ofPrimary === null || ofShadow === null) {
-      callback(withoutBodies(primary, shadow, headers, 'memory'))
+      callback(withoutBodies(primary, shadow, headers, 'memory', this.#shapes))
       return
     }
     this.#bodies.compare(ofPrimary, ofShadow, this.#rules.of(endpoint), outcome => {
       if (outcome.outcome === 'unknown') {
-        callback(withoutBodies(primary, shadow, headers, outcome.reason))
+        callback(withoutBodies(primary, shadow, headers, outcome.reason, this.#shapes))
       } else {
         const [body, places] = outcome.outcome === 'match' ? [null, undefined] : [outcome.difference, outcome.places]
         callback(differenceOf(primary, shadow, headers, body, places, this.#shapes))
@@ -159,9 +159,9 @@ function captured ({ body, headers, encoding }: ComparedAnswer) {
 /** The bodies can not be compared; where something else differs, that is a difference all the same. */
 function withoutBodies (
   primary: ComparedAnswer, shadow: ComparedAnswer, headers: HeaderDifference[],
-  reason: HashReason & ('encoding' | 'memory' | 'busy' | 'error')
+  reason: HashReason & ('encoding' | 'memory' | 'busy' | 'error'), shapes?: boolean
 ): Comparison {
-  const difference = differenceOf(primary, shadow, headers, null)
+  const difference = differenceOf(primary, shadow, headers, null, undefined, shapes)
   return difference === null ? reason : { ...difference, body: { kind: 'hash', reason } }
 }
 

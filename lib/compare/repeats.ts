@@ -4,7 +4,8 @@ import { valueOf } from './headers'
 
 /**
  * Compares two answers of one version. What a cache gave once more says nothing of what the version makes anew: such a
- * pair is told as `cached`, whether it differs or not.
+ * pair is told as `cached`, whether it differs or not. What was made at one moment under one validator may come from a
+ * cache: only what differs in such a pair says something.
  */
 export class RepeatComparer implements Pick<Comparer, 'compare'> {
   readonly #comparer: Pick<Comparer, 'compare'>
@@ -17,8 +18,12 @@ export class RepeatComparer implements Pick<Comparer, 'compare'> {
   compare (
     first: ComparedAnswer, second: ComparedAnswer, endpoint: string, tell: (comparison: Comparison) => void
   ): void {
-    if (isCached(first) || isCached(second) || isSame(first, second)) tell('cached')
-    else this.#comparer.compare(first, second, endpoint, tell)
+    if (isCached(first) || isCached(second)) {
+      tell('cached')
+    } else {
+      const same = isSame(first, second)
+      this.#comparer.compare(first, second, endpoint, outcome => tell(same && outcome === null ? 'cached' : outcome))
+    }
   }
 }
 

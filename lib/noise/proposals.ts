@@ -46,14 +46,14 @@ function formOf (own: EndpointEvidence, spot: Spot, backends: number): NoiseRule
 
 /** As it can be put into `compare.rules`. A key of JSON may have what would be a notation. */
 export function ruleOf ({ own, spot, rule }: Proposal): CompareRule {
-  const at = spot.where.startsWith('/') ? spot.where.replaceAll('[', '~3') : spot.where
+  const at = spot.ofWhole ? '' : spot.where.startsWith('/') ? spot.where.replaceAll('[', '~3') : spot.where
   return { at, endpoint: own.endpoint.name, [rule.kind]: rule.value } as CompareRule
 }
 
 /** Whether a rule needs no person: it explains surely not much more between versions than within one. */
 export function mayBeAccepted ({ own, spot, rule, byForm }: Proposal, backends: number): boolean {
   const isTight = AUTO_KINDS.has(rule.kind) && rule.value !== 'opaque'
-  if (byForm || !isTight || spot.within.count < LEAST_FOR_AUTO) return false
+  if (byForm || !isTight || spot.ofWhole || spot.within.count < LEAST_FOR_AUTO) return false
   const between = { count: spot.between.explainedBy(rule), total: own.compared(backends) }
   const within = { count: spot.within.explainedBy(rule), total: own.repeats + own.cached }
   return between.total > 0 && isSurelyNoMore(between, within)

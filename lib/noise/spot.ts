@@ -56,6 +56,8 @@ export class Spot {
   readonly examples: NoiseExample[] = []
   /** What is proposed here; `null`: nothing. */
   standing: NoiseRule | null = null
+  /** Whether it is the document as a whole, of which no more is proposed than that its order says nothing. */
+  readonly ofWhole: boolean
   /** Whether a rule could be made for this place at all. */
   readonly #canBeRuled: boolean
   readonly #ofHeader: boolean
@@ -64,6 +66,7 @@ export class Spot {
   constructor (where: string) {
     this.where = where
     this.#ofHeader = where.startsWith('header:')
+    this.ofWhole = where === 'body'
     this.#canBeRuled = canBeRuled(where)
   }
 
@@ -85,10 +88,15 @@ export class Spot {
     this.within.add(shape)
     if (!this.#canBeRuled || this.within.count < LEAST) return
     if (this.standing === null || !explains(this.standing, shape)) {
-      this.standing = tightest(this.within.shapes, this.#ofHeader)
+      this.standing = this.#ruleOf(this.within)
       this.#compareAt = 0
     }
     this.#compare(pairs)
+  }
+
+  #ruleOf ({ shapes }: Tally): NoiseRule | null {
+    const rule = tightest(shapes, this.#ofHeader)
+    return this.ofWhole && rule.kind !== 'unordered' ? null : rule
   }
 
   /** Answers of the two versions differ here. */
@@ -110,19 +118,29 @@ export class Spot {
   /** Without repeats: the rule that explains all that differed between versions, if it is one of form. */
   byForm (compared: number): NoiseRule | null {
     const { count } = this.between
-    if (!this.#canBeRuled || count < LEAST_OF_FORM || count < compared * ALWAYS) return null
-    const rule = tightest(this.between.shapes, this.#ofHeader)
-    return FORMS.has(rule.kind) && rule.value !== 'opaque' ? rule : null
+    if (!this.#canBeRuled || count < LEAST_OF_FORM) return null
+    const rule = this.#ruleOf(this.between)
+    return rule !== null && count >= compared * shareOfForm(rule, this.where) ? rule : null
   }
 }
 
-/** Comparisons that a proposal by form needs, and the share of all that must differ. */
+/** Comparisons that a proposal by form needs. */
 const LEAST_OF_FORM = 30
+/** The share of all that must differ: of what is made anew for each answer or at each moment, and of the rest. */
+const MOSTLY = 0.5
 const ALWAYS = 0.95
-const FORMS: ReadonlySet<string> = new Set(['unordered', 'tolerance', 'format'])
+/** What is made for one answer, and means nothing to whoever gets it (RFC 9110, section 8.8.3; RFC 6265). */
+const MADE_ANEW = /^header:(?:etag|location|set-cookie\/[^/]+\/value)$/
 
-/** Not of statuses, of bodies as a whole, of what is not told apart, and of names that are cut. */
+/** Infinity: such a rule is not proposed by form. */
+function shareOfForm ({ kind, value }: NoiseRule, where: string): number {
+  if (kind === 'unordered' || value === 'uuid' || value === 'ulid') return MOSTLY
+  if (kind === 'tolerance') return `${value}`.endsWith('s') ? MOSTLY : ALWAYS
+  return kind === 'format' && (value !== 'opaque' || MADE_ANEW.test(where)) ? ALWAYS : Infinity
+}
+
+/** Not of statuses, of what is not told apart, and of names that are cut. */
 function canBeRuled (where: string): boolean {
   if (where.includes('…') || where.includes('[redacted]') || where.includes('**')) return false
-  return where.startsWith('/') || (where.startsWith('header:') && where !== 'header:*')
+  return where === 'body' || where.startsWith('/') || (where.startsWith('header:') && where !== 'header:*')
 }
