@@ -1,4 +1,6 @@
 import t from 'tap'
+import { Endpoint } from '../lib/endpoints/table'
+import { Place } from '../lib/mismatches/place'
 import { booksClose } from './helpers/books'
 import { startBackend } from './helpers/backend'
 import { keepAlive, modes, startGateway } from './helpers/gateway'
@@ -192,4 +194,35 @@ t.test('an outage goes on in the period that a change of rules begins', async t 
   t.equal(since(reasons().breaker.text), since(before.breaker.text))
   await ask('/')
   t.match(reasons().outages, { text: /1 outage of .*, 1 copies/ })
+})
+
+t.test('the slowdown is judged by the pairs since a change of rules', async t => {
+  const shadow = await startBackend(t, (_, response) => { response.end('ok') })
+  const gateway = await startGateway(t, {
+    routes: app => {
+      const mirror = {
+        id: 'm', backends: [shadow.url], verdict: { maxSlowdown: 10_000 }, compare: { enabled: true, detailedDiff: true }
+      }
+      app.get('/*', { mirror }, async () => 'ok')
+    }
+  })
+  const client = keepAlive(t, gateway.url)
+  const ask = async () => (await client.request({ method: 'GET', path: '/' })).body.text()
+  const slowdown = () => gateway.app.mirrors.verdict('m')?.backends[0].reasons.find(({ about }) => about === 'slowdown')
+  await until('some pairs give a latency', async () => {
+    await ask()
+    return gateway.backend().latency.difference.count > 2
+  })
+  gateway.app.mirrors.update('m', { rules: [OLD] })
+  t.match(slowdown(), { of: 0 })
+  await until('one more does', async () => {
+    await ask()
+    return (slowdown()?.of ?? 0) > 0
+  })
+  t.match(slowdown(), { count: 0, p95: Number })
+})
+
+t.test('a place tells what differs in the examples that it has', async t => {
+  const place = new Place({ id: 'm' }, new Endpoint('GET /'), '/a', 'changed', 1, 0)
+  t.strictSame(place.differences, [])
 })

@@ -100,10 +100,10 @@ export class Reads {
   /** @internal The next piece, as far as there may be one now. */
   paced (): Buffer | null {
     if (this.#given > 0) this.#worked()
-    if (this.#fresh === null && this.#socket.readableLength === 0) return this.#next()
+    const hasCome = this.#fresh !== null || this.#socket.readableLength > 0
     // Without an answer that is awaited nothing is held back: what comes unasked must be seen before the next request
     // is sent, else it would be taken for its answer.
-    if (this.#reader.awaited && !this.#mayGoOn()) return null
+    if (hasCome && this.#reader.awaited && !this.#mayGoOn()) return null
     const piece = this.#next()
     if (piece === null) return null
     this.heard = true
