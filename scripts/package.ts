@@ -5,7 +5,7 @@ import { pack, root, run } from '../test/helpers/packed'
 
 // The package, as it would be published: its size, what publint says of it, and what attw says of its types.
 
-const MAX_BYTES = 160_000
+const MAX_BYTES = 210_000
 
 /**
  * publint reads `exports.default` and `__esModule` in the text of index.js. What is loaded is the function that
