@@ -42,7 +42,7 @@ export const KINDS: readonly KindName[] = [
   'ignore', 'unordered', 'tolerance', 'format', 'type', 'presence', 'optional', 'additions', 'only'
 ]
 
-/** What can have an effect, by where a rule is for. */
+/** What can have an effect, by where a rule is for. Words begin with `an`: the first is always `ignore`. */
 const EFFECTIVE: Readonly<Record<string, readonly KindName[]>> = {
   json: KINDS,
   header: ['ignore', 'unordered', 'tolerance', 'format', 'presence', 'optional', 'additions'],
@@ -62,10 +62,9 @@ export function readRule (given: CompareRule): Rule | RuleFault {
   const place = placeOf(at)
   const effective = EFFECTIVE[place]
   if (!effective.includes(name)) {
-    const article = /^[aeiou]/.test(effective[0]) ? 'an' : 'a'
     return {
       key: name,
-      allowed: `left out: for ${WHERE[place]} it has no effect, where a rule may be ${article} ${effective.join(', ')}`
+      allowed: `left out: for ${WHERE[place]} it has no effect, where a rule may be an ${effective.join(', ')}`
     }
   }
   if (name === 'only' && at.on === 'json' && at.path.length === 0) {
