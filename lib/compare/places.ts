@@ -53,8 +53,9 @@ export function placesOf (
       // The document itself has an empty pointer.
       keys.push(key.endsWith(' ') ? `${key}body` : key)
       firsts.push(json.firsts[index])
-      shapes?.push(json.shapes?.[index] ?? SHAPE.other)
     }
+    // Who asked for looks got them of the body, too.
+    shapes?.push(...json.shapes as Shape[])
   } else if (body !== null && !(body.kind === 'hash' && UNKNOWN.has(body.reason))) {
     keys.push(body.kind === 'hash' && body.reason !== 'off' ? `changed body (${body.reason})` : 'changed body')
     firsts.push(-1)
