@@ -1,6 +1,7 @@
 import t from 'tap'
 import { diffJson } from '../lib/compare/json/diff'
 import { createRedactor } from '../lib/compare/redact'
+import { shapeName, stepOf } from '../lib/compare/shape'
 import { atOnce } from '../lib/steps'
 import type { JsonOutcome } from '../lib/compare/json/diff'
 import type { CompareRule } from '../types/index'
@@ -168,4 +169,36 @@ t.test('long texts are told apart by their ends and their length, and compared a
   const outcome = diff(`[${one},1,${other}]`, `[${third},1,${one}]`)
   t.equal(outcome.kind, 'different')
   t.equal(diff(`[${one},1,${other}]`, `[${one}, 1,${other}]`).kind, 'equal')
+})
+
+t.test('what differences at one place look like together', async t => {
+  const looks = (primary: string, shadow: string) => {
+    const outcome = atOnce(diffJson(primary, shadow, { at: ruleSet({}).json.root, redactor, shapes: true }))
+    if (outcome.kind !== 'different') throw new Error(`the outcome is ${outcome.kind}`)
+    const { keys, shapes = [] } = outcome.places
+    return { keys, shapes: shapes.map(shapeName), steps: shapes.map(stepOf) }
+  }
+  const many = (digit: number, count: number) => JSON.stringify(Array.from({ length: count }, () => digit))
+  const cases: Array<[what: string, primary: string, shadow: string, keys: string[], shapes: string[]]> = [
+    ['alike', '[1,2]', '[3,4]', ['changed /*'], ['number']],
+    ['not alike', '[1,"2026-01-01"]', '[3,"2026-01-02"]', ['changed /*'], ['other']],
+    ['of two places', '{"a":"x","b":1}', '{"a":"y","b":2}', ['changed /a', 'changed /b'], ['opaque', 'number']],
+    ['within a secret', '{"customer":{"a":1}}', '{"customer":{"a":2}}', ['changed /customer'], ['other']],
+    ['as many as are looked at', many(1, 500), many(2, 500), ['changed /*'], ['number']],
+    ['one more than are looked at', many(1, 501), many(2, 501), ['changed /*'], ['other']],
+    ['as long as is looked at', '1'.repeat(1024), '2'.repeat(1024), ['changed '], ['number']],
+    ['longer than is looked at', '1'.repeat(1025), '2'.repeat(1025), ['changed '], ['type']]
+  ]
+  for (const [what, primary, shadow, keys, shapes] of cases) t.match(looks(primary, shadow), { keys, shapes }, what)
+  t.ok(looks('[1,1]', '[1.1,2]').steps[0] > looks('[1,1]', '[1.1,1.1]').steps[0], 'the farthest apart counts')
+
+  // The names of all places together are longer than what is kept of them.
+  const deep = (i: number, value: number) => Array.from({ length: 9 }, () => `word${'abcdefghij'[i % 10]}`.repeat(8))
+    .reduceRight<unknown>((inner, name) => ({ [name]: inner }), value)
+  const long = (value: number) => JSON.stringify(Object.fromEntries(
+    Array.from({ length: 100 }, (_, i) => [`k${'abcdefghij'[i % 10]}${'abcdefghij'[Math.floor(i / 10)]}`, deep(i, value)])
+  ))
+  const { keys, shapes } = looks(long(1), long(2))
+  t.ok(keys.length > 0 && keys.length < 100, `${keys.length} places`)
+  t.equal(shapes.length, keys.length, 'a place that is not kept has no look')
 })
