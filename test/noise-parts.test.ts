@@ -2,6 +2,7 @@ import t from 'tap'
 import { Digest } from '../lib/compare/digest'
 import { createRedactor } from '../lib/compare/redact'
 import { SHAPE, numberShape, shapeName, stepOf, textShape, wider } from '../lib/compare/shape'
+import { placesOf } from '../lib/compare/places'
 import type { DifferencePlaces } from '../lib/compare/places'
 import { Entry } from '../lib/endpoints/entry'
 import { isQuery } from '../lib/endpoints/graphql'
@@ -15,12 +16,15 @@ import type { Mirror } from '../lib/mirror/mirror'
 import type { Period } from '../lib/mirror/period'
 import { RepeatOutcome } from '../lib/mirror/repeat-outcome'
 import type { RepeatSource } from '../lib/mirror/repeats'
-import { MirrorBooks } from '../lib/metrics/books'
+import { BackendBooks, MirrorBooks } from '../lib/metrics/books'
 import { Allowance } from '../lib/noise/allowance'
 import { Evidence } from '../lib/noise/evidence'
-import { mayBeAccepted, proposalsOf, ruleOf } from '../lib/noise/proposals'
-import { explains, tightest } from '../lib/noise/rule'
+import { bytesOf, exampleOf } from '../lib/noise/examples'
+import { mayBeAccepted, proposalsOf, ruleOf, showProposal } from '../lib/noise/proposals'
+import { explains, tightest, wordsOf } from '../lib/noise/rule'
 import { Spot } from '../lib/noise/spot'
+import { readMirrorOptions } from '../lib/options'
+import { Judge } from '../lib/verdict/judge'
 import { memoryOf } from './helpers/places'
 
 t.test('a share is never passed, whatever comes', async t => {
@@ -81,6 +85,21 @@ t.test('a rule explains no more than what it is for', async t => {
   t.strictSame(explained([SHAPE.type]), ['type', ['number', 'digits', 'date-time', 'date', 'uuid', 'ulid', 'url', 'opaque', 'type']])
   t.strictSame(explained([SHAPE.type], true), ['presence', all.map(shapeName).filter(name => name !== 'absent')])
   t.strictSame(explained([SHAPE.absent, SHAPE.uuid]), ['ignore', all.map(shapeName)])
+})
+
+t.test('what differs beside JSON looks like something where somebody asked for it', async t => {
+  const headers = [
+    { name: 'a', primary: ['1'], shadow: ['2'] }, { name: 'b', primary: [], shadow: ['x'] },
+    { name: 'c', primary: ['x'], shadow: [] }, { name: 'd', primary: ['x', 'y'], shadow: ['z'] },
+    { name: 'e', primary: ['x'], shadow: ['y', 'z'] }
+  ]
+  const { keys, shapes = [] } = placesOf(200, 500, headers, false, null, undefined, true)
+  t.strictSame(keys, ['changed status 200→500', 'changed header:a', 'added header:b', 'removed header:c', 'changed header:d', 'changed header:e'])
+  t.strictSame(shapes.map(shapeName), ['other', 'digits', 'absent', 'absent', 'other', 'other'])
+  t.notOk('shapes' in placesOf(200, 500, headers, false, null, undefined))
+  t.equal(placesOf(200, 200, [], false, { kind: 'hash', reason: 'off' }, undefined, true).shapes?.map(shapeName).join(), 'other')
+  const json = { keys: ['changed /a', 'changed '], firsts: [0, 1], more: false, shapes: [SHAPE.uuid, SHAPE.order] }
+  t.match(placesOf(200, 500, [], false, null, json, true), { keys: { 2: 'changed body' }, shapes: [SHAPE.other, SHAPE.uuid, SHAPE.order] })
 })
 
 t.test('a body that asks GraphQL queries alone', async t => {
@@ -194,6 +213,54 @@ t.test('by form, what is made anew differs mostly, and all else always', async t
   }
   t.equal(proposed('header:content-language', SHAPE.opaque, 60, 60), null)
   t.equal(proposed('/a', SHAPE.type, 60, 60), null)
+})
+
+t.test('a proposal says in words what a rule is for, and what it would explain', async t => {
+  const words = (shape: number, ofHeader = false) => wordsOf(tightest([shape], ofHeader))
+  t.equal(words(SHAPE.type), 'of the same type')
+  t.equal(words(SHAPE.type, true), 'there on both sides')
+  t.equal(words(SHAPE.order), 'in another order')
+  t.equal(words(SHAPE.absent), 'there on one side alone, or null')
+  t.equal(words(SHAPE.number), 'at most 0.0000002% apart')
+  t.equal(words(SHAPE.uuid), 'both in the format uuid')
+  t.equal(words(SHAPE.opaque), 'both text without spaces')
+  t.equal(words(SHAPE.other), 'anything')
+
+  const { within, between, proposals } = evidenceOf()
+  const text = () => showProposal(proposals()[0], { mirror: 'm', backends: 1, ofShadow: false }).text
+  for (let i = 0; i < 5; i++) within(['changed /a'], [SHAPE.uuid])
+  t.equal(text(), 'differs in 5 of 5 repeats, 100 %, both in the format uuid; no mismatch has differed there yet')
+  between(['changed /a'], [SHAPE.uuid])
+  t.match(text(), /; would explain 1 of 1 mismatches that differ there$/)
+})
+
+t.test('an example has a side or none, and takes memory by what it shows', async t => {
+  const redactor = createRedactor([])
+  const places = { keys: ['added header:etag', 'changed /a', 'changed body'], firsts: [0, 0, -1], more: false }
+  const headers = [{ name: 'etag', primary: [], shadow: ['abc'] }]
+  const json = { kind: 'json' as const, differences: [{ pointer: '/a', change: 'added' as const, shadow: '2' }], truncated: false }
+  const added = exampleOf({ headers, body: json, places }, 0, redactor)
+  t.strictSame(added, { first: null, second: 'abc' })
+  t.strictSame(exampleOf({ headers, body: json, places }, 1, redactor), { first: null, second: '2' })
+  const bare = exampleOf({ headers, body: { kind: 'hash', reason: 'off' }, places }, 2, redactor)
+  t.strictSame(bare, { first: null, second: null }, 'of bodies that were not looked into there is none')
+  t.strictSame(exampleOf({ headers, body: json, places }, 2, redactor), bare)
+  t.equal(bytesOf(added) - bytesOf(bare), 6)
+  t.equal(bytesOf({ first: 'abc', second: null }), bytesOf(added))
+})
+
+t.test('a verdict names some of the rules that nobody looked at, and counts the rest', async t => {
+  const judge = new Judge(readMirrorOptions({ backends: ['http://a'], compare: { enabled: true } }, {}, { method: 'GET', url: '/' }))
+  const text = (count: number) => {
+    const accepted = Array.from({ length: count }, (_, i) => ({ at: `/k${i}`, endpoint: 'GET /', format: 'uuid' as const }))
+    const facts = { name: 'a', books: new BackendBooks(), breaker: 'closed' as const, since: null, outages: { count: 0, ms: 0, copies: 0 }, endpoints: [] }
+    const [{ reasons }] = judge.verdict([facts], { age: 0, unsampled: 0, accepted }).backends
+    return reasons.find(({ about }) => about === 'accepted')?.text
+  }
+  t.equal(text(0), undefined)
+  t.equal(text(1), 'accepted: 1 rule of noise without a person: GET / /k0 ({"format":"uuid"})')
+  t.match(text(8), /GET \/ \/k7 \(\{"format":"uuid"\}\)$/)
+  t.match(text(10), /^accepted: 10 rules of noise .*GET \/ \/k7 \(\{"format":"uuid"\}\) and 2 more$/)
 })
 
 t.test('evidence is bounded, its examples are masked, and let go of', async t => {
