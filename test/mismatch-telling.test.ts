@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import type { Evidence } from '../lib/noise/evidence'
 import { Lines } from '../lib/mismatches/lines'
 import { OTHER } from '../lib/mismatches/places'
 import { MismatchReporter } from '../lib/mismatches/reporter'
@@ -53,8 +54,10 @@ t.test('past their share of time mismatches are counted by place without an exam
     now += 20
   }, failed, count => { suppressed = count }, time)
   const places = new TestPlaces(100)
+  let spared = 0
+  const evidence = { spare () { spared++ }, mismatch () {} } as unknown as Evidence
   const report = (path: string) => reporter.report({
-    places, endpoint: places.endpoint('GET /'), backend: 0, name: 'v2', request: requestOf(path), difference: differenceOf(DIFFERENCE), log
+    evidence, places, endpoint: places.endpoint('GET /'), backend: 0, name: 'v2', request: requestOf(path), difference: differenceOf(DIFFERENCE), log
   })
   for (let i = 0; i < 3; i++) report(`/${i}`)
   t.match(places.list(), { withoutExample: 2, unsorted: 0, limited: false, places: [{ count: 3, where: 'status 200→500', examples: [{ request: { path: '/0' } }] }] })
@@ -64,7 +67,9 @@ t.test('past their share of time mismatches are counted by place without an exam
   const begun = time.counting.begin() as number
   now += 30
   time.counting.end(begun)
+  t.equal(spared, 0)
   report('/3')
+  t.equal(spared, 1, 'for noise it is not looked at, either')
   t.match(places.list({ sort: 'frequent' }), { withoutExample: 2, unsorted: 1, limited: true, places: [{ count: 3 }, { where: OTHER, kind: null, count: 1, examples: [] }] })
 
   now += 1000

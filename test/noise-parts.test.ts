@@ -8,6 +8,7 @@ import { Entry } from '../lib/endpoints/entry'
 import { isQuery } from '../lib/endpoints/graphql'
 import { Endpoint } from '../lib/endpoints/table'
 import { Budget } from '../lib/engine/budget'
+import type { Exchange } from '../lib/engine/exchange'
 import { Repeat } from '../lib/engine/repeat'
 import type { Target } from '../lib/engine/target'
 import type { CopySink, ExchangeHandle } from '../lib/engine/types'
@@ -290,6 +291,21 @@ t.test('evidence is bounded, its examples are masked, and let go of', async t =>
   poor.within(['changed /a'], [SHAPE.uuid])
   const [{ spots: [[, spot]] }] = [...poor.evidence.all].map(({ spots }) => ({ spots: [...spots] }))
   t.strictSame(spot.examples, [])
+})
+
+t.test('the endpoint of a repeat may be told before it is open, and after', async t => {
+  const told: string[] = []
+  const exchange = { nameEndpoint (name: string) { told.push(name) } }
+  const target = { budget: new Budget(100_000), maxCapture: 100 } as unknown as Target
+  const init = { target, head: { path: '/', headers: [] }, sink: {} as CopySink, of: 0 }
+  const repeat = new Repeat('GET', init, UNTOLD, () => exchange as unknown as Exchange)
+  repeat.nameEndpoint('GET /a')
+  t.strictSame(told, [])
+  repeat.keep({ status: 200, encoding: '', headers: [], digest: Digest.of('a'), body: Buffer.from('a') })
+  repeat.begin(true, null)
+  t.strictSame(told, ['GET /a'])
+  repeat.nameEndpoint('GET /b')
+  t.strictSame(told, ['GET /a', 'GET /b'])
 })
 
 t.test('a repeat that can not be opened has failed', async t => {

@@ -6,6 +6,7 @@ import type { MirrorOptions, MirrorSnapshot, NoiseOptions, RepeatSnapshot } from
 import { REFUSED, startBackend } from './helpers/backend'
 import type { Received } from './helpers/backend'
 import { booksClose } from './helpers/books'
+import { rawClient } from './helpers/client'
 import { keepAlive, modes, startGateway } from './helpers/gateway'
 import { until } from './helpers/until'
 
@@ -22,6 +23,10 @@ const sum = (counts: Record<string, number>) => Object.values(counts).reduce((to
 const isRepeat = ({ headers }: Received) => `${headers['x-mirrored-from']}`.endsWith(';repeat')
 const settled = ({ pending, repeats, backends }: MirrorSnapshot) => pending === 0 &&
   repeats?.inFlight === 0 && repeats.comparing === 0 && backends.every(({ inFlight, comparing }) => inFlight + comparing === 0)
+
+function answerOk (_: unknown, response: ServerResponse): void {
+  response.end('ok')
+}
 
 /** A gateway whose mirror asks twice, with all its backends. */
 async function setUp (t: Test, plugin: object, { noise, other, mirror, shadow: answer, url }: Setup = {}) {
@@ -262,6 +267,52 @@ t.test('a function that rewrites headers is asked for another instance, too', as
   fails = true
   await ask('/a')
   t.match((await ended()).repeats, { asked: 1 })
+})
+
+t.test('of a plain route, too, and of nothing that the primary did not answer itself', async t => {
+  const [shadow, third] = [await startBackend(t, answerOk), await startBackend(t, answerOk)]
+  const gateway = await startGateway(t, {
+    routes: app => {
+      const mirror = (id: string, base = ''): MirrorOptions => ({
+        id,
+        backends: [shadow.url],
+        compare: { enabled: true, detailedDiff: true },
+        noise: { from: { url: third.url + base }, percentage: 100 }
+      })
+      app.get('/up/*', { mirror: mirror('up', '/base') }, async () => 'ok')
+      app.get('/plain', { mirror: mirror('plain') }, async () => 'ok')
+      app.get('/hijacked', { mirror: mirror('hijacked') }, (_, reply) => {
+        reply.hijack()
+        reply.raw.end('ok')
+      })
+    }
+  })
+  const client = keepAlive(t, gateway.url)
+  for (const path of ['/plain', '/hijacked', '/up/..;/..;/b']) await (await client.request({ method: 'GET', path })).body.dump()
+  for (const id of ['plain', 'hijacked', 'up']) await until('all has ended', () => settled(gateway.mirror(id)))
+  t.match(gateway.mirror('plain').repeats, { asked: 1, total: 1, compared: 1 })
+  t.match(gateway.mirror('hijacked').repeats, { total: 0, compared: 0 })
+  t.match(gateway.mirror('up'), { mirrored: 1, repeats: { total: 0 } })
+  t.strictSame(third.requests.map(({ url }) => url), ['/plain'])
+  for (const id of ['plain', 'hijacked', 'up']) booksClose(t, gateway.mirror(id))
+})
+
+t.test('what the client library refuses to send once is not asked twice', async t => {
+  const shadow = await startBackend(t)
+  const gateway = await startGateway(t, {
+    routes: app => {
+      const noise: NoiseOptions = { from: 'shadow', percentage: 100, methods: ['OPTIONS'] }
+      const compare = { enabled: true, detailedDiff: true }
+      app.options('*', { mirror: { id: 'm', backends: [shadow.url], compare, noise } }, async () => 'ok')
+    }
+  })
+  const { socket } = await rawClient(t, gateway.port, 'OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n')
+  socket.resume()
+  await until('the copy is dropped', () => gateway.backend().dropped.error === 1)
+  await until('all has ended', () => settled(gateway.mirror()))
+  t.match(gateway.mirror().repeats, { total: 0, compared: 0 })
+  t.equal(shadow.requests.length, 0)
+  booksClose(t, gateway.mirror())
 })
 
 t.test('another instance is connected anew as shadows are', async t => {

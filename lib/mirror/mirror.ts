@@ -252,15 +252,16 @@ export class Mirror implements MirrorState, Holder {
 
   /** What differs by itself; without `noise` nothing is known of that. */
   noiseList (): NoiseList {
-    const { noise, period: { evidence } } = this
-    if (noise === null || evidence === null) return { dismissed: 0, proposals: [] }
-    return noise.list(evidence, this.rulebook.rules)
+    const { noise, period } = this
+    if (noise === null) return { dismissed: 0, proposals: [] }
+    return noise.list(period.evidence as Evidence, this.rulebook.rules)
   }
 
   /** By the ids of proposals: returns the rules of those that are accepted, and forgets those that are dismissed. */
   decideNoise (accept: readonly string[], dismiss: readonly string[]): CompareRule[] {
-    const { noise, period: { evidence } } = this
-    if (noise === null || evidence === null) return []
+    const { noise, period } = this
+    if (noise === null) return []
+    const evidence = period.evidence as Evidence
     const rules = noise.rulesOf(evidence, this.rulebook.rules, accept)
     noise.dismiss(evidence, dismiss)
     return rules
@@ -268,8 +269,9 @@ export class Mirror implements MirrorState, Holder {
 
   /** Rules that need no person are in force from now on, all of a minute as one change. */
   acceptNoise (): void {
-    const { noise, period: { evidence }, rulebook } = this
-    const rules = noise === null || evidence === null ? [] : noise.due(evidence, rulebook.rules)
+    const { noise, period, rulebook } = this
+    // Only whoever has repeats calls it.
+    const rules = (noise as Noise).due(period.evidence as Evidence, rulebook.rules)
     if (rules.length === 0 || rulebook.rules.length + rules.length > MAX_RULES) return
     this.update({ rules: [...rulebook.rules, ...rules], by: BY_AUTO, backends: NO_BACKENDS })
     this.log.warn({ mirror: this.id, rules }, 'rules were accepted as noise without a person')

@@ -7,6 +7,7 @@ import type { Mirror } from '../mirror/mirror'
 import type { Period } from '../mirror/period'
 import { RepeatOutcome } from '../mirror/repeat-outcome'
 import type { Reference, Repeats } from '../mirror/repeats'
+import type { Evidence } from '../noise/evidence'
 import { goesUp } from './base-path'
 import type { RequestBody } from './body'
 import { copyHeaders } from './copy-headers'
@@ -39,7 +40,7 @@ export function planRepeat (
   if (!isSafe(repeatable, repeats, request.raw.method as string)) return null
   const [{ sink: { entry } }] = copies
   const { allowance } = sources[0]
-  const needed = entry.endpoint !== period.endpoints.pending && period.evidence?.needs(entry.endpoint) === true
+  const needed = entry.endpoint !== period.endpoints.pending && (period.evidence as Evidence).needs(entry.endpoint)
   if (!needed && Math.random() >= allowance.chance) return null
   const of = sources.findIndex(source => source.allowance.take())
   if (of === -1) return null
