@@ -315,6 +315,18 @@ t.test('what the client library refuses to send once is not asked twice', async 
   booksClose(t, gateway.mirror())
 })
 
+t.test('where nothing is asked twice nothing is known of noise, nor decided', async t => {
+  const { app, mirror } = await startGateway(t, {
+    routes: app => {
+      app.get('/', { mirror: { id: 'm', backends: [REFUSED.url], compare: { enabled: true } } }, async () => 'ok')
+    }
+  })
+  const nothing = { dismissed: 0, proposals: [] }
+  t.strictSame(app.mirrors.noise('m'), nothing)
+  t.strictSame(app.mirrors.decideNoise('m', { accept: ['a'], dismiss: ['b'] }), nothing)
+  t.strictSame(mirror('m').rules, [])
+})
+
 t.test('another instance is connected anew as shadows are', async t => {
   const { ask, ended, gateway, third } = await setUp(t, {}, { other: true })
   await ask('/a')
