@@ -133,6 +133,7 @@ function evidenceOf (limit = 100, memory = memoryOf()) {
       places: places(keys, shapes)
     }),
     same: (times: number) => { for (let i = 0; i < times; i++) evidence.repeat(endpoint, null) },
+    cached: (times: number) => { for (let i = 0; i < times; i++) evidence.cached(endpoint) },
     between (...[keys, shapes]: Parameters<typeof places>) {
       endpoint.of(0).counts[3]++
       evidence.mismatch(endpoint, 0, places(keys, shapes), true)
@@ -227,12 +228,14 @@ t.test('a proposal says in words what a rule is for, and what it would explain',
   t.equal(words(SHAPE.opaque), 'both text without spaces')
   t.equal(words(SHAPE.other), 'anything')
 
-  const { within, between, proposals } = evidenceOf()
+  const { within, between, cached, proposals } = evidenceOf()
   const text = () => showProposal(proposals()[0], { mirror: 'm', backends: 1, ofShadow: false }).text
   for (let i = 0; i < 5; i++) within(['changed /a'], [SHAPE.uuid])
   t.equal(text(), 'differs in 5 of 5 repeats, 100 %, both in the format uuid; no mismatch has differed there yet')
   between(['changed /a'], [SHAPE.uuid])
   t.match(text(), /; would explain 1 of 1 mismatches that differ there$/)
+  cached(2)
+  t.match(text(), /, both in the format uuid \(2 more came from a cache\); would explain/)
 })
 
 t.test('an example has a side or none, and takes memory by what it shows', async t => {
