@@ -10,6 +10,8 @@ const seed = Number(process.env.SEED ?? 1)
 
 runTrial({
   random: random(seed),
+  // A gateway at its limit leaves pairs uncompared, and no verdict rests on what is not known.
+  rate: 400,
   batch: quick ? 2000 : 10_000,
   search: quick ? 12_000 : 40_000,
   maxEndpointMismatchRate: quick ? 0.05 : 0.01,

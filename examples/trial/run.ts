@@ -9,6 +9,8 @@ import { Traffic } from './traffic'
 
 export interface TrialOptions {
   random: () => number
+  /** Requests a second at most. */
+  rate: number
   /** Requests from one look at the proposals to the next. */
   batch: number
   /** Requests after which what is found is counted. */
@@ -46,7 +48,7 @@ export async function runTrial (options: TrialOptions): Promise<TrialResult> {
   const v1 = { has: () => false }
   const apis = await Promise.all([startApi(v1), startApi({ has: name => faults.has(name) }), startApi(v1)])
   const app = await startGateway(apis[0].url, apis[1].url, apis[2].url, options.maxEndpointMismatchRate)
-  const traffic = new Traffic(app.listeningOrigin, options.random)
+  const traffic = new Traffic(app.listeningOrigin, options.random, options.rate)
   try {
     return await new Trial(app, traffic, faults, options).run()
   } finally {
@@ -129,7 +131,7 @@ class Trial {
 
   /** Until the verdict is no longer that there is too little. */
   async #decided (): Promise<MirrorVerdict> {
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 30; tries++) {
       await this.#send(this.#options.batch)
       const verdict = this.#app.mirrors.verdict('api') as MirrorVerdict
       if (verdict.verdict !== 'not enough data') return verdict

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { endpoints } from './api'
 import type { Endpoint, Known } from './api/endpoint'
@@ -13,22 +14,30 @@ export class Traffic {
   errors = 0
   readonly #url: string
   readonly #random: () => number
+  readonly #rate: number
   readonly #agent = new Agent({ connections: CLIENTS, pipelining: 1 })
   readonly #known = new Map<Endpoint, Known>()
   /** Each endpoint as often as it is heavy. */
   readonly #wheel: Endpoint[]
 
-  constructor (url: string, random: () => number) {
+  /** `rate`: requests a second at most. */
+  constructor (url: string, random: () => number, rate: number) {
     this.#url = url
     this.#random = random
+    this.#rate = rate
     this.#wheel = endpoints.flatMap(endpoint => Array.from({ length: endpoint.weight }, () => endpoint))
   }
 
-  /** Sends so many, as fast as they are answered. */
+  /** Sends so many, at its rate, or as fast as they are answered. */
   async send (count: number): Promise<void> {
-    let left = count
+    const begun = performance.now()
+    let next = 0
     const client = async () => {
-      while (left-- > 0) await this.#one(this.#wheel[Math.floor(this.#random() * this.#wheel.length)])
+      while (next < count) {
+        const early = begun + next++ / this.#rate * 1000 - performance.now()
+        if (early > 0) await delay(early)
+        await this.#one(this.#wheel[Math.floor(this.#random() * this.#wheel.length)])
+      }
     }
     await Promise.all(Array.from({ length: CLIENTS }, client))
   }
